@@ -1,0 +1,51 @@
+# One command each; the virtual environment is made when it is missing.
+VENV ?= .venv
+PYTHON ?= python3
+OUT ?= screen-out
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help screen test check format docs clean
+
+help:
+	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
+	@echo "make test     run the test suite"
+	@echo "make check    lint, types, import directions"
+	@echo "make format   rewrite the code in the house format"
+	@echo "make clean    remove the virtual environment and what runs left here"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "ionsieve needs Python 3.11 or newer: try 'make PYTHON=python3.12 $(MAKECMDGOALS)'" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "could not make a virtual environment: on Debian, apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing ionsieve and what it needs into $(VENV) (once)"
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing the development tools into $(VENV) (once)"
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+screen: $(VENV)/.installed
+	@$(BIN)/ionsieve screen --out $(OUT)
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

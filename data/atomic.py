@@ -1,0 +1,49 @@
+"""Write files so that a reader sees the old content or the new, never half of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def write_bytes_atomic(path: str | Path, content: bytes) -> None:
+    """Write to a temporary file beside ``path``, fsync, rename, fsync the folder."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files private; results are meant to be read like any other file.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _fsync_folder(target.parent)
+
+
+def write_text_atomic(path: str | Path, content: str) -> None:
+    """As :func:`write_bytes_atomic`, for UTF-8 text with Unix line ends."""
+    write_bytes_atomic(path, content.encode("utf-8"))
+
+
+def write_json_atomic(path: str | Path, content: Any) -> None:
+    """As :func:`write_text_atomic`, as JSON with sorted keys: equal content gives equal bytes."""
+    write_text_atomic(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,41 @@
+"""The exception tree: one shallow family, one clear line each.
+
+Every message names the file, site or column and says what to do about it. The command line
+turns an :class:`IonsieveError` into that one line on standard error and exit code 1.
+"""
+
+
+class IonsieveError(Exception):
+    """Base of everything ionsieve raises on purpose."""
+
+
+class InputError(IonsieveError):
+    """A file, table or option given by the user cannot be used as it is."""
+
+
+class StructureError(InputError):
+    """A crystal structure is broken: lattice, sites, species or occupancies."""
+
+
+class RoleError(IonsieveError):
+    """Mobile species, framework cations and anions cannot be told apart."""
+
+
+class FeatureError(IonsieveError):
+    """A descriptor cannot be computed for a reason that is not just "not defined here"."""
+
+
+class LabelError(InputError):
+    """A label or a label table violates the schema; the message names row and column."""
+
+
+class TrajectoryError(InputError):
+    """A trajectory cannot be read or analysed; the message names file and frame."""
+
+
+class ModelError(IonsieveError):
+    """A model cannot be fitted, saved, loaded or applied."""
+
+
+class MissingDependencyError(IonsieveError):
+    """An optional package is needed; the message gives the install command."""

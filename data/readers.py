@@ -1,0 +1,1 @@
+"""Readers for structure files and folders."""

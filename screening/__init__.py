@@ -1,0 +1,1 @@
+"""What is decided: candidates, ranking, flags, report, follow-up jobs, campaigns."""

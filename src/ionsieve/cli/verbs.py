@@ -1,0 +1,6 @@
+"""The verbs, by name. A verb module imports typer only; science is imported when it runs."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+VERBS: Final[dict[str, Callable[..., Any]]] = {}

@@ -1,0 +1,53 @@
+"""The explicit package list is complete: an editable install would hide an omission."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("data", "features", "models", "screening")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETUPTOOLS = PYPROJECT["tool"]["setuptools"]
+
+
+def _package_folders() -> dict[str, Path]:
+    found = {}
+    for folder in [ROOT / "src" / "ionsieve", *(ROOT / room for room in ROOMS)]:
+        prefix = "ionsieve" if folder.name == "ionsieve" else f"ionsieve.{folder.name}"
+        for init in folder.rglob("__init__.py"):
+            relative = init.parent.relative_to(folder)
+            if any((folder / part).is_symlink() for part in relative.parts[:1]):
+                continue
+            found[".".join([prefix, *relative.parts])] = init.parent
+    return found
+
+
+def test_every_package_is_listed() -> None:
+    assert set(SETUPTOOLS["packages"]) == set(_package_folders())
+
+
+def test_every_data_file_is_packaged() -> None:
+    for package, folder in _package_folders().items():
+        globs = SETUPTOOLS["package-data"].get(package, [])
+        packaged = {path for pattern in globs for path in folder.glob(pattern)}
+        present = {
+            path
+            for path in folder.rglob("*")
+            if path.is_file()
+            and path.suffix not in {".py", ".pyc"}
+            and not any(parent.is_symlink() for parent in path.parents)
+        }
+        assert present <= packaged, f"{package}: {sorted(present - packaged)} not in package-data"
+
+
+def test_rooms_are_linked_for_type_checkers() -> None:
+    for room in ROOMS:
+        link = ROOT / "src" / "ionsieve" / room
+        assert link.is_symlink()
+        assert link.resolve() == (ROOT / room).resolve()
+
+
+def test_no_tracked_file_is_larger_than_two_megabytes() -> None:
+    for folder in (*ROOMS, "src", "tests", "docs", "benchmarks"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file():
+                assert path.stat().st_size < 2_000_000, path
