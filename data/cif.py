@@ -79,7 +79,9 @@ def _parse_block(block: Any, record_id: str, provenance: Provenance) -> Structur
 
 def _check_cell(cell: Any, record_id: str) -> None:
     parameters = (cell.a, cell.b, cell.c, cell.alpha, cell.beta, cell.gamma)
-    if not all(math.isfinite(p) for p in parameters) or not cell.is_crystal():
+    angles = (cell.alpha, cell.beta, cell.gamma)
+    possible = all(math.isfinite(p) for p in parameters) and all(0 < a < 180 for a in angles)
+    if not possible or not cell.is_crystal():
         shown = ", ".join(f"{p:g}" for p in parameters)
         raise StructureError(f"{record_id}: cell parameters are missing or impossible ({shown})")
     if not math.isfinite(cell.volume) or cell.volume <= 0:

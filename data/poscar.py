@@ -29,10 +29,6 @@ def parse_poscar(text: str, record_id: str, provenance: Provenance) -> Structure
             # Arbitrary text fails in arbitrary ways; the reason is kept.
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise StructureError(f"{record_id}: not a readable POSCAR: {reason}") from None
-    if not poscar.true_names:
-        raise StructureError(
-            f"{record_id}: the POSCAR does not name its elements; add the symbols as line 6"
-        )
     return from_pymatgen(poscar.structure, record_id, provenance)
 
 
@@ -41,10 +37,11 @@ def _check_header(text: str, record_id: str) -> None:
     lines = text.splitlines()
     if len(lines) < 8:
         raise StructureError(f"{record_id}: a POSCAR has at least 8 lines, this has {len(lines)}")
-    counts = [int(word) for word in lines[6].split() if word.isdigit()]
-    if not counts:
-        counts = [int(word) for word in lines[5].split() if word.isdigit()]
-    total = sum(counts)
+    if all(word.isdigit() for word in lines[5].split()):
+        raise StructureError(
+            f"{record_id}: the POSCAR does not name its elements; add the symbols as line 6"
+        )
+    total = sum(int(word) for word in lines[6].split() if word.isdigit())
     if total > MAX_SITES:
         raise StructureError(f"{record_id}: {total} sites in the cell, more than {MAX_SITES}")
     if len(lines) < 8 + total:

@@ -56,7 +56,8 @@ class BondValenceTable:
 
 # Few ICSD entries make a meaninglessly sharp or undefined spread: never trust it below this.
 _MIN_STD = 0.4
-_RARE = 0.02
+_UNCOMMON = 0.02
+_RARE = 0.002
 
 
 @lru_cache(maxsize=1)
@@ -90,8 +91,13 @@ def _statistics(z: int, symbol: str) -> OxidationStatistics:
     }
     total = sum(count for *_, count in rows.values()) or 1.0
     # States that chemistry names but the ICSD statistics lack get a small prior, not zero.
-    for state in Element(symbol).common_oxidation_states:
-        rows.setdefault(float(state), (float(state), 1.0, _RARE * total))
+    element = Element(symbol)
+    for states, share in (
+        (element.common_oxidation_states, _UNCOMMON),
+        (element.oxidation_states, _RARE),
+    ):
+        for state in states:
+            rows.setdefault(float(state), (float(state), 1.0, share * total))
     states = sorted(state for state in rows if state != 0)
     counts = np.array([rows[s][2] for s in states], dtype=np.float64)
     return OxidationStatistics(
