@@ -33,7 +33,7 @@ MATCHES: Final[dict[str, str]] = {
     "same_entry": "the database entry named by the paper",
     "same_formula_and_space_group": "formula and space group of the phase named by the paper",
     "same_formula": "formula of the paper; polymorph not confirmed",
-    "prototype_construction": "built here from a prototype, as the paper did or as isotypy suggests",
+    "prototype_construction": "built here from a prototype, as the paper did or by isotypy",
     "doubtful": "probably or possibly another polymorph than the one simulated",
 }
 """How sure it is that a structure of the table is the one that was simulated."""
@@ -132,9 +132,7 @@ def _record(entry: dict[str, Any]) -> StructureRecord:
         points.append(images)
     note = f"match: {entry['match']}" + (f"; {entry['note']}" if entry["note"] else "")
     provenance = Provenance(entry["source"], entry["licence"], entry["reference"], None, note)
-    return StructureRecord(
-        entry["id"], lattice, tuple(species), np.concatenate(points), provenance
-    )
+    return StructureRecord(entry["id"], lattice, tuple(species), np.concatenate(points), provenance)
 
 
 @lru_cache(maxsize=1)
@@ -195,7 +193,7 @@ def load_aimd_labels(include_doubtful: bool = False) -> pd.DataFrame:
     """
     import pandas as pd
 
-    types = {name: "float64" for name in _NUMBERS} | {name: "bool" for name in _FLAGS}
+    types = dict.fromkeys(_NUMBERS, "float64") | dict.fromkeys(_FLAGS, "bool")
     table = pd.read_csv(
         StringIO(read_table(LABEL_TABLE)), dtype=types, keep_default_na=False, na_values=[""]
     )
@@ -228,13 +226,16 @@ def label_records(labels: pd.DataFrame) -> list[Label]:
 
     return [
         Label(
-            row["structure_id"],
-            row["temperature_K"],
-            row["kind"],
-            row["quantity"],
-            *(number(row[name]) for name in ("value", "lower", "upper", "error_log10")),
+            structure_id=row["structure_id"],
+            temperature_K=float(row["temperature_K"]),
+            kind=row["kind"],
+            quantity=row["quantity"],
+            value=number(row["value"]),
+            lower=number(row["lower"]),
+            upper=number(row["upper"]),
+            error_log10=number(row["error_log10"]),
             group=row["group"],
-            source=row["doi"] or row["source"],
+            source=row["doi"],
             derived=bool(row["derived"]),
             grade=row["grade"],
             note=row["note"],

@@ -95,8 +95,6 @@ def test_no_two_atoms_that_can_be_there_together_are_too_close(structure_id: str
             assert neighbour.nn_distance > 0.6 * radii, (site.species, neighbour.species)
 
 
-# spglib warns on every call that its error handling will change.
-@pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
 @pytest.mark.parametrize("structure_id", sorted(ENTRIES))
 def test_spglib_finds_the_stated_space_group(structure_id: str) -> None:
     import spglib
