@@ -1,0 +1,362 @@
+"""Prototype structures as crystallographic facts, and their expansion into records.
+
+The table ``tables/prototypes.json`` holds, for each prototype, the conventional cell, the Hall
+symbol of the setting and the asymmetric unit. Every site carries a *label*: the substitution
+class it belongs to (``A`` the mobile species, ``M`` framework cations, ``X`` anions bonded to
+one, ``Y`` isolated anions). Nothing here knows which elements are chemically sensible on a
+label; that is decided in :mod:`ionsieve.screening.substitution`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+from math import gcd
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from .elements import ATOMIC_NUMBER
+from .errors import InputError
+from .records import FloatArray, Provenance, SiteSpecies, StructureRecord
+
+Role = Literal["mobile", "framework_cation", "bonded_anion", "isolated_anion"]
+
+TABLE: Final[str] = "prototypes.json"
+
+_SAME_SITE_A: Final[float] = 0.02
+"""Images closer than this are one site: far below any bond, far above the six printed digits."""
+
+_PRIMITIVE_BASIS: Final[dict[str, tuple[tuple[float, ...], ...]]] = {
+    "P": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "A": ((1, 0, 0), (0, 0.5, -0.5), (0, 0.5, 0.5)),
+    "B": ((0.5, 0, -0.5), (0, 1, 0), (0.5, 0, 0.5)),
+    "C": ((0.5, -0.5, 0), (0.5, 0.5, 0), (0, 0, 1)),
+    "I": ((-0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.5, 0.5, -0.5)),
+    "F": ((0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)),
+    "R": ((2 / 3, 1 / 3, 1 / 3), (-1 / 3, 1 / 3, 1 / 3), (-1 / 3, -2 / 3, 1 / 3)),
+}
+"""Primitive lattice vectors (rows) in the conventional basis, by centring letter."""
+
+
+@dataclass(frozen=True)
+class SiteLabel:
+    """One substitution class of a prototype.
+
+    ``count`` is per formula unit; ``oxidation`` is that of the source's element;
+    ``coordination`` is the number of bonded anions around a framework cation, None elsewhere.
+    """
+
+    name: str
+    element: str
+    oxidation: int
+    role: Role
+    count: int
+    coordination: int | None = None
+
+
+class PrototypeSite(NamedTuple):
+    """One site of the asymmetric unit: label, Wyckoff position, fractional coordinates."""
+
+    label: str
+    wyckoff: str
+    x: float
+    y: float
+    z: float
+
+
+class ExpandedCell(NamedTuple):
+    """All sites of a cell: lattice (3, 3) Å, fractional coordinates (n, 3), label of each site."""
+
+    lattice: FloatArray
+    frac: FloatArray
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prototype:
+    """A structure type with its source's numbers.
+
+    Parameters
+    ----------
+    name : str
+        Unique; letters, digits and ``-`` only, so that it can be part of a file name.
+    structure_type : str
+        Prototypes of equal type describe the same arrangement, refined for different elements.
+    formula : str
+        Formula of the source, elements in label order.
+    space_group, hall : str
+        Hermann–Mauguin symbol, and the Hall symbol that fixes setting and origin.
+    cell : tuple of float
+        a, b, c in Å; alpha, beta, gamma in degrees; conventional cell.
+    labels : mapping of label to SiteLabel
+    sites : tuple of PrototypeSite
+        Asymmetric unit.
+    charge_exchange : tuple of label pairs
+        Pairs over which one unit of charge may be moved (cation −1, anion +1), as from
+        Li7PS6 to Li7SiS5Cl; both labels have the same count.
+    """
+
+    name: str
+    structure_type: str
+    formula: str
+    space_group: str
+    number: int
+    hall: str
+    cell: tuple[float, ...]
+    labels: Mapping[str, SiteLabel]
+    sites: tuple[PrototypeSite, ...]
+    source: str
+    licence: str
+    note: str = ""
+    charge_exchange: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def default_elements(self) -> dict[str, str]:
+        """Element of the source on each label."""
+        return {name: label.element for name, label in self.labels.items()}
+
+    @property
+    def mobile_labels(self) -> tuple[str, ...]:
+        """Labels that hold the mobile species."""
+        return tuple(n for n, label in self.labels.items() if label.role == "mobile")
+
+    @cached_property
+    def conventional(self) -> ExpandedCell:
+        """All sites of the conventional cell."""
+        return _expand_cell(self, "P")
+
+    @cached_property
+    def primitive(self) -> ExpandedCell:
+        """All sites of the primitive cell, in the basis of ``_PRIMITIVE_BASIS``."""
+        import gemmi
+
+        return _expand_cell(self, gemmi.symops_from_hall(self.hall).find_centering())
+
+    def formula_of(self, elements: Mapping[str, str]) -> str:
+        """Formula unit with the given elements, in label order: safe as part of a file name.
+
+        Parameters
+        ----------
+        elements : mapping of label to element symbol
+
+        Returns
+        -------
+        str
+            For example ``Li6PS5Br``; elements on several labels are added up.
+        """
+        counts: dict[str, int] = {}
+        for name, label in self.labels.items():
+            counts[elements[name]] = counts.get(elements[name], 0) + label.count
+        divisor = gcd(*counts.values())
+        return "".join(
+            f"{element}{number // divisor if number > divisor else ''}"
+            for element, number in counts.items()
+        )
+
+
+@cache
+def load_prototypes() -> Mapping[str, Prototype]:
+    """Read and validate the embedded table.
+
+    Returns
+    -------
+    mapping of name to Prototype, in the order of the table
+
+    Raises
+    ------
+    InputError
+        Naming prototype and field, if an entry is incomplete, not charge neutral, or if its
+        Wyckoff multiplicities, formula and symmetry do not agree.
+    """
+    text = resources.files(__package__).joinpath("tables", TABLE).read_text(encoding="utf-8")
+    prototypes = [prototype_from_dict(entry) for entry in json.loads(text)["prototypes"]]
+    by_name = {prototype.name: prototype for prototype in prototypes}
+    if len(by_name) != len(prototypes):
+        raise InputError(f"{TABLE}: two prototypes share a name; names must be unique")
+    return MappingProxyType(by_name)
+
+
+def prototype_from_dict(entry: Mapping[str, Any]) -> Prototype:
+    """Build and check one prototype from its table entry (see :func:`load_prototypes`)."""
+    name = str(entry.get("name", "unnamed"))
+    try:
+        labels = {n: SiteLabel(n, **fields) for n, fields in entry["labels"].items()}
+        prototype = Prototype(
+            **{key: entry[key] for key in ("name", "structure_type", "formula", "space_group")},
+            **{key: entry[key] for key in ("number", "hall", "source", "licence")},
+            cell=tuple(float(value) for value in entry["cell"]),
+            labels=MappingProxyType(labels),
+            sites=tuple(PrototypeSite(*site) for site in entry["sites"]),
+            note=entry.get("note", ""),
+            charge_exchange=tuple((a, b) for a, b in entry.get("charge_exchange", ())),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{TABLE}: prototype {name} lacks or misspells {error}") from error
+    _check(prototype)
+    return prototype
+
+
+def expand(
+    prototype: Prototype,
+    elements: Mapping[str, str],
+    *,
+    record_id: str | None = None,
+    volume_factor: float = 1.0,
+    conventional: bool = False,
+    provenance: Provenance | None = None,
+) -> StructureRecord:
+    """Fill the labels of a prototype with elements.
+
+    Parameters
+    ----------
+    prototype : Prototype
+    elements : mapping of label to element symbol
+        One element for every label, no more.
+    record_id : str, optional
+        Default ``PROTOTYPE_FORMULA``.
+    volume_factor : float, dimensionless
+        New volume over the volume of the source; the cell is scaled isotropically.
+    conventional : bool
+        Return the conventional cell rather than the primitive one.
+    provenance : Provenance, optional
+        Default: the source of the prototype.
+
+    Returns
+    -------
+    StructureRecord
+        Without relaxation: fractional coordinates are those of the source.
+
+    Raises
+    ------
+    InputError
+        If a label is missing, unknown or holds no element, or if the factor is not positive.
+    """
+    if set(elements) != set(prototype.labels):
+        raise InputError(
+            f"{prototype.name} has the labels {', '.join(prototype.labels)}; "
+            f"got elements for {', '.join(sorted(elements)) or 'none'}"
+        )
+    unknown = [symbol for symbol in elements.values() if symbol not in ATOMIC_NUMBER]
+    if unknown:
+        raise InputError(f"{prototype.name}: {unknown[0]!r} is not an element symbol")
+    if not (np.isfinite(volume_factor) and volume_factor > 0.0):
+        raise InputError(f"{prototype.name}: volume_factor {volume_factor} must be positive")
+    cell = prototype.conventional if conventional else prototype.primitive
+    return StructureRecord(
+        record_id or f"{prototype.name}_{prototype.formula_of(elements)}",
+        cell.lattice * volume_factor ** (1.0 / 3.0),
+        tuple((SiteSpecies(elements[label]),) for label in cell.labels),
+        cell.frac,
+        provenance or Provenance(prototype.source, prototype.licence, note=prototype.note),
+    )
+
+
+def _check(prototype: Prototype) -> None:
+    """Raise unless labels, charges, multiplicities and formula agree with each other."""
+    where = f"{TABLE}: prototype {prototype.name}"
+    if not prototype.name.replace("-", "").isalnum() or not prototype.name.isascii():
+        raise InputError(f"{where}: use letters, digits and '-' in names")
+    for label in prototype.labels.values():
+        if label.element not in ATOMIC_NUMBER or label.role not in get_args(Role):
+            raise InputError(f"{where}: label {label.name} has a wrong element or role")
+        if (label.coordination is None) == (label.role == "framework_cation"):
+            raise InputError(f"{where}: give coordination for framework cations only")
+    charge = sum(label.oxidation * label.count for label in prototype.labels.values())
+    if charge != 0:
+        raise InputError(f"{where} is not charge neutral: {charge:+d} per formula unit")
+    if prototype.formula_of(prototype.default_elements) != prototype.formula:
+        raise InputError(f"{where}: labels do not add up to the formula {prototype.formula}")
+    _check_multiplicities(where, prototype)
+
+
+def _check_multiplicities(where: str, prototype: Prototype) -> None:
+    """Raise unless the orbits have the stated multiplicities and the stated composition."""
+    for site, orbit in zip(prototype.sites, _orbits(prototype, "P"), strict=True):
+        stated = int("".join(c for c in site.wyckoff if c.isdigit()) or -1)
+        if site.label not in prototype.labels or len(orbit) != stated:
+            raise InputError(
+                f"{where}: site {site.label} {site.wyckoff} has {len(orbit)} images; "
+                "correct label, coordinates, Wyckoff position or Hall symbol"
+            )
+    found = {name: prototype.conventional.labels.count(name) for name in prototype.labels}
+    ratios = {found[name] / label.count for name, label in prototype.labels.items()}
+    if len(ratios) != 1:
+        raise InputError(f"{where}: sites per cell {found} do not match the counts of its labels")
+
+
+def _expand_cell(prototype: Prototype, centring: str) -> ExpandedCell:
+    """Return all sites of the cell with this centring letter; ``P`` keeps the conventional one."""
+    basis = np.array(_PRIMITIVE_BASIS[centring], dtype=np.float64)
+    orbits = _orbits(prototype, centring)
+    labels = tuple(
+        site.label
+        for site, orbit in zip(prototype.sites, orbits, strict=True)
+        for _ in range(len(orbit))
+    )
+    frac = np.concatenate(orbits)
+    lattice = basis @ _lattice_matrix(prototype.cell)
+    for array in (lattice, frac):
+        array.flags.writeable = False
+    return ExpandedCell(lattice, frac, labels)
+
+
+def _lattice_matrix(cell: tuple[float, ...]) -> FloatArray:
+    """Rows a, b, c in Å with a along x and b in the xy plane."""
+    import gemmi
+
+    return np.array(gemmi.UnitCell(*cell).orth.mat.tolist(), dtype=np.float64).T
+
+
+def _orbits(prototype: Prototype, centring: str) -> list[FloatArray]:
+    """Images of each asymmetric site in the basis of this centring letter, each (m, 3)."""
+    import gemmi
+
+    group = gemmi.symops_from_hall(prototype.hall)
+    rotations = np.array([op.rot for op in group], dtype=np.float64) / gemmi.Op.DEN
+    translations = np.array([op.tran for op in group], dtype=np.float64) / gemmi.Op.DEN
+    basis = np.array(_PRIMITIVE_BASIS[centring], dtype=np.float64)
+    lattice = _lattice_matrix(prototype.cell)
+    orbits = []
+    for site in prototype.sites:
+        point = _on_special_position(np.array(site[2:]), rotations, translations, lattice)
+        images = (rotations @ point + translations) @ np.linalg.inv(basis)
+        orbits.append(_distinct(images - np.floor(images), basis @ lattice))
+    return orbits
+
+
+def _on_special_position(
+    point: FloatArray, rotations: FloatArray, translations: FloatArray, lattice: FloatArray
+) -> FloatArray:
+    """Average a point over its site symmetry: 0.333333 becomes 1/3 exactly."""
+    images = rotations @ point + translations
+    shifts = images - point
+    shifts -= np.round(shifts)
+    stabiliser = np.linalg.norm(shifts @ lattice, axis=1) < _SAME_SITE_A
+    averaged: FloatArray = point + shifts[stabiliser].mean(axis=0)
+    return averaged
+
+
+def _distinct(frac: FloatArray, lattice: FloatArray) -> FloatArray:
+    """Images of one orbit that differ modulo the lattice, in order of first appearance."""
+    # Three-fold special positions leave 0.9999999: the nearest-image difference absorbs it.
+    differences = frac[:, None] - frac[None, :]
+    differences -= np.round(differences)
+    same = np.linalg.norm(differences @ lattice, axis=2) < _SAME_SITE_A
+    first: FloatArray = frac[same.argmax(axis=1) == np.arange(len(frac))]
+    return first
+
+
+__all__ = [
+    "ExpandedCell",
+    "Prototype",
+    "PrototypeSite",
+    "SiteLabel",
+    "expand",
+    "load_prototypes",
+    "prototype_from_dict",
+]
