@@ -16,21 +16,18 @@ from typing import Final
 
 from ..data.prototypes import Prototype, expand, load_prototypes
 from ..data.records import Provenance, Quarantined, StructureRecord
-from .lattice_scaling import (
-    DLS_MAX_SCALING,
-    DLS_MIN_SCALING,
-    dls_volume_factor,
-    label_geometry,
-)
+from .lattice_scaling import label_geometry, scaled_volume_factor
 from .substitution import Assignment, assignments, ionic_radius_A
 
+MAX_VOLUME_CHANGE: Final[float] = 1.5
+"""Beyond this factor, up or down, the fractional coordinates of the source mean little."""
 SHORT_CONTACT: Final[float] = 0.7
 """Shortest contact allowed, in units of the sum of radii (see :func:`short_contact`)."""
 BOND_STRETCH: Final[tuple[float, float]] = (0.8, 1.25)
 """Mean cation–anion bond allowed, in units of the sum of ionic radii."""
 RADIUS_RATIO: Final[Mapping[int, tuple[float, float]]] = {
     2: (0.0, 0.2),
-    3: (0.0, 0.4),
+    3: (0.0, 0.6),
     4: (0.0, 0.52),
     6: (0.27, 0.92),
     8: (0.46, 1.5),
@@ -134,22 +131,16 @@ def _judge(prototype: Prototype, assignment: Assignment) -> _Candidate | str:
         if reason:
             return reason
     try:
-        factor = _volume_factor(prototype, assignment)
+        factor = scaled_volume_factor(prototype, assignment.elements)
     except ValueError as error:
         return f"no volume prediction: {error}"
-    if factor in (DLS_MIN_SCALING, DLS_MAX_SCALING):
-        return f"volume change too large: DLS stops at {factor} of the source's volume"
+    if not 1.0 / MAX_VOLUME_CHANGE <= factor <= MAX_VOLUME_CHANGE:
+        return f"volume change too large: {factor:.2f} of the source's volume"
     for check in _GEOMETRY_RULES:
         reason = check(prototype, assignment, factor ** (1.0 / 3.0))
         if reason:
             return reason
     return _Candidate(prototype, assignment, factor)
-
-
-def _volume_factor(prototype: Prototype, assignment: Assignment) -> float:
-    if assignment.elements == prototype.default_elements:
-        return 1.0
-    return dls_volume_factor(prototype, assignment.elements)
 
 
 def _charge(prototype: Prototype, assignment: Assignment) -> str | None:

@@ -30,9 +30,9 @@ class Pool(NamedTuple):
     elements: tuple[str, ...]
 
 
-_LANTHANIDES: Final[tuple[str, ...]] = tuple(
-    ["La", "Ce", "Pr", "Nd", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu"]
-)
+_LANTHANIDES: Final[tuple[str, ...]] = (
+    "La", "Ce", "Pr", "Nd", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu",
+)  # fmt: skip
 
 CATION_POOLS: Final[tuple[Pool, ...]] = (
     Pool(5, (4, 4), ("P", "As", "Sb", "V", "Nb", "Ta")),
@@ -47,7 +47,7 @@ CATION_POOLS: Final[tuple[Pool, ...]] = (
     Pool(3, (8, 8), ("Y", "Bi", *_LANTHANIDES)),
     Pool(2, (4, 4), ("Mg", "Mn", "Fe", "Co", "Zn", "Cd")),
     Pool(2, (6, 6), ("Mg", "Ca", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Zn", "Cd")),
-    Pool(2, (8, 8), ("Ca", "Sr", "Ba", "Eu", "Sn", "Pb")),
+    Pool(2, (8, 8), ("Ca", "Sr", "Ba", "Eu", "Pb")),
 )
 
 ANIONS: Final[Mapping[int, tuple[str, ...]]] = {
@@ -56,9 +56,9 @@ ANIONS: Final[Mapping[int, tuple[str, ...]]] = {
     -3: ("N", "P", "As"),
 }
 
-PNICTIDE_RADIUS_A: Final[Mapping[str, float]] = {"N": 1.71, "P": 2.12, "As": 2.22}
-"""Pauling's crystal radii of N3−, P3−, As3− (The Nature of the Chemical Bond, 3rd ed., 1960,
-Table 13-3); Shannon lists no P3− and As3−."""
+PNICTIDE_RADIUS_A: Final[Mapping[str, float]] = {"P": 2.12, "As": 2.22}
+"""Pauling's crystal radii of P3− and As3− (The Nature of the Chemical Bond, 3rd ed., 1960,
+Table 13-3), which Shannon does not list."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ def ionic_radius_A(element: str, charge: int, coordination: int) -> float | None
     float or None
         Å; None where the element is not tabulated with this charge.
     """
-    if charge == -3:
-        return PNICTIDE_RADIUS_A.get(element)
+    if charge == -3 and element in PNICTIDE_RADIUS_A:
+        return PNICTIDE_RADIUS_A[element]
     from pymatgen.core import Element
 
     table = Element(element).data["Shannon radii"].get(str(charge), {})
