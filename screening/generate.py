@@ -1,29 +1,32 @@
 """Candidates by charge-neutral substitution into prototypes, as for Li8SiSe6 in Yang et al. 2025.
 
-(npj Comput. Mater. 2025, 10.1038/s41524-025-01559-9.) Fractional coordinates stay those of the
-prototype; only the cell is scaled. Such a structure is a starting point for relaxation, not a
-prediction of stability. The plausibility rules below remove what no relaxation would save.
+(npj Comput. Mater. 2025, 10.1038/s41524-025-01559-9.) Coordinates stay those of the prototype but
+for the cell's scale and the bonds inside isolated polyhedra (:mod:`.lattice_scaling`). Such a
+structure is a starting point for relaxation, not a prediction of stability. The plausibility rules
+below remove what no relaxation would save.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
+import numpy as np
+
 from ..data.prototypes import Prototype, expand, load_prototypes
-from ..data.records import Provenance, Quarantined, StructureRecord
-from .lattice_scaling import label_geometry, scaled_volume_factor
+from ..data.records import FloatArray, Provenance, Quarantined, StructureRecord
+from .lattice_scaling import Scaling, bonded_labels, contacts, scale_cell
 from .substitution import Assignment, assignments, ionic_radius_A
 
 MAX_VOLUME_CHANGE: Final[float] = 1.5
 """Beyond this factor, up or down, the fractional coordinates of the source mean little."""
 SHORT_CONTACT: Final[float] = 0.7
-"""Shortest contact allowed, in units of the sum of radii (see :func:`short_contact`)."""
-BOND_STRETCH: Final[tuple[float, float]] = (0.8, 1.25)
+"""Shortest contact allowed, in units of the sum of radii: covalent between cations, else ionic."""
+BOND_LENGTH: Final[tuple[float, float]] = (0.8, 1.25)
 """Mean cation–anion bond allowed, in units of the sum of ionic radii."""
 RADIUS_RATIO: Final[Mapping[int, tuple[float, float]]] = {
     2: (0.0, 0.2),
@@ -36,7 +39,12 @@ RADIUS_RATIO: Final[Mapping[int, tuple[float, float]]] = {
 a quarter, no lower limit up to four-fold because small cations bond covalently (PS4: 0.09)."""
 MIN_ELECTRONEGATIVITY_GAP: Final[float] = 0.1
 """A bonded anion must be more electronegative than its cation by this (Pauling scale)."""
-OXIDISING: Final[frozenset[tuple[str, int, str]]] = frozenset({("Fe", 3, "I"), ("V", 5, "Te")})
+FIRST_ROW: Final[frozenset[str]] = frozenset({"N", "O", "F"})
+"""These take other coordinations than their heavier homologues, and scaling a cell from one to the
+other misses the volume by 30–40 % (Li2S to Li2O, Li3P to Li3N), so they are never exchanged."""
+OXIDISING: Final[frozenset[tuple[str, int, str]]] = frozenset(
+    {("Fe", 3, "I"), ("Fe", 3, "Te"), ("V", 5, "Te")}
+)
 """Cation, charge, anion that exchange electrons when bonded: FeI3 does not exist."""
 
 
@@ -63,7 +71,13 @@ class GenerationResult:
 class _Candidate:
     prototype: Prototype
     assignment: Assignment
-    volume_factor: float
+    scaling: Scaling
+
+    @property
+    def distances_A(self) -> FloatArray:
+        """Distance of every neighbour pair of the prototype, in the final cell, Å."""
+        pairs = contacts(self.prototype)
+        return self.scaling.scale * pairs.distances_A(self.scaling.stretch)
 
     @property
     def id(self) -> str:
@@ -126,21 +140,19 @@ def generate(
 
 def _judge(prototype: Prototype, assignment: Assignment) -> _Candidate | str:
     """Return the candidate, or the first reason against it."""
-    for rule in (_charge, _electron_transfer, _radius_ratio):
+    for rule in (_charge, _anion_row, _electron_transfer, _radius_ratio):
         reason = rule(prototype, assignment)
         if reason:
             return reason
     try:
-        factor = scaled_volume_factor(prototype, assignment.elements)
+        scaling = scale_cell(prototype, assignment.elements)
     except ValueError as error:
         return f"no volume prediction: {error}"
+    factor = scaling.volume_factor
     if not 1.0 / MAX_VOLUME_CHANGE <= factor <= MAX_VOLUME_CHANGE:
         return f"volume change too large: {factor:.2f} of the source's volume"
-    for check in _GEOMETRY_RULES:
-        reason = check(prototype, assignment, factor ** (1.0 / 3.0))
-        if reason:
-            return reason
-    return _Candidate(prototype, assignment, factor)
+    candidate = _Candidate(prototype, assignment, scaling)
+    return _short_contact(candidate) or _bond_length(candidate) or candidate
 
 
 def _charge(prototype: Prototype, assignment: Assignment) -> str | None:
@@ -148,8 +160,16 @@ def _charge(prototype: Prototype, assignment: Assignment) -> str | None:
     return f"not charge neutral: {charge:+d} per formula unit" if charge else None
 
 
+def _anion_row(prototype: Prototype, assignment: Assignment) -> str | None:
+    for name, label in prototype.labels.items():
+        element = assignment.elements[name]
+        if (element in FIRST_ROW) != (label.element in FIRST_ROW):
+            return f"anion of another row: {element} for {label.element}"
+    return None
+
+
 def _electron_transfer(prototype: Prototype, assignment: Assignment) -> str | None:
-    for cation, anion in _bonded_pairs(prototype):
+    for cation, anion in bonded_labels(prototype):
         m, x = assignment.elements[cation], assignment.elements[anion]
         gap = _electronegativity(x) - _electronegativity(m)
         if gap < MIN_ELECTRONEGATIVITY_GAP or (m, assignment.charges[cation], x) in OXIDISING:
@@ -158,7 +178,7 @@ def _electron_transfer(prototype: Prototype, assignment: Assignment) -> str | No
 
 
 def _radius_ratio(prototype: Prototype, assignment: Assignment) -> str | None:
-    for cation, anion in _bonded_pairs(prototype):
+    for cation, anion in bonded_labels(prototype):
         number = prototype.labels[cation].coordination or 0
         inner, outer = _radius(prototype, assignment, cation), _radius(prototype, assignment, anion)
         if inner is None or outer is None:
@@ -170,42 +190,41 @@ def _radius_ratio(prototype: Prototype, assignment: Assignment) -> str | None:
     return None
 
 
-def short_contact(prototype: Prototype, assignment: Assignment, scale: float) -> str | None:
+def _short_contact(candidate: _Candidate) -> str | None:
     """Reason if two sites, periodic images included, come closer than 0.7 × their radii.
 
     Between two cations the radii are covalent (ionic ones describe no contact there), otherwise
-    ionic; ``scale`` is the linear factor on the cell of the source.
+    ionic.
     """
-    geometry = label_geometry(prototype)
-    for i, first in enumerate(geometry.labels):
-        for j, second in enumerate(geometry.labels[: i + 1]):
-            distance = scale * geometry.nearest_A[i, j]
-            limit = SHORT_CONTACT * _contact_radii(prototype, assignment, first, second)
-            if distance < limit:
-                a, b = assignment.elements[second], assignment.elements[first]
-                return f"short contact: {a}–{b} {distance:.2f} Å, below {limit:.2f} Å"
+    pairs, names = contacts(candidate.prototype), tuple(candidate.prototype.labels)
+    radii = np.array([[_contact_radii(candidate, a, b) for b in names] for a in names])
+    first, second = pairs.site_label[pairs.first], pairs.site_label[pairs.second]
+    distances = candidate.distances_A
+    worst = int(np.argmin(distances / radii[first, second]))
+    limit = SHORT_CONTACT * radii[first[worst], second[worst]]
+    if distances[worst] >= limit:
+        return None
+    a, b = (candidate.assignment.elements[names[k[worst]]] for k in (first, second))
+    return f"short contact: {a}–{b} {distances[worst]:.2f} Å, below {limit:.2f} Å"
+
+
+def _bond_length(candidate: _Candidate) -> str | None:
+    """Reason if the mean bond of a framework cation is far from its ionic radii."""
+    pairs, names = contacts(candidate.prototype), tuple(candidate.prototype.labels)
+    distances = candidate.distances_A
+    first, second = pairs.site_label[pairs.first], pairs.site_label[pairs.second]
+    for cation, anion in bonded_labels(candidate.prototype):
+        bonds = pairs.is_bond & (first == names.index(cation)) & (second == names.index(anion))
+        ratio = distances[bonds].mean() / _contact_radii(candidate, cation, anion)
+        if not BOND_LENGTH[0] <= ratio <= BOND_LENGTH[1]:
+            m, x = (candidate.assignment.elements[name] for name in (cation, anion))
+            return f"bond length: mean {m}–{x} is {ratio:.2f} of the ionic radii"
     return None
 
 
-def _bond_stretch(prototype: Prototype, assignment: Assignment, scale: float) -> str | None:
-    for cation, shell in label_geometry(prototype).shells.items():
-        for anion, mean, _ in shell:
-            radii = _contact_radii(prototype, assignment, cation, anion)
-            ratio = scale * mean / radii
-            if not BOND_STRETCH[0] <= ratio <= BOND_STRETCH[1]:
-                m, x = assignment.elements[cation], assignment.elements[anion]
-                return f"bond length: mean {m}–{x} is {ratio:.2f} of the ionic radii"
-    return None
-
-
-_GEOMETRY_RULES: Final[tuple[Callable[[Prototype, Assignment, float], str | None], ...]] = (
-    short_contact,
-    _bond_stretch,
-)
-
-
-def _contact_radii(prototype: Prototype, assignment: Assignment, a: str, b: str) -> float:
+def _contact_radii(candidate: _Candidate, a: str, b: str) -> float:
     """Sum of radii (Å) against which the distance of two labels is judged."""
+    prototype, assignment = candidate.prototype, candidate.assignment
     if assignment.charges[a] > 0 and assignment.charges[b] > 0:
         return _covalent_radius(assignment.elements[a]) + _covalent_radius(assignment.elements[b])
     radii = [_radius(prototype, assignment, label) for label in (a, b)]
@@ -235,12 +254,6 @@ def _electronegativity(element: str) -> float:
     return float(Element(element).X)
 
 
-@cache
-def _bonded_pairs(prototype: Prototype) -> tuple[tuple[str, str], ...]:
-    shells = label_geometry(prototype).shells
-    return tuple((cation, anion) for cation, shell in shells.items() for anion, _, _ in shell)
-
-
 def _without_duplicates(
     candidates: list[_Candidate],
 ) -> tuple[list[_Candidate], list[Quarantined]]:
@@ -266,7 +279,7 @@ def _identity(candidate: _Candidate) -> tuple[str, str]:
 
 
 def _strain(candidate: _Candidate) -> float:
-    return abs(math.log(candidate.volume_factor))
+    return abs(math.log(candidate.scaling.volume_factor))
 
 
 def _candidate_id(prototype: Prototype, assignment: Assignment) -> str:
@@ -281,14 +294,17 @@ def _record(candidate: _Candidate) -> StructureRecord:
     prototype = candidate.prototype
     if candidate.assignment.elements == prototype.default_elements:
         return expand(prototype, candidate.assignment.elements)
-    provenance = Provenance(
-        f"generated by substitution into {prototype.name}, cell scaled with DLS; not relaxed",
-        prototype.licence,
-        note=f"prototype from: {prototype.source}",
-    )
-    return expand(
+    record = expand(
         prototype,
         candidate.assignment.elements,
-        volume_factor=candidate.volume_factor,
-        provenance=provenance,
+        volume_factor=candidate.scaling.volume_factor,
+        provenance=Provenance(
+            f"generated by substitution into {prototype.name}, cell scaled with DLS; not relaxed",
+            prototype.licence,
+            note=f"prototype from: {prototype.source}",
+        ),
     )
+    # Fractional shifts are taken in the source's cell, where the bond vectors were measured.
+    moved = (candidate.scaling.stretch - 1.0)[:, None] * contacts(prototype).bonds_A
+    shifts = moved @ np.linalg.inv(prototype.primitive.lattice)
+    return replace(record, frac=record.frac + shifts)

@@ -31,8 +31,9 @@ class Pool(NamedTuple):
 
 
 _LANTHANIDES: Final[tuple[str, ...]] = (
-    "La", "Ce", "Pr", "Nd", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu",
+    "La", "Ce", "Pr", "Nd", "Sm", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu",
 )  # fmt: skip
+"""Without Eu, which is divalent beside all but the smallest anions, and radioactive Pm."""
 
 CATION_POOLS: Final[tuple[Pool, ...]] = (
     Pool(5, (4, 4), ("P", "As", "Sb", "V", "Nb", "Ta")),
@@ -44,7 +45,7 @@ CATION_POOLS: Final[tuple[Pool, ...]] = (
     Pool(3, (3, 3), ("As", "Sb", "Bi")),
     Pool(3, (4, 4), ("Al", "Ga", "In", "Fe")),
     Pool(3, (6, 6), ("Al", "Ga", "In", "Sc", "Y", "Ti", "V", "Cr", "Fe", "Bi", *_LANTHANIDES)),
-    Pool(3, (8, 8), ("Y", "Bi", *_LANTHANIDES)),
+    Pool(3, (8, 8), ("La", "Pr", "Nd", "Sm", "Gd")),
     Pool(2, (4, 4), ("Mg", "Mn", "Fe", "Co", "Zn", "Cd")),
     Pool(2, (6, 6), ("Mg", "Ca", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Zn", "Cd")),
     Pool(2, (8, 8), ("Ca", "Sr", "Ba", "Eu", "Pb")),
