@@ -205,6 +205,7 @@ def expand(
     prototype: Prototype,
     elements: Mapping[str, str],
     *,
+    charges: Mapping[str, int] | None = None,
     record_id: str | None = None,
     volume_factor: float = 1.0,
     conventional: bool = False,
@@ -217,6 +218,8 @@ def expand(
     prototype : Prototype
     elements : mapping of label to element symbol
         One element for every label, no more.
+    charges : mapping of label to formal charge, units of e, optional
+        Written to the sites as oxidation states; default those of the prototype's labels.
     record_id : str, optional
         Default ``PROTOTYPE_FORMULA``.
     volume_factor : float, dimensionless
@@ -247,10 +250,12 @@ def expand(
     if not (np.isfinite(volume_factor) and volume_factor > 0.0):
         raise InputError(f"{prototype.name}: volume_factor {volume_factor} must be positive")
     cell = prototype.conventional if conventional else prototype.primitive
+    states = charges or {name: label.oxidation for name, label in prototype.labels.items()}
+    content = {n: (SiteSpecies(elements[n], 1.0, float(states[n])),) for n in prototype.labels}
     return StructureRecord(
         record_id or f"{prototype.name}_{prototype.formula_of(elements)}",
         cell.lattice * volume_factor ** (1.0 / 3.0),
-        tuple((SiteSpecies(elements[label]),) for label in cell.labels),
+        tuple(content[label] for label in cell.labels),
         cell.frac,
         provenance or Provenance(prototype.source, prototype.licence, note=prototype.note),
     )

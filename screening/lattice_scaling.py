@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from ..data.prototypes import ExpandedCell, Prototype
+from ..data.prototypes import Prototype
 from ..data.records import FloatArray, IntArray
+from ..features.neighbors import neighbor_list
 
 BoolArray = NDArray[np.bool_]
 
@@ -96,11 +97,13 @@ def contacts(prototype: Prototype) -> Contacts:
     """Measure a prototype once (see :class:`Contacts`)."""
     cell, names = prototype.primitive, tuple(prototype.labels)
     site_label = np.array([names.index(label) for label in cell.labels])
-    first, second, vectors = _neighbour_pairs(cell, _SEARCH_RADIUS_A)
+    near = neighbor_list(cell.lattice, cell.frac, _SEARCH_RADIUS_A)
+    first, second = near.center, near.neighbor
+    vectors = (cell.frac[second] + near.image - cell.frac[first]) @ cell.lattice
     roles = [prototype.labels[name].role for name in names]
     is_cation = np.array([roles[k] == "framework_cation" for k in site_label])
     is_anion = np.array([prototype.labels[names[k]].oxidation < 0 for k in site_label])
-    distance = np.linalg.norm(vectors, axis=1)
+    distance = near.distance_A
     cation_anion = is_cation[first] & is_anion[second]
     nearest = np.full(len(site_label), np.inf)
     np.minimum.at(nearest, first[cation_anion], distance[cation_anion])
@@ -240,18 +243,3 @@ def _dls_parameters(element: str) -> tuple[float, float, float, float]:
         raise ValueError(f"DLS has no parameters for {element}")
     bond = bond_params[element]
     return float(bond["r"]), float(bond["k"]), float(data.X), float(data.atomic_radius)
-
-
-def _neighbour_pairs(cell: ExpandedCell, radius_A: float) -> tuple[IntArray, IntArray, FloatArray]:
-    """All ordered pairs within the radius: first site, second site, vector (Å)."""
-    # A sphere of this radius crosses at most radius / (plane spacing) cells along each axis;
-    # half a cell more because the vectors below are only wrapped per axis.
-    spacings = 1.0 / np.linalg.norm(np.linalg.inv(cell.lattice), axis=0)
-    axes = [np.arange(-n, n + 1) for n in np.ceil(radius_A / spacings + 0.5).astype(int)]
-    images = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    wrapped = cell.frac[None, :] - cell.frac[:, None]
-    wrapped -= np.round(wrapped)
-    vectors = (wrapped @ cell.lattice)[:, :, None] + images @ cell.lattice
-    squared = np.einsum("ijkx,ijkx->ijk", vectors, vectors)
-    first, second, image = np.nonzero((squared <= radius_A**2) & (squared > 1e-12))
-    return first, second, vectors[first, second, image]
