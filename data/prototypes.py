@@ -22,25 +22,12 @@ import numpy as np
 
 from .elements import ATOMIC_NUMBER
 from .errors import InputError
+from .orbits import centring_letter, lattice_matrix, orbits, primitive_lattice
 from .records import FloatArray, Provenance, SiteSpecies, StructureRecord
 
 Role = Literal["mobile", "framework_cation", "bonded_anion", "isolated_anion"]
 
 TABLE: Final[str] = "prototypes.json"
-
-_SAME_SITE_A: Final[float] = 0.02
-"""Images closer than this are one site: far below any bond, far above the six printed digits."""
-
-_PRIMITIVE_BASIS: Final[dict[str, tuple[tuple[float, ...], ...]]] = {
-    "P": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    "A": ((1, 0, 0), (0, 0.5, -0.5), (0, 0.5, 0.5)),
-    "B": ((0.5, 0, -0.5), (0, 1, 0), (0.5, 0, 0.5)),
-    "C": ((0.5, -0.5, 0), (0.5, 0.5, 0), (0, 0, 1)),
-    "I": ((-0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.5, 0.5, -0.5)),
-    "F": ((0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)),
-    "R": ((2 / 3, 1 / 3, 1 / 3), (-1 / 3, 1 / 3, 1 / 3), (-1 / 3, -2 / 3, 1 / 3)),
-}
-"""Primitive lattice vectors (rows) in the conventional basis, by centring letter."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +113,19 @@ class Prototype:
         return tuple(n for n, label in self.labels.items() if label.role == "mobile")
 
     @cached_property
+    def lattice(self) -> FloatArray:
+        """Conventional lattice vectors (3, 3), Å, as rows."""
+        return lattice_matrix(self.cell)
+
+    @cached_property
     def conventional(self) -> ExpandedCell:
         """All sites of the conventional cell."""
         return _expand_cell(self, "P")
 
     @cached_property
     def primitive(self) -> ExpandedCell:
-        """All sites of the primitive cell, in the basis of ``_PRIMITIVE_BASIS``."""
-        import gemmi
-
-        return _expand_cell(self, gemmi.symops_from_hall(self.hall).find_centering())
+        """All sites of the primitive cell."""
+        return _expand_cell(self, centring_letter(self.hall))
 
     def formula_of(self, elements: Mapping[str, str]) -> str:
         """Formula unit with the given elements, in label order: safe as part of a file name.
@@ -281,7 +271,8 @@ def _check(prototype: Prototype) -> None:
 
 def _check_multiplicities(where: str, prototype: Prototype) -> None:
     """Raise unless the orbits have the stated multiplicities and the stated composition."""
-    for site, orbit in zip(prototype.sites, _orbits(prototype, "P"), strict=True):
+    images = orbits(_points(prototype), prototype.hall, prototype.lattice)
+    for site, orbit in zip(prototype.sites, images, strict=True):
         stated = int("".join(c for c in site.wyckoff if c.isdigit()) or -1)
         if site.label not in prototype.labels or len(orbit) != stated:
             raise InputError(
@@ -294,66 +285,20 @@ def _check_multiplicities(where: str, prototype: Prototype) -> None:
         raise InputError(f"{where}: sites per cell {found} do not match the counts of its labels")
 
 
+def _points(prototype: Prototype) -> FloatArray:
+    return np.array([(site.x, site.y, site.z) for site in prototype.sites], dtype=np.float64)
+
+
 def _expand_cell(prototype: Prototype, centring: str) -> ExpandedCell:
     """Return all sites of the cell with this centring letter; ``P`` keeps the conventional one."""
-    basis = np.array(_PRIMITIVE_BASIS[centring], dtype=np.float64)
-    orbits = _orbits(prototype, centring)
+    images = orbits(_points(prototype), prototype.hall, prototype.lattice, centring)
     labels = tuple(
-        site.label
-        for site, orbit in zip(prototype.sites, orbits, strict=True)
-        for _ in range(len(orbit))
+        site.label for site, orbit in zip(prototype.sites, images, strict=True) for _ in orbit
     )
-    frac = np.concatenate(orbits)
-    lattice = basis @ _lattice_matrix(prototype.cell)
+    lattice, frac = primitive_lattice(prototype.lattice, centring), np.concatenate(images)
     for array in (lattice, frac):
         array.flags.writeable = False
     return ExpandedCell(lattice, frac, labels)
-
-
-def _lattice_matrix(cell: tuple[float, ...]) -> FloatArray:
-    """Rows a, b, c in Å with a along x and b in the xy plane."""
-    import gemmi
-
-    return np.array(gemmi.UnitCell(*cell).orth.mat.tolist(), dtype=np.float64).T
-
-
-def _orbits(prototype: Prototype, centring: str) -> list[FloatArray]:
-    """Images of each asymmetric site in the basis of this centring letter, each (m, 3)."""
-    import gemmi
-
-    group = gemmi.symops_from_hall(prototype.hall)
-    rotations = np.array([op.rot for op in group], dtype=np.float64) / gemmi.Op.DEN
-    translations = np.array([op.tran for op in group], dtype=np.float64) / gemmi.Op.DEN
-    basis = np.array(_PRIMITIVE_BASIS[centring], dtype=np.float64)
-    lattice = _lattice_matrix(prototype.cell)
-    orbits = []
-    for site in prototype.sites:
-        point = _on_special_position(np.array(site[2:]), rotations, translations, lattice)
-        images = (rotations @ point + translations) @ np.linalg.inv(basis)
-        orbits.append(_distinct(images - np.floor(images), basis @ lattice))
-    return orbits
-
-
-def _on_special_position(
-    point: FloatArray, rotations: FloatArray, translations: FloatArray, lattice: FloatArray
-) -> FloatArray:
-    """Average a point over its site symmetry: 0.333333 becomes 1/3 exactly."""
-    images = rotations @ point + translations
-    shifts = images - point
-    shifts -= np.round(shifts)
-    stabiliser = np.linalg.norm(shifts @ lattice, axis=1) < _SAME_SITE_A
-    averaged: FloatArray = point + shifts[stabiliser].mean(axis=0)
-    return averaged
-
-
-def _distinct(frac: FloatArray, lattice: FloatArray) -> FloatArray:
-    """Images of one orbit that differ modulo the lattice, in order of first appearance."""
-    # Three-fold special positions leave 0.9999999: the nearest-image difference absorbs it.
-    differences = frac[:, None] - frac[None, :]
-    differences -= np.round(differences)
-    same = np.linalg.norm(differences @ lattice, axis=2) < _SAME_SITE_A
-    first: FloatArray = frac[same.argmax(axis=1) == np.arange(len(frac))]
-    return first
 
 
 __all__ = [
