@@ -3,4 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-VERBS: Final[dict[str, Callable[..., Any]]] = {}
+from .screen import screen
+
+VERBS: Final[dict[str, Callable[..., Any]]] = {
+    "screen": screen,
+}
