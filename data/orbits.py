@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .errors import StructureError
 from .records import FloatArray
 
-_SAME_SITE_A: Final[float] = 0.02
-"""Images closer than this are one site: far below any bond, far above the six printed digits."""
+BoolArray = NDArray[np.bool_]
+
+SAME_POINT_A: Final[float] = 0.05
+"""Images of a site closer than this are one point: far below any distance between atoms."""
 
 _PRIMITIVE_BASIS: Final[dict[str, tuple[tuple[float, ...], ...]]] = {
     "P": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
@@ -54,60 +59,82 @@ def primitive_lattice(lattice: FloatArray, centring: str) -> FloatArray:
     return vectors
 
 
-def orbits(
-    points: FloatArray, hall: str, lattice: FloatArray, centring: str = "P"
-) -> list[FloatArray]:
-    """All distinct images of each point.
+@lru_cache(maxsize=64)
+def _operations(hall: str) -> tuple[FloatArray, FloatArray]:
+    """Rotations (n, 3, 3) and translations (n, 3) of a space group, centring included."""
+    import gemmi
+
+    operations = list(gemmi.symops_from_hall(hall))
+    rotations = np.array([o.rot for o in operations], dtype=np.float64) / gemmi.Op.DEN
+    shifts = np.array([o.tran for o in operations], dtype=np.float64) / gemmi.Op.DEN
+    return rotations, shifts
+
+
+def expand_site(hall: str, lattice: FloatArray, point: FloatArray) -> FloatArray:
+    """All positions of a site under a space group.
 
     Parameters
     ----------
-    points : array (n, 3)
-        Fractional coordinates in the conventional cell.
     hall : str
-        Hall symbol of the setting.
+        Hall symbol of the group in the setting of ``lattice``.
     lattice : array (3, 3), Å
-        Conventional lattice.
-    centring : str
-        Count images modulo the primitive lattice of this letter, and return them in its basis;
-        ``P`` keeps the conventional cell.
+        Rows are the lattice vectors.
+    point : array (3,), fractional
+        One position of the site; a rounded special position is put back on its symmetry element.
 
     Returns
     -------
-    list of n arrays (multiplicity, 3)
-        Fractional coordinates in [0, 1]. A point within 0.02 Å of a special position is put on it.
+    array (multiplicity, 3), fractional, in [0, 1)
+
+    Raises
+    ------
+    StructureError
+        If the images do not form whole cosets: the point lies near, but not on, a symmetry element.
     """
-    import gemmi
+    rotations, shifts = _operations(hall)
+    images = rotations @ point + shifts
+    offset = images - point
+    offset -= np.round(offset)
+    fixing = np.linalg.norm(offset @ lattice, axis=1) < SAME_POINT_A
+    # Averaging over the stabiliser restores 1/3 from 0.333333 and keeps free coordinates.
+    exact = point + offset[fixing].mean(axis=0)
+    images = rotations @ exact + shifts
+    images -= np.floor(images)
+    kept = images[_first_of_each(images, lattice)]
+    if len(kept) * int(fixing.sum()) != len(rotations):
+        raise StructureError(
+            f"site at {point.tolist()} has {len(kept)} images and {int(fixing.sum())} fixing "
+            f"operations in {hall!r}, not {len(rotations)} together; move it on or off the element"
+        )
+    return kept
 
-    group = gemmi.symops_from_hall(hall)
-    rotations = np.array([op.rot for op in group], dtype=np.float64) / gemmi.Op.DEN
-    translations = np.array([op.tran for op in group], dtype=np.float64) / gemmi.Op.DEN
-    to_primitive = np.linalg.inv(np.array(_PRIMITIVE_BASIS[centring], dtype=np.float64))
-    vectors = primitive_lattice(lattice, centring)
-    found = []
-    for point in points:
-        special = _on_special_position(point, rotations, translations, lattice)
-        images = (rotations @ special + translations) @ to_primitive
-        found.append(_distinct(images - np.floor(images), vectors))
-    return found
 
-
-def _on_special_position(
-    point: FloatArray, rotations: FloatArray, translations: FloatArray, lattice: FloatArray
+def expand_site_primitive(
+    hall: str, lattice: FloatArray, point: FloatArray, centring: str
 ) -> FloatArray:
-    """Average a point over its site symmetry: 0.333333 becomes 1/3 exactly."""
-    images = rotations @ point + translations
-    shifts = images - point
-    shifts -= np.round(shifts)
-    stabiliser = np.linalg.norm(shifts @ lattice, axis=1) < _SAME_SITE_A
-    averaged: FloatArray = point + shifts[stabiliser].mean(axis=0)
-    return averaged
+    """All positions of a site in a primitive cell.
+
+    Parameters
+    ----------
+    hall, lattice, point
+        As :func:`expand_site`, for the conventional cell.
+    centring : str
+        Letter of :func:`centring_letter`; ``P`` returns what :func:`expand_site` does.
+
+    Returns
+    -------
+    array (multiplicity per primitive cell, 3), fractional in :func:`primitive_lattice`
+    """
+    basis = np.array(_PRIMITIVE_BASIS[centring], dtype=np.float64)
+    images = expand_site(hall, lattice, point) @ np.linalg.inv(basis)
+    images -= np.floor(images)
+    return images[_first_of_each(images, basis @ lattice)]
 
 
-def _distinct(frac: FloatArray, lattice: FloatArray) -> FloatArray:
-    """Images of one orbit that differ modulo the lattice, in order of first appearance."""
-    # Three-fold special positions leave 0.9999999: the nearest-image difference absorbs it.
-    differences = frac[:, None] - frac[None, :]
-    differences -= np.round(differences)
-    same = np.linalg.norm(differences @ lattice, axis=2) < _SAME_SITE_A
-    first: FloatArray = frac[same.argmax(axis=1) == np.arange(len(frac))]
-    return first
+def _first_of_each(frac: FloatArray, lattice: FloatArray) -> BoolArray:
+    """True for points that differ, modulo the lattice, from all earlier ones."""
+    # Three-fold positions leave 0.9999999: the nearest-image difference absorbs it.
+    gaps = frac[:, None] - frac[None, :]
+    gaps -= np.round(gaps)
+    same = np.linalg.norm(gaps @ lattice, axis=2) < SAME_POINT_A
+    return np.asarray(same.argmax(axis=1) == np.arange(len(frac)))

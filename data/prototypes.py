@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib import resources
 from math import gcd
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, get_args
@@ -21,9 +20,10 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 import numpy as np
 
 from .elements import ATOMIC_NUMBER
-from .errors import InputError
-from .orbits import centring_letter, lattice_matrix, orbits, primitive_lattice
+from .errors import InputError, StructureError
+from .orbits import centring_letter, expand_site_primitive, lattice_matrix, primitive_lattice
 from .records import FloatArray, Provenance, SiteSpecies, StructureRecord
+from .registry import read_table
 
 Role = Literal["mobile", "framework_cation", "bonded_anion", "isolated_anion"]
 
@@ -163,8 +163,8 @@ def load_prototypes() -> Mapping[str, Prototype]:
         Naming prototype and field, if an entry is incomplete, not charge neutral, or if its
         Wyckoff multiplicities, formula and symmetry do not agree.
     """
-    text = resources.files(__package__).joinpath("tables", TABLE).read_text(encoding="utf-8")
-    prototypes = [prototype_from_dict(entry) for entry in json.loads(text)["prototypes"]]
+    entries = json.loads(read_table(TABLE))["structures"]
+    prototypes = [prototype_from_dict(entry) for entry in entries]
     by_name = {prototype.name: prototype for prototype in prototypes}
     if len(by_name) != len(prototypes):
         raise InputError(f"{TABLE}: two prototypes share a name; names must be unique")
@@ -271,12 +271,15 @@ def _check(prototype: Prototype) -> None:
 
 def _check_multiplicities(where: str, prototype: Prototype) -> None:
     """Raise unless the orbits have the stated multiplicities and the stated composition."""
-    images = orbits(_points(prototype), prototype.hall, prototype.lattice)
-    for site, orbit in zip(prototype.sites, images, strict=True):
+    try:
+        orbits = _images(prototype, "P")
+    except StructureError as error:
+        raise InputError(f"{where}: {error}") from error
+    for site, images in zip(prototype.sites, orbits, strict=True):
         stated = int("".join(c for c in site.wyckoff if c.isdigit()) or -1)
-        if site.label not in prototype.labels or len(orbit) != stated:
+        if site.label not in prototype.labels or len(images) != stated:
             raise InputError(
-                f"{where}: site {site.label} {site.wyckoff} has {len(orbit)} images; "
+                f"{where}: site {site.label} {site.wyckoff} has {len(images)} images; "
                 "correct label, coordinates, Wyckoff position or Hall symbol"
             )
     found = {name: prototype.conventional.labels.count(name) for name in prototype.labels}
@@ -285,13 +288,18 @@ def _check_multiplicities(where: str, prototype: Prototype) -> None:
         raise InputError(f"{where}: sites per cell {found} do not match the counts of its labels")
 
 
-def _points(prototype: Prototype) -> FloatArray:
-    return np.array([(site.x, site.y, site.z) for site in prototype.sites], dtype=np.float64)
+def _images(prototype: Prototype, centring: str) -> list[FloatArray]:
+    """Positions of each asymmetric site in the cell with this centring letter."""
+    points = (np.array([site.x, site.y, site.z], dtype=np.float64) for site in prototype.sites)
+    return [
+        expand_site_primitive(prototype.hall, prototype.lattice, point, centring)
+        for point in points
+    ]
 
 
 def _expand_cell(prototype: Prototype, centring: str) -> ExpandedCell:
     """Return all sites of the cell with this centring letter; ``P`` keeps the conventional one."""
-    images = orbits(_points(prototype), prototype.hall, prototype.lattice, centring)
+    images = _images(prototype, centring)
     labels = tuple(
         site.label for site, orbit in zip(prototype.sites, images, strict=True) for _ in orbit
     )

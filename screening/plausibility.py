@@ -90,7 +90,7 @@ def judge(prototype: Prototype, assignment: Assignment) -> Candidate | str:
     if not 1.0 / MAX_VOLUME_CHANGE <= factor <= MAX_VOLUME_CHANGE:
         return f"volume change too large: {factor:.2f} of the source's volume"
     candidate = Candidate(prototype, assignment, scaling)
-    return _short_contact(candidate) or _bond_length(candidate) or candidate
+    return short_contact(candidate) or bond_length(candidate) or candidate
 
 
 def _charge(prototype: Prototype, assignment: Assignment) -> str | None:
@@ -133,7 +133,7 @@ def _radius_ratio(prototype: Prototype, assignment: Assignment) -> str | None:
     return None
 
 
-def _short_contact(candidate: Candidate) -> str | None:
+def short_contact(candidate: Candidate) -> str | None:
     """Reason if two sites, periodic images included, come closer than 0.7 × their radii.
 
     Between two cations the radii are covalent (ionic ones describe no contact there), otherwise
@@ -151,8 +151,8 @@ def _short_contact(candidate: Candidate) -> str | None:
     return f"short contact: {a}–{b} {distances[worst]:.2f} Å, below {limit:.2f} Å"
 
 
-def _bond_length(candidate: Candidate) -> str | None:
-    """Reason if the mean bond of a framework cation is far from its ionic radii."""
+def bond_length(candidate: Candidate) -> str | None:
+    """Reason if the mean bond of a framework cation is outside 0.8–1.25 of its ionic radii."""
     pairs, names = contacts(candidate.prototype), tuple(candidate.prototype.labels)
     distances = candidate.distances_A
     first, second = pairs.site_label[pairs.first], pairs.site_label[pairs.second]

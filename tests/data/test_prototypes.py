@@ -14,7 +14,7 @@ from pymatgen.symmetry.groups import SpaceGroup
 
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.data.errors import InputError
-from ionsieve.data.orbits import lattice_matrix, orbits
+from ionsieve.data.orbits import expand_site, lattice_matrix
 from ionsieve.data.prototypes import Prototype, expand, load_prototypes, prototype_from_dict
 from ionsieve.data.records import StructureRecord
 
@@ -146,7 +146,7 @@ def test_substitution_changes_elements_and_volume_only() -> None:
 
 def test_points_near_a_special_position_are_put_on_it() -> None:
     lattice = lattice_matrix((4.0, 4.0, 10.0, 90.0, 90.0, 120.0))
-    (images,) = orbits(np.array([[0.333333, 0.666667, 0.2]]), "P 6 -2", lattice)
+    images = expand_site("P 6 -2", lattice, np.array([0.333333, 0.666667, 0.2]))
     assert len(images) == 2  # 2b of P6mm
     assert sorted(images[:, 0]) == pytest.approx([1 / 3, 2 / 3], rel=1e-14)
 
@@ -154,7 +154,7 @@ def test_points_near_a_special_position_are_put_on_it() -> None:
 def test_orbits_agree_with_pymatgen_for_a_general_point() -> None:
     point = np.array([0.11, 0.23, 0.07])
     lattice = lattice_matrix((8.5, 8.5, 20.8, 90.0, 90.0, 120.0))
-    (images,) = orbits(point[None], '-R 3 2"c', lattice)
+    images = expand_site('-R 3 2"c', lattice, point)
     expected = SpaceGroup("R-3c").get_orbit(point)
     rounded = [{tuple(np.round(x % 1.0, 9)) for x in found} for found in (images, expected)]
     assert rounded[0] == rounded[1]
@@ -212,6 +212,10 @@ def test_a_sound_entry_is_accepted() -> None:
         ({"sites": [["A", "8c", 0.25, 0.25, 0.2], ["Y", "4a", 0, 0, 0]]}, "48 images"),
         ({"sites": [["A", "4b", 0.5, 0.5, 0.5], ["Y", "4a", 0, 0, 0]]}, "do not match"),
         ({"hall": "P 1"}, "1 images"),
+        (
+            {"sites": [["A", "8c", 0.25, 0.25, 0.25], ["Y", "4a", 0.004, 0.004, 0]]},
+            "Li2S-test: site at .* move it on or off",
+        ),
         ({"labels": {"A": {"element": "Li"}}}, "lacks or misspells"),
     ],
 )

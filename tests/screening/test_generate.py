@@ -18,7 +18,8 @@ from ionsieve.features.isolated import find_isolated_anions
 from ionsieve.features.neighbors import neighbor_list
 from ionsieve.features.prepared import prepare
 from ionsieve.screening.generate import GenerationResult, embedded_candidates, generate
-from ionsieve.screening.plausibility import Candidate, judge
+from ionsieve.screening.lattice_scaling import Scaling
+from ionsieve.screening.plausibility import Candidate, bond_length, judge, short_contact
 from ionsieve.screening.substitution import (
     CATION_POOLS,
     MOBILE_SPECIES,
@@ -211,6 +212,45 @@ def test_rules(name: str, changes: dict[str, str], reason: str) -> None:
         assert judged.startswith(reason)
     else:
         assert isinstance(judged, Candidate)
+
+
+def _squeezed(name: str, scale: float) -> Candidate:
+    prototype = PROTOTYPES[name]
+    charges = {n: label.oxidation for n, label in prototype.labels.items()}
+    fixed = np.ones(len(prototype.primitive.labels))
+    return Candidate(
+        prototype, Assignment(prototype.default_elements, charges), Scaling(scale, fixed)
+    )
+
+
+def test_short_contacts_are_measured_through_the_cell_faces() -> None:
+    """Li3OCl, a = 3.84 Å: Li–O is a/2 = 1.92 Å, and O meets its own images at a only."""
+    # Limit: 0.7 × (0.59 + 1.40) = 1.393 Å, reached at a scale of 0.726.
+    assert short_contact(_squeezed("Li3OCl-Pm3m", 0.73)) is None
+    assert short_contact(_squeezed("Li3OCl-Pm3m", 0.72)) == (
+        "short contact: Li–O 1.38 Å, below 1.39 Å"
+    )
+
+
+def test_short_contact_between_two_cations_uses_covalent_radii() -> None:
+    """Na in place of Li in α-Li3N, cell shrunk by a tenth."""
+    prototype = PROTOTYPES["Li3N-P6mmm"]
+    charges = {n: label.oxidation for n, label in prototype.labels.items()}
+    n_sites = len(prototype.primitive.labels)
+    candidate = Candidate(
+        prototype, Assignment({"A": "Na", "Y": "N"}, charges), Scaling(0.9, np.ones(n_sites))
+    )
+    # In-plane Na–Na: a/√3 = 3.6039 × 0.9 / √3 = 1.87 Å against 0.7 × 2 × 1.66 (Cordero) = 2.32 Å.
+    reason = short_contact(candidate)
+    assert reason is not None
+    assert reason.startswith("short contact: Na–Na 1.87 Å")
+
+
+@pytest.mark.parametrize(("scale", "kept"), [(0.75, False), (1.0, True), (1.3, False)])
+def test_bond_length_rule(scale: float, kept: bool) -> None:
+    reason = bond_length(_squeezed("LiYS2-R3m", scale))
+    assert (reason is None) == kept
+    assert kept or str(reason).startswith("bond length: mean Y–S")
 
 
 def test_charge_rule_counts_per_formula_unit() -> None:
