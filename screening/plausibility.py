@@ -22,6 +22,9 @@ MAX_VOLUME_CHANGE: Final[float] = 1.5
 """Beyond this factor, up or down, the fractional coordinates of the source mean little."""
 SHORT_CONTACT: Final[float] = 0.7
 """Shortest contact allowed, in units of the sum of radii: covalent between cations, else ionic."""
+SHORT_ANION_CONTACT: Final[float] = 0.75
+"""The same between two anions, stricter because nothing but repulsion acts there: the closest pair
+among the prototypes is 0.82 (Li7P3S11)."""
 BOND_LENGTH: Final[tuple[float, float]] = (0.8, 1.25)
 """Mean cation–anion bond allowed, in units of the sum of ionic radii."""
 RADIUS_RATIO: Final[Mapping[int, tuple[float, float]]] = {
@@ -134,17 +137,17 @@ def _radius_ratio(prototype: Prototype, assignment: Assignment) -> str | None:
 
 
 def short_contact(candidate: Candidate) -> str | None:
-    """Reason if two sites, periodic images included, come closer than 0.7 × their radii.
+    """Reason if two sites, periodic images included, come closer than a fraction of their radii.
 
-    Between two cations the radii are covalent (ionic ones describe no contact there), otherwise
-    ionic.
+    The fraction is 0.7, between anions 0.75. Between two cations the radii are covalent (ionic ones
+    describe no contact there), otherwise ionic.
     """
     pairs, names = contacts(candidate.prototype), tuple(candidate.prototype.labels)
-    radii = np.array([[_contact_radii(candidate, a, b) for b in names] for a in names])
+    limits = np.array([[_closest_allowed(candidate, a, b) for b in names] for a in names])
     first, second = pairs.site_label[pairs.first], pairs.site_label[pairs.second]
     distances = candidate.distances_A
-    worst = int(np.argmin(distances / radii[first, second]))
-    limit = SHORT_CONTACT * radii[first[worst], second[worst]]
+    worst = int(np.argmin(distances / limits[first, second]))
+    limit = limits[first[worst], second[worst]]
     if distances[worst] >= limit:
         return None
     a, b = (candidate.assignment.elements[names[k[worst]]] for k in (first, second))
@@ -163,6 +166,14 @@ def bond_length(candidate: Candidate) -> str | None:
             m, x = (candidate.assignment.elements[name] for name in (cation, anion))
             return f"bond length: mean {m}–{x} is {ratio:.2f} of the ionic radii"
     return None
+
+
+def _closest_allowed(candidate: Candidate, a: str, b: str) -> float:
+    """Shortest distance (Å) that two labels may have."""
+    charges = candidate.assignment.charges
+    anions = charges[a] < 0 and charges[b] < 0
+    fraction = SHORT_ANION_CONTACT if anions else SHORT_CONTACT
+    return fraction * _contact_radii(candidate, a, b)
 
 
 def _contact_radii(candidate: Candidate, a: str, b: str) -> float:
