@@ -10,7 +10,7 @@ bond length of its two elements. Two departures, both needed because coordinates
   whole cell by half, where Li6PS5I and Li6SbS5I differ by 8 %.
 
 Against 40 computed cells of the same formula and space group in the phonon database, the root mean
-square error of ln V is 0.075 (median 6 %); plain DLS has 0.12 there, with single structure types
+square error of ln V is 0.075 (median 7 %); plain DLS has 0.12 there, with single structure types
 off by −27 % (Li3OCl) or +50 % (Li7N2I).
 """
 
