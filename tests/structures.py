@@ -64,6 +64,7 @@ def supercell(record: StructureRecord, scaling: object) -> StructureRecord:
 @lru_cache(maxsize=1)
 def _facts() -> dict[str, Fact]:
     blocks: dict[str, Fact] = {}
+    name = ""
     for line in FACTS.read_text(encoding="utf-8").splitlines():
         if line.startswith("#") or not line.strip():
             continue
