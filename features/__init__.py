@@ -3,7 +3,7 @@
 from .catalogue import Column, catalogue, feature_set_hash
 from .featurizer import StructureFeaturizer
 from .isolated import IsolatedAnions, find_isolated_anions
-from .isolated_anions import IsolatedAnion, isolated_anions
+from .isolated_records import IsolatedAnion, isolated_anions
 from .prepared import PreparedStructure, prepare
 from .roles import Roles, assign_roles
 
