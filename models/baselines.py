@@ -22,13 +22,13 @@ class TemperatureOnly:
 
     def predict(self, features: pd.DataFrame, temperature_K: ArrayLike) -> pd.DataFrame:
         """Column ``prediction``, log10 S/cm."""
-        mean = self.population_.log10_sigma(temperature_K)
+        mean = self.population_.mean(temperature_K)
         values = np.broadcast_to(mean, len(features))
         return pd.DataFrame({"prediction": values}, index=features.index)
 
     def _fit_population(self, arrays: LabelArrays) -> None:
         self.population_ = fit_arrhenius_population(
-            arrays.temperature_K, arrays.log10_bounds, arrays.row, arrays.error_log10
+            arrays.temperature_K, arrays.bounds, arrays.row, arrays.error_log10
         )
 
 
@@ -50,13 +50,13 @@ class NearestNeighbour(TemperatureOnly):
     def predict(self, features: pd.DataFrame, temperature_K: ArrayLike) -> pd.DataFrame:
         """Column ``prediction``, log10 S/cm."""
         _, nearest = self.domain_.nearest(feature_matrix(features, self.columns_))
-        mean = self.population_.log10_sigma(temperature_K)
+        mean = self.population_.mean(temperature_K)
         scale = self.population_.material_sd(temperature_K)
         values = mean + scale * self.position_[nearest]
         return pd.DataFrame({"prediction": values}, index=features.index)
 
     def _positions(self, arrays: LabelArrays) -> FloatArray:
-        mean = self.population_.log10_sigma(arrays.temperature_K)
+        mean = self.population_.mean(arrays.temperature_K)
         scale = self.population_.material_sd(arrays.temperature_K)
-        expected, _ = truncated_moments(arrays.log10_bounds, mean, scale)
+        expected, _ = truncated_moments(arrays.bounds, mean, scale)
         return (expected - mean) / scale

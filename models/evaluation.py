@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from .baselines import NearestNeighbour, TemperatureOnly
-from .conductivity import ConductivityModel
 from .folds import grouped_folds
 from .metrics import REGRESSION_SCORES, Outcome, Score, with_interval
+from .model import ConductivityModel
 from .tables import LabelArrays, label_arrays
 
 MODEL_NAME: Final = "model"
@@ -103,7 +103,7 @@ def _held_out(
         prediction[test] = answer["prediction"]
         if "low" in answer:
             interval[test] = answer[["low", "high"]]
-    return Outcome(arrays.log10_bounds, prediction, interval, arrays.group, arrays.temperature_K)
+    return Outcome(arrays.bounds, prediction, interval, arrays.group, arrays.temperature_K)
 
 
 def _prediction_rows(method: str, labels: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:

@@ -6,51 +6,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from xgboost import DMatrix
 
-from .censoring import FloatArray, as_bounds, is_exact, middle, truncated_moments
+from .bounded import BoundedRegressor
+from .censoring import FloatArray, is_exact, middle, truncated_moments
 
 _EXP_LIMIT = 30.0
 """XGBoost's accelerated-failure-time objective takes exp(target); beyond this it overflows."""
-
-
-class BoundedRegressor(RegressorMixin, BaseEstimator):
-    """Input checks shared by learners of bounded targets.
-
-    ``y`` has shape (n,) with values or (n, 2) with lower and upper bounds (:mod:`.censoring`).
-    Features may hold NaN, never infinity.
-    """
-
-    def _checked_training(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        options: dict[str, Any] = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
-        shape = np.asarray(y).shape
-        if len(shape) == 2 and shape[1] == 2:
-            features, bounds = validate_data(self, X, **options), as_bounds(y)
-            if len(features) != len(bounds):
-                raise ValueError(f"X has {len(features)} rows, y has {len(bounds)}")
-        else:
-            features, values = validate_data(self, X, y, y_numeric=True, **options)
-            bounds = as_bounds(values)
-        return features, bounds, _check_sample_weight(sample_weight, features, dtype=np.float64)
-
-    def _checked_features(self, X: ArrayLike) -> FloatArray:
-        check_is_fitted(self)
-        features: FloatArray = validate_data(
-            self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
-        return features
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 class BoundedExtraTrees(BoundedRegressor):
@@ -75,8 +40,8 @@ class BoundedExtraTrees(BoundedRegressor):
     def __init__(
         self,
         n_trees: int = 200,
-        min_samples_leaf: int = 2,
-        max_features: float = 0.33,
+        min_samples_leaf: int = 1,
+        max_features: float = 0.5,
         imputation_rounds: int = 2,
         random_state: Any = 0,
     ) -> None:
@@ -169,7 +134,7 @@ class BoundedBoosting(BoundedRegressor):
 
     def __init__(
         self,
-        n_rounds: int = 150,
+        n_rounds: int = 200,
         max_depth: int = 3,
         learning_rate: float = 0.06,
         min_child_weight: float = 1.0,
