@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 from scipy.optimize import nnls
+from scipy.stats import norm as normal
 from scipy.stats import t as student_t
 
 from ..data.errors import ModelError
-from .calibration import conformal_factor, group_weights
-from .censoring import FloatArray, is_exact, truncated_moments
+from .calibration import conformal_factor, group_weights, label_residual
+from .censoring import FloatArray, is_closed, truncated_moments
 from .folds import IntArray, grouped_folds
 from .gaussian_process import BoundedGaussianProcess
 from .trees import BoundedBoosting, BoundedExtraTrees
@@ -100,10 +101,7 @@ class CalibratedEnsemble:
         means, spreads = self._held_out(X, bounds, weight, groups)
         self.weights_ = stacking_weights(bounds, means, groups)
         self.held_out_mean_ = means @ self.weights_
-        self.floor_ = _noise_floor(bounds, self.held_out_mean_, groups)
-        width = self._width(*self._scatter(means, spreads))
-        self.factor_ = conformal_factor(bounds, self.held_out_mean_, width, groups, self.coverage)
-        self.held_out_half_width_ = self.factor_ * width
+        self._calibrate(bounds, *self._scatter(means, spreads), groups)
         self.learners_ = self._fit_members(X, bounds, weight)
         return self
 
@@ -113,6 +111,22 @@ class CalibratedEnsemble:
         spread, disagreement = self._scatter(means, spreads)
         half_width = self.factor_ * self._width(spread, disagreement)
         return EnsemblePrediction(means @ self.weights_, spread, disagreement, half_width)
+
+    def _calibrate(
+        self, bounds: FloatArray, spread: FloatArray, disagreement: FloatArray, groups: IntArray
+    ) -> None:
+        self.calibrated_ = bool(is_closed(bounds).any())
+        if self.calibrated_:
+            self.floor_ = _noise_floor(bounds, self.held_out_mean_, groups)
+            width = self._width(spread, disagreement)
+            self.factor_ = conformal_factor(
+                bounds, self.held_out_mean_, width, groups, self.coverage
+            )
+        else:
+            # One-sided bounds alone never show how wrong a prediction is: keep the width of the
+            # population and say so.
+            self.floor_ = 1.0
+            self.factor_ = float(normal.ppf(0.5 * (1.0 + self.coverage)))
 
     def _fit_members(self, X: FloatArray, bounds: FloatArray, weight: FloatArray) -> dict[str, Any]:
         learners = {
@@ -179,20 +193,19 @@ def stacking_weights(bounds: FloatArray, held_out: FloatArray, groups: IntArray)
 
 
 def _residual_sd(bounds: FloatArray, mean: FloatArray) -> float:
-    """Root mean square of what labels leave no doubt about; starts the bounds' expectation."""
-    outside = np.maximum(np.maximum(bounds[:, 0] - mean, mean - bounds[:, 1]), 0.0)
-    exact = is_exact(bounds)
-    rows = outside[exact] if exact.any() else outside
+    """Root mean square of residuals where labels are closed, else of violated bounds."""
+    residual, closed = label_residual(bounds, mean), is_closed(bounds)
+    rows = residual[closed] if closed.any() else residual
     return max(float(np.sqrt(np.mean(rows**2))), 1e-6)
 
 
 def _noise_floor(bounds: FloatArray, held_out: FloatArray, groups: IntArray) -> float:
     """Group-weighted root mean square of held-out residuals: no width is far below it.
 
-    Bounded labels count with the distance that they leave no doubt about.
+    Violated bounds count with the distance that they leave no doubt about.
     """
-    outside = np.maximum(np.maximum(bounds[:, 0] - held_out, held_out - bounds[:, 1]), 0.0)
-    mean_square = np.average(outside**2, weights=group_weights(groups))
+    residual = label_residual(bounds, held_out)
+    mean_square = np.average(residual**2, weights=group_weights(groups))
     return max(float(np.sqrt(mean_square)), 1e-9)
 
 

@@ -13,11 +13,11 @@ from scipy.stats import rankdata
 from sklearn.impute import SimpleImputer
 
 from .bounded import BoundedRegressor
-from .censoring import FloatArray, is_exact, middle, truncated_moments
+from .censoring import FloatArray, is_closed, is_exact, middle, truncated_moments
 
 _MAX_FIT_ROWS = 600
 """Kernel parameters are found on at most this many rows: their cost grows with the third power."""
-_MIN_EXACT_ROWS = 10
+_MIN_CLOSED_ROWS = 10
 _IMPUTATION_ROUNDS = 5
 _LOG_BOX = ((np.log(0.1), np.log(30.0)), (np.log(0.05), np.log(5.0)), (np.log(0.02), np.log(2.0)))
 
@@ -41,11 +41,14 @@ class BoundedGaussianProcess(BoundedRegressor):
     """
 
     def __init__(
-        self, n_columns: int = 20, max_correlation: float = 0.9, random_state: Any = 0
+        self, n_columns: int = 40, max_correlation: float = 0.9, random_state: Any = 0
     ) -> None:
         self.n_columns = n_columns
         self.max_correlation = max_correlation
         self.random_state = random_state
+
+    alpha_: FloatArray
+    inverse_root_: FloatArray
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -83,26 +86,25 @@ class BoundedGaussianProcess(BoundedRegressor):
         return np.clip(scaled, -5.0, 5.0) / np.sqrt(max(len(self.columns_), 1))
 
     def _fit_process(self, bounds: FloatArray, weight: FloatArray) -> None:
-        exact = is_exact(bounds)
-        target = middle(bounds)
-        if not exact.all() and exact.sum() >= _MIN_EXACT_ROWS:
-            target = self._expected_from_exact(bounds, exact, weight)
+        closed, target = is_closed(bounds), middle(bounds)
+        if not closed.all() and closed.sum() >= _MIN_CLOSED_ROWS:
+            target = self._expected_from_closed(bounds, closed, weight)
         rows = _subset(len(target), self.random_state)
         self._fit_kernel(self.points_[rows], target[rows], weight[rows])
         inverse = self._solve(self.points_, target, weight)
-        for _ in range(0 if exact.all() else _IMPUTATION_ROUNDS):
+        for _ in range(0 if is_exact(bounds).all() else _IMPUTATION_ROUNDS):
             precision = np.diag(inverse)
             loo_mean = target - self.alpha_ / precision
             target, _ = truncated_moments(bounds, loo_mean, np.sqrt(1.0 / precision))
             self.alpha_ = inverse @ target
 
-    def _expected_from_exact(
-        self, bounds: FloatArray, exact: np.ndarray, weight: FloatArray
+    def _expected_from_closed(
+        self, bounds: FloatArray, closed: np.ndarray, weight: FloatArray
     ) -> FloatArray:
         """Expectations of bounded rows under the process that only values have seen."""
-        rows = np.flatnonzero(exact)
+        rows = np.flatnonzero(closed)
         rows = rows[_subset(len(rows), self.random_state)]
-        points, values = self.points_[rows], bounds[rows, 0]
+        points, values = self.points_[rows], middle(bounds)[rows]
         self._fit_kernel(points, values, weight[rows])
         self._solve(points, values, weight[rows])
         mean, sd = self._posterior(self.points_, points)

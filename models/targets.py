@@ -31,6 +31,11 @@ from .tables import LabelArrays, label_arrays
 ARRHENIUS_QUANTITIES: Final = ("sigma_S_cm", "diffusivity_cm2_s")
 ONSET_QUANTITIES: Final = ("t_onset_K", "diffuses")
 
+_ONSET_SD: Final = 0.2
+"""Spread of onset temperatures between materials, decades: from 500 to 1300 K around 800 K."""
+_ONSET_PRIOR_LABELS: Final = 5.0
+"""Evidence behind it in labels; decides only where all labels are bounds at one temperature."""
+
 
 @runtime_checkable
 class Target(Protocol):
@@ -146,11 +151,13 @@ class OnsetTarget:
     def fit(self, arrays: LabelArrays) -> OnsetTarget:
         """Location and width of a normal population of log10 onset, bounds by expectation."""
         finite = arrays.bounds[np.isfinite(arrays.bounds)]
-        self.mean_, self.sd_ = float(np.mean(finite)), max(float(np.std(finite)), 1e-3)
+        self.mean_, self.sd_ = float(np.mean(finite)), _ONSET_SD
         for _ in range(50):
             centre, variance = truncated_moments(arrays.bounds, self.mean_, self.sd_)
             self.mean_ = float(np.mean(centre))
-            self.sd_ = max(float(np.sqrt(np.mean((centre - self.mean_) ** 2 + variance))), 1e-3)
+            square = float(np.sum((centre - self.mean_) ** 2 + variance))
+            prior = _ONSET_PRIOR_LABELS * _ONSET_SD**2
+            self.sd_ = float(np.sqrt((square + prior) / (len(centre) + _ONSET_PRIOR_LABELS)))
         return self
 
     def line(self, temperature_K: ArrayLike) -> tuple[FloatArray, FloatArray]:

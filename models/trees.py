@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from xgboost import DMatrix
 
 from .bounded import BoundedRegressor
-from .censoring import FloatArray, is_exact, middle, truncated_moments
+from .censoring import FloatArray, is_closed, is_exact, middle, truncated_moments
 
 _EXP_LIMIT = 30.0
 """XGBoost's accelerated-failure-time objective takes exp(target); beyond this it overflows."""
@@ -97,17 +97,18 @@ class BoundedExtraTrees(BoundedRegressor):
     def _impute(
         self, filled: FloatArray, bounds: FloatArray, weight: FloatArray, seed: int
     ) -> FloatArray:
-        exact = is_exact(bounds)
-        target = middle(bounds)
-        if exact.all() or not exact.any():
+        closed, target = is_closed(bounds), middle(bounds)
+        if is_exact(bounds).all():
             return target
-        sd = max(float(np.std(target[exact])), 1e-12)
-        target, _ = truncated_moments(bounds, float(np.mean(target[exact])), sd)
+        known = target[closed] if closed.any() else target
+        sd = float(np.std(known)) or 1.0
+        target, _ = truncated_moments(bounds, float(np.mean(known)), sd)
         for step in range(self.imputation_rounds):
             forest = self._forest(max(self.n_trees // 2, 10), seed + 1 + step, oob=True)
             forest.fit(filled, target, sample_weight=weight)
             centre = np.asarray(forest.oob_prediction_, dtype=np.float64)
-            sd = max(float(np.sqrt(np.mean((target - centre)[exact] ** 2))), 1e-12)
+            residual = (target - centre)[closed] if closed.any() else target - centre
+            sd = float(np.sqrt(np.mean(residual**2))) or 1.0
             target, _ = truncated_moments(bounds, centre, sd)
         return target
 
