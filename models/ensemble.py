@@ -14,6 +14,7 @@ from scipy.stats import t as student_t
 from ..data.errors import ModelError
 from .calibration import conformal_factor, group_weights, label_residual
 from .censoring import FloatArray, is_closed, truncated_moments
+from .domain import DomainDistance
 from .folds import IntArray, grouped_folds
 from .gaussian_process import BoundedGaussianProcess
 from .trees import BoundedBoosting, BoundedExtraTrees
@@ -45,21 +46,34 @@ class EnsemblePrediction:
     """Half of the calibrated interval."""
 
 
-class CalibratedEnsemble:
-    """Stacked learner families with one calibrated interval.
+@dataclass(frozen=True)
+class HeldOut:
+    """What members said about rows they had not seen, over n rows and m members."""
 
-    Stacking weights, the noise floor and the conformal factor come from predictions for held-out
-    groups. The target is expected to be centred, as :mod:`.model` makes it: weights that sum to
-    less than one shrink towards the population.
+    means: FloatArray
+    spreads: FloatArray
+    distance: FloatArray
+    """Domain distance of each row to what its members were trained on, shape (n,)."""
+
+
+class CalibratedEnsemble:
+    """Stacked learner families with one interval, calibrated at two distances.
+
+    What carries over from one material to the next of its family need not carry over to another
+    family. So stacking weights and noise floor are measured twice, with whole groups held out and
+    with single materials held out, and a prediction takes them according to its domain distance:
+    near a labelled material those of held-out materials, far from all those of held-out groups.
+    The target is expected to be centred, as :mod:`.model` makes it: weights that sum to less than
+    one shrink towards the population. So is the conformal factor, one for each scheme.
 
     Parameters
     ----------
     members : sequence of str
         Names from :data:`MEMBERS`.
     coverage : float
-        Wanted share of held-out groups' labels inside the interval.
+        Wanted share of held-out labels inside the interval.
     n_folds : int
-        Folds over groups.
+        Folds over groups, and over materials.
     seed : int
     parameters : mapping, optional
         Settings by member name, from tuning.
@@ -83,9 +97,15 @@ class CalibratedEnsemble:
         self.parameters = dict(parameters or {})
 
     def fit(
-        self, X: FloatArray, bounds: FloatArray, weight: FloatArray, groups: IntArray
+        self,
+        X: FloatArray,
+        bounds: FloatArray,
+        weight: FloatArray,
+        groups: IntArray,
+        materials: IntArray,
+        domain: DomainDistance,
     ) -> CalibratedEnsemble:
-        """Stack and calibrate on grouped folds, then fit on everything.
+        """Stack and calibrate on held-out groups and materials, then fit on everything.
 
         Parameters
         ----------
@@ -95,38 +115,82 @@ class CalibratedEnsemble:
             Labels as lower and upper bounds.
         weight : array (n,)
             Larger for more certain labels.
-        groups : array (n,) of int
-            Rows that must not be separated.
+        groups, materials : array (n,) of int
+            Rows that must not be separated; a group holds whole materials.
+        domain : DomainDistance
+            Fitted to the materials.
         """
-        means, spreads = self._held_out(X, bounds, weight, groups)
-        self.weights_ = stacking_weights(bounds, means, groups)
-        self.held_out_mean_ = means @ self.weights_
-        self._calibrate(bounds, *self._scatter(means, spreads), groups)
+        far = self._held_out(X, bounds, weight, groups, domain)
+        near = self._held_out(X, bounds, weight, materials, domain)
+        self.far_distance_, self.near_distance_ = _reach(far.distance, near.distance)
+        self.weights_ = stacking_weights(bounds, far.means, groups)
+        self.near_weights_ = stacking_weights(bounds, near.means, materials)
+        self._calibrate(bounds, (far, near), (groups, materials))
         self.learners_ = self._fit_members(X, bounds, weight)
         return self
 
-    def predict(self, X: FloatArray) -> EnsemblePrediction:
-        """Mean, spread, disagreement and calibrated half-width for features (n, p)."""
+    def predict(self, X: FloatArray, distance: FloatArray) -> EnsemblePrediction:
+        """Mean, spread, disagreement and calibrated half-width.
+
+        Parameters
+        ----------
+        X : array (n, p)
+        distance : array (n,)
+            Domain distance.
+        """
         means, spreads = _member_predictions(self.learners_, X)
-        spread, disagreement = self._scatter(means, spreads)
-        half_width = self.factor_ * self._width(spread, disagreement)
-        return EnsemblePrediction(means @ self.weights_, spread, disagreement, half_width)
+        mean, spread, disagreement, width = self._blend(HeldOut(means, spreads, distance))
+        return EnsemblePrediction(mean, spread, disagreement, self._half_width(width, distance))
+
+    def nearness(self, distance: FloatArray) -> FloatArray:
+        """1 where single materials were held out, 0 where whole groups were, linear between."""
+        span = self.far_distance_ - self.near_distance_
+        return np.clip((self.far_distance_ - distance) / max(span, 1e-9), 0.0, 1.0)
+
+    def _blend(self, said: HeldOut) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Mean, spread, disagreement and claimed width at each row's distance."""
+        near = self.nearness(said.distance)
+        weights = near[:, None] * self.near_weights_ + (1.0 - near)[:, None] * self.weights_
+        total = weights.sum(axis=1)
+        stated = np.isfinite(said.spreads).any(axis=0)
+        spread = said.spreads[:, stated].mean(axis=1) if stated.any() else np.zeros(len(near))
+        spread, disagreement = total * spread, total * np.ptp(said.means, axis=1)
+        floor = near * self.near_floor_ + (1.0 - near) * self.floor_
+        width = np.sqrt(floor**2 + spread**2 + disagreement**2)
+        return (said.means * weights).sum(axis=1), spread, disagreement, width
 
     def _calibrate(
-        self, bounds: FloatArray, spread: FloatArray, disagreement: FloatArray, groups: IntArray
+        self,
+        bounds: FloatArray,
+        schemes: tuple[HeldOut, HeldOut],
+        parts: tuple[IntArray, IntArray],
     ) -> None:
         self.calibrated_ = bool(is_closed(bounds).any())
-        if self.calibrated_:
-            self.floor_ = _noise_floor(bounds, self.held_out_mean_, groups)
-            width = self._width(spread, disagreement)
-            self.factor_ = conformal_factor(
-                bounds, self.held_out_mean_, width, groups, self.coverage
-            )
-        else:
+        if not self.calibrated_:
             # One-sided bounds alone never show how wrong a prediction is: keep the width of the
             # population and say so.
-            self.floor_ = 1.0
-            self.factor_ = float(normal.ppf(0.5 * (1.0 + self.coverage)))
+            self.floor_ = self.near_floor_ = 1.0
+            self.factor_ = self.near_factor_ = float(normal.ppf(0.5 * (1.0 + self.coverage)))
+        else:
+            (far, near), (groups, materials) = schemes, parts
+            self.floor_ = _noise_floor(bounds, far.means @ self.weights_, groups)
+            near_floor = _noise_floor(bounds, near.means @ self.near_weights_, materials)
+            self.near_floor_ = min(near_floor, self.floor_)
+            self.factor_ = self._factor(bounds, far, groups)
+            self.near_factor_ = min(self._factor(bounds, near, materials), self.factor_)
+        self.held_out_ = tuple(self._held_out_interval(said) for said in schemes)
+
+    def _half_width(self, width: FloatArray, distance: FloatArray) -> FloatArray:
+        near = self.nearness(distance)
+        return (near * self.near_factor_ + (1.0 - near) * self.factor_) * width
+
+    def _factor(self, bounds: FloatArray, said: HeldOut, rows: IntArray) -> float:
+        mean, _, _, width = self._blend(said)
+        return conformal_factor(bounds, mean, width, rows, self.coverage)
+
+    def _held_out_interval(self, said: HeldOut) -> tuple[FloatArray, FloatArray]:
+        mean, _, _, width = self._blend(said)
+        return mean, self._half_width(width, said.distance)
 
     def _fit_members(self, X: FloatArray, bounds: FloatArray, weight: FloatArray) -> dict[str, Any]:
         learners = {
@@ -136,24 +200,31 @@ class CalibratedEnsemble:
         return {n: v.fit(X, bounds, sample_weight=weight) for n, v in learners.items()}
 
     def _held_out(
-        self, X: FloatArray, bounds: FloatArray, weight: FloatArray, groups: IntArray
-    ) -> tuple[FloatArray, FloatArray]:
+        self,
+        X: FloatArray,
+        bounds: FloatArray,
+        weight: FloatArray,
+        parts: IntArray,
+        domain: DomainDistance,
+    ) -> HeldOut:
         shape = (len(X), len(self.members))
         means, spreads = np.full(shape, np.nan), np.full(shape, np.nan)
-        for train, test in grouped_folds(groups, self.n_folds):
+        distance = np.full(len(X), np.nan)
+        for train, test in grouped_folds(parts, self.n_folds):
             learners = self._fit_members(X[train], bounds[train], weight[train])
             means[test], spreads[test] = _member_predictions(learners, X[test])
-        return means, spreads
+            distance[test] = domain.between(X[test], X[train])
+        return HeldOut(means, spreads, distance)
 
-    def _scatter(self, means: FloatArray, spreads: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Spread and disagreement, shrunk as the mean is."""
-        total = float(self.weights_.sum())
-        stated = np.isfinite(spreads).any(axis=0)
-        spread = spreads[:, stated].mean(axis=1) if stated.any() else np.zeros(len(spreads))
-        return total * spread, total * np.ptp(means, axis=1)
 
-    def _width(self, spread: FloatArray, disagreement: FloatArray) -> FloatArray:
-        return np.sqrt(self.floor_**2 + spread**2 + disagreement**2)
+def _reach(far: FloatArray, near: FloatArray) -> tuple[float, float]:
+    """Distances from which on, and up to which, the two calibrations hold alone.
+
+    Three quarters of the held-out groups lie beyond the first: there the model is as good as
+    they say. Half of the held-out materials lie within the second, unless families overlap.
+    """
+    far_distance = float(np.quantile(far, 0.25))
+    return far_distance, min(float(np.median(near)), 0.5 * far_distance)
 
 
 def stacking_weights(bounds: FloatArray, held_out: FloatArray, groups: IntArray) -> FloatArray:

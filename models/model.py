@@ -21,6 +21,7 @@ from ..data.units import ROOM_TEMPERATURE_K
 from .censoring import FloatArray, is_exact
 from .domain import DomainDistance
 from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, EnsemblePrediction, probability_above
+from .held_out import held_out_scores
 from .tables import LabelArrays, feature_matrix, usable_columns
 from .targets import make_target
 
@@ -102,17 +103,22 @@ class StructureModel:
         self.columns_ = usable_columns(features.iloc[arrays.row])
         matrix = feature_matrix(features, self.columns_)
         self.target.fit(arrays)
+        materials, first = np.unique(arrays.row, return_index=True)
+        self.domain_ = DomainDistance().fit(matrix[materials], arrays.group[first])
+        bounds = self.standardised(arrays)
         self.ensemble_ = CalibratedEnsemble(
             self.members, self.coverage, self.n_folds, self.seed, self.parameters
         ).fit(
             matrix[arrays.row],
-            self.standardised(arrays),
+            bounds,
             self._label_weights(arrays),
             arrays.group,
+            arrays.row,
+            self.domain_,
         )
-        materials, first = np.unique(arrays.row, return_index=True)
-        self.domain_ = DomainDistance().fit(matrix[materials], arrays.group[first])
-        self.training_ = _training_summary(labels, arrays)
+        self.training_ = _training_summary(labels, arrays) | {
+            "held_out": held_out_scores(arrays, self.target, self.ensemble_, self.seed)
+        }
         return self
 
     def predict(
@@ -139,7 +145,8 @@ class StructureModel:
         self._require_fitted()
         temperature = _checked_temperature(temperature_K, len(features))
         matrix = feature_matrix(features, self.columns_)
-        position = self.ensemble_.predict(matrix)
+        distance = self.domain_.transform(matrix)
+        position = self.ensemble_.predict(matrix, distance)
         centre, half, scale = self._placed(position, temperature)
         event = self._event_probability(centre, half, temperature)
         values = (
@@ -147,7 +154,7 @@ class StructureModel:
             self.target.shown(centre - half),
             self.target.shown(centre + half),
             event,
-            self.domain_.transform(matrix),
+            distance,
             scale * position.spread,
             scale * position.disagreement,
         )

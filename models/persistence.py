@@ -47,7 +47,14 @@ ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
 trusts its node table, so :func:`read_learner` checks every node before the tree is used."""
 _CHECKED_VERSIONS: Final = ("scikit-learn", "xgboost")
 _MAX_BYTES: Final = 2_000_000_000
-_ENSEMBLE_NUMBERS: Final = ("floor_", "factor_")
+_ENSEMBLE_NUMBERS: Final = (
+    "floor_",
+    "near_floor_",
+    "factor_",
+    "near_factor_",
+    "far_distance_",
+    "near_distance_",
+)
 
 
 def save_model(model: StructureModel, folder: Path) -> Path:
@@ -166,6 +173,7 @@ def _description(model: StructureModel, files: dict[str, bytes]) -> dict[str, An
         "population": model.target.state(),
         "ensemble": {
             "weights": ensemble.weights_.tolist(),
+            "near_weights": ensemble.near_weights_.tolist(),
             **{k: getattr(ensemble, k) for k in _ENSEMBLE_NUMBERS},
         },
         "boosting": None
@@ -247,9 +255,11 @@ def _read_ensemble(
     )
     for name in _ENSEMBLE_NUMBERS:
         setattr(ensemble, name, float(description["ensemble"][name]))
-    ensemble.weights_ = np.array(description["ensemble"]["weights"], dtype=np.float64)
-    if ensemble.weights_.shape != (len(model.members),):
-        raise ModelError(f"{folder}: model.json has not one weight for each learner")
+    for name in ("weights", "near_weights"):
+        weights = np.array(description["ensemble"][name], dtype=np.float64)
+        if weights.shape != (len(model.members),):
+            raise ModelError(f"{folder}: model.json has not one weight for each learner")
+        setattr(ensemble, f"{name}_", weights)
     ensemble.learners_ = {}
     for member in model.members:
         file = _file_of(member)
