@@ -1,22 +1,20 @@
-"""Families of learners side by side, stacked on grouped folds, with calibrated intervals."""
+"""Families of learners side by side, stacked and calibrated on held-out materials and groups."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.optimize import nnls
-from scipy.stats import norm as normal
 from scipy.stats import t as student_t
 
 from ..data.errors import ModelError
-from .calibration import conformal_factor, group_weights, label_residual
-from .censoring import FloatArray, is_closed, truncated_moments
+from .censoring import FloatArray, truncated_moments
+from .domain import DomainDistance
 from .folds import IntArray, grouped_folds
 from .gaussian_process import BoundedGaussianProcess
 from .trees import BoundedBoosting, BoundedExtraTrees
+from .trust import Combined, HeldOut, measure_trust
 
 MEMBERS: Final[Mapping[str, Callable[..., Any]]] = {
     "extra_trees": BoundedExtraTrees,
@@ -28,38 +26,25 @@ DEFAULT_MEMBERS: Final = ("extra_trees", "xgboost")
 
 _TAIL_DEGREES: Final = 5
 """Degrees of freedom of the predictive distribution between and beyond the interval's ends."""
-_PRIOR_GROUPS: Final = 3.0
-"""Evidence, in groups, for halving the mean of the members before any is seen to be right."""
-
-
-@dataclass(frozen=True)
-class EnsemblePrediction:
-    """Arrays of shape (n,), in the unit of the target."""
-
-    mean: FloatArray
-    spread: FloatArray
-    """Mean standard deviation within the members that state one (trees, Gaussian process)."""
-    disagreement: FloatArray
-    """Largest difference between members: |extra trees − XGBoost| for the default two."""
-    half_width: FloatArray
-    """Half of the calibrated interval."""
+_HELD_OUT_TREES: Final = 80
+_RELATIVES: Final = 1.25
+"""With fewer materials per group than this, leaving out a material is leaving out its group."""
 
 
 class CalibratedEnsemble:
     """Stacked learner families with one calibrated interval.
 
-    Stacking weights, the noise floor and the conformal factor come from predictions for held-out
-    groups. The target is expected to be centred, as :mod:`.model` makes it: weights that sum to
-    less than one shrink towards the population.
+    The target is expected to be centred, as :mod:`.model` makes it: weights that sum to less than
+    one shrink towards the population.
 
     Parameters
     ----------
     members : sequence of str
         Names from :data:`MEMBERS`.
     coverage : float
-        Wanted share of held-out groups' labels inside the interval.
+        Wanted share of held-out labels inside the interval.
     n_folds : int
-        Folds over groups.
+        Folds over groups, and over materials.
     seed : int
     parameters : mapping, optional
         Settings by member name, from tuning.
@@ -83,9 +68,15 @@ class CalibratedEnsemble:
         self.parameters = dict(parameters or {})
 
     def fit(
-        self, X: FloatArray, bounds: FloatArray, weight: FloatArray, groups: IntArray
+        self,
+        X: FloatArray,
+        bounds: FloatArray,
+        weight: FloatArray,
+        groups: IntArray,
+        materials: IntArray,
+        label_sd: float,
     ) -> CalibratedEnsemble:
-        """Stack and calibrate on grouped folds, then fit on everything.
+        """Stack and calibrate on held-out rows, then fit on everything.
 
         Parameters
         ----------
@@ -95,124 +86,85 @@ class CalibratedEnsemble:
             Labels as lower and upper bounds.
         weight : array (n,)
             Larger for more certain labels.
-        groups : array (n,) of int
-            Rows that must not be separated.
+        groups, materials : array (n,) of int
+            Rows that belong together, widely and narrowly.
+        label_sd : float
+            Typical error of a label, unit of the target.
         """
-        means, spreads = self._held_out(X, bounds, weight, groups)
-        self.weights_ = stacking_weights(bounds, means, groups)
-        self.held_out_mean_ = means @ self.weights_
-        self._calibrate(bounds, *self._scatter(means, spreads), groups)
+        self.levels_ = self._levels(X, bounds, weight, groups, materials)
+        self.label_sd_ = label_sd
+        self.trust_ = measure_trust(self.levels_, bounds, self.label_sd_, self.coverage)
         self.learners_ = self._fit_members(X, bounds, weight)
+        self.domain_ = _domain(X, groups, materials)
         return self
 
-    def predict(self, X: FloatArray) -> EnsemblePrediction:
-        """Mean, spread, disagreement and calibrated half-width for features (n, p)."""
-        means, spreads = _member_predictions(self.learners_, X)
-        spread, disagreement = self._scatter(means, spreads)
-        half_width = self.factor_ * self._width(spread, disagreement)
-        return EnsemblePrediction(means @ self.weights_, spread, disagreement, half_width)
+    def predict(self, X: FloatArray) -> tuple[Combined, FloatArray]:
+        """Stacked answer and domain distance for features (n, p)."""
+        distance = self.domain_.transform(X)
+        return self.trust_.combine(*_predictions(self.learners_, X), distance), distance
 
-    def _calibrate(
-        self, bounds: FloatArray, spread: FloatArray, disagreement: FloatArray, groups: IntArray
-    ) -> None:
-        self.calibrated_ = bool(is_closed(bounds).any())
-        if self.calibrated_:
-            self.floor_ = _noise_floor(bounds, self.held_out_mean_, groups)
-            width = self._width(spread, disagreement)
-            self.factor_ = conformal_factor(
-                bounds, self.held_out_mean_, width, groups, self.coverage
-            )
-        else:
-            # One-sided bounds alone never show how wrong a prediction is: keep the width of the
-            # population and say so.
-            self.floor_ = 1.0
-            self.factor_ = float(normal.ppf(0.5 * (1.0 + self.coverage)))
+    def _levels(
+        self,
+        X: FloatArray,
+        bounds: FloatArray,
+        weight: FloatArray,
+        groups: IntArray,
+        materials: IntArray,
+    ) -> list[HeldOut]:
+        levels = [self._held_out(X, bounds, weight, groups, materials, groups)]
+        if len(np.unique(materials)) > _RELATIVES * len(np.unique(groups)):
+            levels.insert(0, self._held_out(X, bounds, weight, groups, materials, materials))
+        return levels
 
-    def _fit_members(self, X: FloatArray, bounds: FloatArray, weight: FloatArray) -> dict[str, Any]:
+    def _held_out(
+        self,
+        X: FloatArray,
+        bounds: FloatArray,
+        weight: FloatArray,
+        groups: IntArray,
+        materials: IntArray,
+        left_out: IntArray,
+    ) -> HeldOut:
+        shape = (len(X), len(self.members))
+        means, spreads = np.full(shape, np.nan), np.full(shape, np.nan)
+        distance, neighbour = np.full(len(X), np.nan), np.full(len(X), np.nan)
+        expected, _ = truncated_moments(bounds, 0.0, 1.0)
+        for train, test in grouped_folds(left_out, self.n_folds):
+            learners = self._fit_members(X[train], bounds[train], weight[train], held_out=True)
+            means[test], spreads[test] = _predictions(learners, X[test])
+            domain = _domain(X[train], groups[train], materials[train])
+            absolute, nearest = domain.nearest(X[test])
+            distance[test] = absolute / domain.typical_
+            neighbour[test] = _material_means(expected[train], materials[train])[nearest]
+        return HeldOut(means, spreads, distance, neighbour, left_out)
+
+    def _fit_members(
+        self, X: FloatArray, bounds: FloatArray, weight: FloatArray, held_out: bool = False
+    ) -> dict[str, Any]:
         learners = {
             name: MEMBERS[name](random_state=self.seed, **self.parameters.get(name, {}))
             for name in self.members
         }
+        if held_out and "extra_trees" in learners:
+            # The mean over trees settles early; forests take most of the time of calibration.
+            learners["extra_trees"].set_params(n_trees=_HELD_OUT_TREES)
         return {n: v.fit(X, bounds, sample_weight=weight) for n, v in learners.items()}
 
-    def _held_out(
-        self, X: FloatArray, bounds: FloatArray, weight: FloatArray, groups: IntArray
-    ) -> tuple[FloatArray, FloatArray]:
-        shape = (len(X), len(self.members))
-        means, spreads = np.full(shape, np.nan), np.full(shape, np.nan)
-        for train, test in grouped_folds(groups, self.n_folds):
-            learners = self._fit_members(X[train], bounds[train], weight[train])
-            means[test], spreads[test] = _member_predictions(learners, X[test])
-        return means, spreads
 
-    def _scatter(self, means: FloatArray, spreads: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Spread and disagreement, shrunk as the mean is."""
-        total = float(self.weights_.sum())
-        stated = np.isfinite(spreads).any(axis=0)
-        spread = spreads[:, stated].mean(axis=1) if stated.any() else np.zeros(len(spreads))
-        return total * spread, total * np.ptp(means, axis=1)
-
-    def _width(self, spread: FloatArray, disagreement: FloatArray) -> FloatArray:
-        return np.sqrt(self.floor_**2 + spread**2 + disagreement**2)
+def _domain(X: FloatArray, groups: IntArray, materials: IntArray) -> DomainDistance:
+    """One point for each material."""
+    _, first = np.unique(materials, return_index=True)
+    return DomainDistance().fit(X[first], groups[first])
 
 
-def stacking_weights(bounds: FloatArray, held_out: FloatArray, groups: IntArray) -> FloatArray:
-    """Non-negative weights of members from their held-out predictions.
-
-    Least squares through zero with each group at weight one, drawn towards half of the plain mean
-    with the evidence of three groups. Bounded labels enter by their expectation. The weights sum
-    to at least 0.1, which keeps the order of the predictions where nothing was learned that
-    carries over to new groups.
-
-    Parameters
-    ----------
-    bounds : array (n, 2)
-    held_out : array (n, m)
-        Predictions of m members for rows whose group they have not seen.
-    groups : array (n,) of int
-
-    Returns
-    -------
-    array (m,)
-    """
-    n_members = held_out.shape[1]
-    prior = np.full(n_members, 0.5 / n_members)
-    root = np.sqrt(group_weights(groups))[:, None]
-    size = float(np.sqrt(_PRIOR_GROUPS * np.mean((root * held_out) ** 2) / np.mean(root**2)))
-    design = np.vstack([root * held_out, max(size, 1e-9) * np.eye(n_members)])
-    weights = prior
-    for _ in range(3):
-        mean = held_out @ weights
-        label, _ = truncated_moments(bounds, mean, _residual_sd(bounds, mean))
-        target = np.concatenate([root[:, 0] * label, max(size, 1e-9) * prior])
-        weights, _ = nnls(design, target)
-    total = float(weights.sum())
-    if total < 0.1:
-        weights = 0.1 * (weights / total if total > 0 else np.full(n_members, 1.0 / n_members))
-    return np.asarray(weights, dtype=np.float64)
+def _material_means(values: FloatArray, materials: IntArray) -> FloatArray:
+    """Mean over the rows of each material, in the order of :func:`_domain`."""
+    _, inverse = np.unique(materials, return_inverse=True)
+    return np.asarray(np.bincount(inverse, values) / np.bincount(inverse))
 
 
-def _residual_sd(bounds: FloatArray, mean: FloatArray) -> float:
-    """Root mean square of residuals where labels are closed, else of violated bounds."""
-    residual, closed = label_residual(bounds, mean), is_closed(bounds)
-    rows = residual[closed] if closed.any() else residual
-    return max(float(np.sqrt(np.mean(rows**2))), 1e-6)
-
-
-def _noise_floor(bounds: FloatArray, held_out: FloatArray, groups: IntArray) -> float:
-    """Group-weighted root mean square of held-out residuals: no width is far below it.
-
-    Violated bounds count with the distance that they leave no doubt about.
-    """
-    residual = label_residual(bounds, held_out)
-    mean_square = np.average(residual**2, weights=group_weights(groups))
-    return max(float(np.sqrt(mean_square)), 1e-9)
-
-
-def _member_predictions(
-    learners: Mapping[str, Any], X: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Means and spreads of the members, each (n, m); NaN where a member states no spread."""
+def _predictions(learners: Mapping[str, Any], X: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Means and spreads of the learners, each (n, m); NaN where one states no spread."""
     means = np.empty((len(X), len(learners)))
     spreads = np.full_like(means, np.nan)
     for j, learner in enumerate(learners.values()):
