@@ -108,7 +108,7 @@ def _closing_lines(run: dict[str, Any], out: Path) -> list[str]:
         "AIMD table",
         f"model: {training['n_labels']} AIMD labels of {training['n_structures']} structures, "
         f"{training['n_bounds']} of them bounds; mean error in decades, held out:",
-        *_held_out_lines(training["held_out"]),
+        *_held_out_lines(run["model"]["held_out"]),
         f"{counts['ranked']:,} ranked, {counts['quarantined']:,} quarantined "
         f"(see {out / 'quarantine.csv'})",
         f"next: open {out / 'report.html'}; screen your own: "
@@ -123,7 +123,7 @@ def _held_out_lines(held_out: dict[str, Any]) -> list[str]:
         (mae, low, high), naive = methods["model"]["mae"], methods["temperature only"]["mae"][0]
         inside = methods["model"]["coverage"][0]
         lines.append(
-            f"  {scheme:<12} {mae:.2f} [{low:.2f}, {high:.2f}], knowing only the temperature "
-            f"{naive:.2f}; 90 % interval holds {inside:.0%}"
+            f"  {scheme.replace('_', ' ')}: {mae:.2f} [{low:.2f}, {high:.2f}], knowing only the "
+            f"temperature {naive:.2f}; 90 % interval holds {inside:.0%}"
         )
     return lines
