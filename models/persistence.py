@@ -54,8 +54,6 @@ def save_model(model: StructureModel, folder: Path) -> Path:
     """Write a fitted model; ``model.json`` last, so that a half-written folder is not a model."""
     files = _learner_files(model.ensemble_)
     files["domain.parquet"] = _parquet(model.ensemble_.domain_.reference_)
-        "domain.parquet": _parquet(model.ensemble_.domain_.reference_)
-    }
     for name, content in files.items():
         write_bytes_atomic(folder / name, content)
     write_json_atomic(folder / "model.json", _description(model, files))
