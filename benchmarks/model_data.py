@@ -90,21 +90,51 @@ def obelix_table(data: Path) -> pd.DataFrame:
     return pd.read_csv(data / "obelix_train" / "train.csv").set_index("ID")
 
 
-def obelix_records(data: Path) -> Iterator[StructureRecord]:
-    records, quarantined = read_structures([data / "obelix_train" / "cifs"])
-    print(f"OBELiX: {len(records)} structures read, {len(quarantined)} quarantined")
-    yield from records
+def obelix_records(data: Path) -> list[StructureRecord]:
+    """The entries that have a CIF, partial occupancies as they are."""
+    found = read_structures([data / "obelix_train" / "cifs"])
+    print(f"OBELiX: {len(found.records)} structures read, {len(found.quarantined)} quarantined")
+    return found.records
+
+
+def obelix_plain(data: Path) -> pd.DataFrame:
+    """Magpie of the true composition, and the lattice: what every entry has."""
+    from matminer.featurizers.composition import ElementProperty
+    from pymatgen.core import Composition, Lattice
+
+    table, magpie = obelix_table(data), ElementProperty.from_preset("magpie")
+    rows = {}
+    for name, entry in table.iterrows():
+        composition = Composition(entry["True Composition"])
+        cell = [float(entry[c]) for c in ("a", "b", "c", "alpha", "beta", "gamma")]
+        volume, atoms = Lattice.from_parameters(*cell).volume, composition.num_atoms
+        lattice = dict(zip(("a", "b", "c", "alpha", "beta", "gamma"), cell, strict=True))
+        rows[name] = {
+            **dict(zip(magpie.feature_labels(), magpie.featurize(composition), strict=True)),
+            **{f"lattice {k}": v for k, v in lattice.items()},
+            "lattice volume per atom": volume / atoms,
+            "lattice Li per volume": composition["Li"] / volume,
+            "lattice Li share": composition["Li"] / atoms,
+            "lattice space group": float(entry["Space group #"]),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def dataset(name: str, data: Path, cache: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Features, structure descriptions and labels of ``mlip_md``, ``experiment`` or ``aimd``."""
+    """Features, structure descriptions and labels of ``mlip_md``, ``experiment`` or ``aimd``.
+
+    Of ``experiment`` every labelled entry has a row; where it has no CIF, structure features are
+    NaN.
+    """
     if name == "mlip_md":
         records, labels = list(mlip_records(data)), mlip_onsets(mlip_table(data))
     elif name == "experiment":
-        records, labels = list(obelix_records(data)), obelix_labels(data)
+        records, labels = obelix_records(data), obelix_labels(data)
     else:
         records, labels = load_aimd_structures(), load_aimd_labels()
     features = cached_features(name, records, cache)
+    if name == "experiment":
+        features = obelix_plain(data).join(features)
     return features, describe_structures(records), labels
 
 

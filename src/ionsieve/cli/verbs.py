@@ -3,8 +3,14 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from .evaluate import evaluate
+from .predict import predict
 from .screen import screen
+from .train import train
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
     "screen": screen,
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
 }
