@@ -80,7 +80,7 @@ def test_disordered_total_equals_pymatgens_average_charges() -> None:
             np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 2 / np.sqrt(3),
             [[0, 0, 0], [0.25] * 3],
             [1, -1],
-            1.6381,
+            1.638055,
             1.0,
         ),
     ],
@@ -90,7 +90,7 @@ def test_madelung_constants(lattice, frac, charge, constant: float, distance: fl
     energy = ewald_site_energies_eV(
         np.array(lattice, dtype=float), np.array(frac, dtype=float), np.array(charge, dtype=float)
     )
-    assert energy * 2 == pytest.approx(-constant * COULOMB_EV_A / distance, rel=1e-5)
+    assert energy * 2 == pytest.approx(-constant * COULOMB_EV_A / distance, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_madelung_constants(lattice, frac, charge, constant: float, distance: fl
         ("Li8SiSe6_F43m", "Se", [-18.05, -14.74], 0.05),
         ("Li7N2I_R3m", "N", [-46.4, -46.4, -46.4, -45.9], 0.05),
         ("Li6NI3_I4m", "N", [-46.74], 0.05),
-        ("Li6NI3_I4m", "I", [-4.43, -4.43, -4.26], 0.05),
+        ("Li6NI3_I4m", "I", [-4.43, -4.26, -4.26], 0.05),
     ],
 )
 def test_site_energies_of_isolated_anions(

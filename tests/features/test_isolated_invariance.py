@@ -1,4 +1,4 @@
-"""Isolated-anion, net, electrostatic and frustration columns: the same crystal, the same numbers."""
+"""Isolated-anion, net, charge and frustration columns: same crystal, same numbers."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def changed(record: StructureRecord, how: str) -> StructureRecord:
     elif how == "reflection":
         lattice = lattice * [1.0, 1.0, -1.0]
     elif how == "translation":
-        frac = frac + [0.137, 0.619, 0.351]
+        frac = frac + np.array([0.137, 0.619, 0.351])
     elif how == "permutation":
         order = rng.permutation(record.n_sites)
         frac, species = frac[order], tuple(species[k] for k in order)
