@@ -20,16 +20,17 @@ N_ELEMENTS: Final[int] = len(SYMBOLS) + 1
 """Tables are indexed by atomic number, so entry 0 is unused."""
 
 
+_LAST_CORDERO = 96
+
+
 @lru_cache(maxsize=1)
 def covalent_radii_A() -> FloatArray:
     """Covalent radii by atomic number, Å, shape (119,); NaN where Cordero gives none."""
-    from ase.data import covalent_radii, missing
+    from ase.data import covalent_radii
 
     radii = np.full(N_ELEMENTS, np.nan)
-    n = min(N_ELEMENTS, len(covalent_radii))
-    radii[:n] = covalent_radii[:n]
-    # ase marks a radius it does not know with a conventional 0.2 Å.
-    radii[radii == missing] = np.nan
+    # Cordero ends at curium; beyond it ase repeats a placeholder (which is also the value of Pa).
+    radii[1 : _LAST_CORDERO + 1] = covalent_radii[1 : _LAST_CORDERO + 1]
     return radii
 
 
