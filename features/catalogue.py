@@ -82,6 +82,9 @@ _MODULES: Final[dict[str, str]] = {
     "composition": ".composition",
     "density": ".density",
     "symmetry": ".symmetry",
+    "voronoi_order": ".voronoi_order",
+    "bond_order": ".bond_order",
+    "radial": ".radial",
 }
 """Family name → module that defines ``COLUMNS`` and ``compute``; order is column order."""
 
