@@ -85,6 +85,7 @@ _MODULES: Final[dict[str, str]] = {
     "voronoi_order": ".voronoi_order",
     "bond_order": ".bond_order",
     "radial": ".radial",
+    "anion_packing": ".packing",
 }
 """Family name → module that defines ``COLUMNS`` and ``compute``; order is column order."""
 
