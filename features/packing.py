@@ -100,7 +100,7 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     atoms, is_anion = prepared.atoms, prepared.roles.is_anion
     # One point per site: anions that share a site are the same point of the sublattice.
     sites, where = np.unique(atoms.site[is_anion], return_inverse=True)
-    weight = np.bincount(where, weights=atoms.occupancy[is_anion])
+    weight = np.bincount(where, weights=atoms.occupancy[is_anion]).astype(np.float64)
     distance = packing_distances(atoms.lattice, prepared.record.frac[sites], weight)
     nearest = distance.argmin(axis=1)
     recognised = distance.min(axis=1) < RECOGNISED

@@ -1,4 +1,4 @@
-"""Anion packing: ideal lattices, acceptance facts, common-neighbour analysis, structure matching."""
+"""Anion packing: ideal lattices, acceptance facts, common-neighbour and structure matching."""
 
 from collections import Counter
 
@@ -116,7 +116,7 @@ def test_known_anion_lattices(name: str, expected: str) -> None:
 
 
 def common_neighbors(lattice: np.ndarray, frac: np.ndarray) -> list[str]:
-    """Reference: adaptive common-neighbour analysis (Stukowski 2012, 10.1088/0965-0393/20/4/045021)."""
+    """Reference: adaptive analysis of Stukowski 2012, 10.1088/0965-0393/20/4/045021."""
     shifts = np.stack(np.meshgrid(*[np.arange(-3, 4)] * 3), axis=-1).reshape(-1, 3)
     labels = []
     for x in frac:
