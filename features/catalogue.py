@@ -81,6 +81,11 @@ _MODULES: Final[dict[str, str]] = {
     "frustration": ".frustration",
     "composition": ".composition",
     "density": ".density",
+    "symmetry": ".symmetry",
+    "voronoi_order": ".voronoi_order",
+    "bond_order": ".bond_order",
+    "radial": ".radial",
+    "anion_packing": ".packing",
 }
 """Family name → module that defines ``COLUMNS`` and ``compute``; order is column order."""
 
