@@ -3,4 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-VERBS: Final[dict[str, Callable[..., Any]]] = {}
+from .aimd import aimd
+
+VERBS: Final[dict[str, Callable[..., Any]]] = {"aimd": aimd}
