@@ -191,7 +191,7 @@ def fit_diffusivity(
     n_eff = effective_hops(msd_A2, positions_A.shape[1], site_distance_A)
     he = he_relative_error(n_eff)
     ions = _spread(_slopes_of_ions(positions_A, window) * to_cm2_s)
-    blocks = _spread(slopes_of_blocks(positions_A, window.first) * to_cm2_s)
+    blocks = _spread(_slopes_of_blocks(positions_A, window.first) * to_cm2_s)
     halves = [half for _, half in (ions, blocks) if half is not None]
     half = max(halves) if halves else 1.96 * he * value
     return DiffusionFit(
@@ -227,7 +227,7 @@ def _slopes_of_ions(positions_A: FloatArray, window: Window) -> FloatArray:
     return np.asarray(centred @ each / (centred @ centred))
 
 
-def slopes_of_blocks(
+def _slopes_of_blocks(
     positions_A: FloatArray, first_lag: int, n_blocks: int = _BLOCKS
 ) -> FloatArray:
     """Slope of the MSD within each of several blocks of time, Å² a frame.

@@ -18,7 +18,6 @@ from .diffusion import (
     effective_hops,
     fit_diffusivity,
     fit_window,
-    slopes_of_blocks,
 )
 from .displacements import Displacements, displacements, equilibration_frames
 from .errors import TrajectoryError
@@ -44,7 +43,6 @@ CHARGES_E: Final[dict[str, float]] = {
     **dict.fromkeys(("O", "S"), -2.0),
 }
 """Formal charge of a mobile ion where none is given, units of e."""
-_BLOCKS: Final[int] = 10
 _RISKY_FRACTION: Final[float] = 1e-3
 
 
@@ -236,7 +234,7 @@ def analyse(run: Trajectory, settings: AnalysisSettings) -> TransportLabel:
         n_eff,
         kept,
         _upper_bound(verdict, production, msd, collective, settings, evidence),
-        None if kept is None else _haven_interval(production, kept, msd, site),
+        None if kept is None else _haven_interval(kept, collective, run.frame_spacing_fs),
         np.asarray(np.arange(production.n_frames) * (run.frame_spacing_fs / 1000.0), np.float64),
         msd,
         collective,
@@ -347,29 +345,35 @@ def _hop_bound(msd_A2: FloatArray, n_mobile: int, site2: float) -> float:
 
 
 def _haven_interval(
-    moves: Displacements, fit: DiffusionFit, msd_A2: FloatArray, site_A: float
+    fit: DiffusionFit, collective_A2: FloatArray, frame_spacing_fs: float
 ) -> tuple[float, float] | None:
-    """95 % interval of D* / D_σ, from the spread of the collective slope over ten blocks of time.
+    """95 % interval of the Haven ratio D* / D_σ; None where the run is too short for one.
 
-    None where the MSD leaves the cage only beyond a quarter of a block, or the collective slope is
-    not at least two standard errors above zero.
+    D_σ is the slope of the collective MSD from the start of the fit window to twice that lag or a
+    tenth of the run. The displacement of the whole charge is a single random walk, so the slope
+    follows χ²/ν. Its variance 2/ν was found by simulating Brownian walks: with x the last lag over
+    the run and f the first lag over the last, 2/ν = x (0.55 + f) (1 + x/2), right to a tenth for
+    x ≤ 0.2 and f ≤ 0.5.
     """
-    window = fit_window(msd_A2, site_A)
-    size = moves.n_frames // _BLOCKS
-    if window is None or window.first > size // 4:
+    n = len(collective_A2)
+    first = max(round(fit.window_ps[0] * 1000.0 / frame_spacing_fs), 1)
+    last = max(n // 10, 2 * first)
+    if last > n // 5 or last - first < 3:
         return None
-    total = moves.positions_A.sum(axis=1, keepdims=True) / math.sqrt(moves.n_mobile)
-    slopes = slopes_of_blocks(total, window.first, _BLOCKS)
-    if len(slopes) < 2 or slopes.mean() <= 0:
+    lags = np.arange(first, last + 1)
+    slope = float(np.polyfit(lags, collective_A2[lags], 1)[0])
+    charge_cm2_s = slope / 6.0 * CM2_S_PER_A2_FS / frame_spacing_fs
+    if charge_cm2_s <= 0:
         return None
-    to_cm2_s = CM2_S_PER_A2_FS / moves.frame_spacing_fs / 6.0
-    relative = float(slopes.std(ddof=1) / math.sqrt(len(slopes)) / slopes.mean())
-    own = max(e for e in (fit.ion_rel_error, fit.block_rel_error, 0.0) if e is not None)
-    if relative > 0.5:
-        return None
-    width = float(stats.t.ppf(0.975, len(slopes) - 1)) * math.hypot(relative, own)
-    ratio = fit.diffusivity_cm2_s / (float(slopes.mean()) * to_cm2_s)
-    return ratio * math.exp(-width), ratio * math.exp(width)
+    share, start = last / n, first / last
+    freedom = 2.0 / (share * (0.55 + start) * (1.0 + share / 2.0))
+    low, high = (float(q) / freedom for q in stats.chi2.ppf((0.025, 0.975), freedom))
+    own = 1.96 * max(e for e in (fit.ion_rel_error, fit.block_rel_error, 0.0) if e is not None)
+    ratio = fit.diffusivity_cm2_s / charge_cm2_s
+    return (
+        ratio * math.exp(-math.hypot(math.log(low), own)),
+        ratio * math.exp(math.hypot(math.log(high), own)),
+    )
 
 
 def _sources(run: Trajectory) -> list[dict[str, object]]:

@@ -192,7 +192,8 @@ def judge(
         return "too_short", (
             f"{fit.n_eff:.1f} effective hops give D an error of {100 * fit.rel_error:.0f} %"
         )
-    if exponent < 0.5:
+    # Few ions make the exponent noisy: where the tail moves outward all the same, it is diffusion.
+    if exponent < 0.5 and (evidence.van_hove_tail_exponent or 0.0) < TAIL_EXPONENT_CONFINED:
         return "too_short", f"the MSD grows as τ^{exponent:.2f}: still sub-diffusive"
     return "diffusive", f"the MSD grows as τ^{exponent:.2f} and the ions leave their cages"
 
