@@ -1,1 +1,158 @@
-"""Readers for structure files and folders."""
+"""Readers for CIF and POSCAR files and folders of them.
+
+What cannot be read comes out as :class:`Quarantined` with its reason; reading never ends a run.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from .cif import parse_cif
+from .errors import InputError, StructureError
+from .policy import DisorderPolicy, reason_against
+from .poscar import parse_poscar
+from .records import Provenance, Quarantined, StructureRecord
+
+MAX_FILE_BYTES: Final[int] = 20_000_000
+"""Larger files, or files that unpack to more, are not read."""
+
+_CIF = re.compile(r"\.(cif|mcif)(\.gz)?$", re.IGNORECASE)
+_POSCAR = re.compile(
+    r"(^(POSCAR|CONTCAR)([._-].*)?$)|(\.(poscar|vasp)(\.gz)?$)|([._-](POSCAR|CONTCAR)(\.gz)?$)",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class ReadResult:
+    """Everything that came out of the inputs."""
+
+    records: list[StructureRecord] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+
+def is_structure_file(path: Path) -> bool:
+    """True if the name says CIF or POSCAR."""
+    return bool(_CIF.search(path.name) or _POSCAR.search(path.name))
+
+
+def structure_files(paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
+    """Files to read with the identifier each gets, sorted within a folder.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or a folder holds no structure file.
+    """
+    files: list[tuple[Path, str]] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and is_structure_file(p))
+            if not inside:
+                raise InputError(f"{path}: no CIF or POSCAR file in this folder")
+            files += [(p, _identifier(p.relative_to(path))) for p in inside]
+        elif path.exists():
+            files.append((path, _identifier(Path(path.name))))
+        else:
+            raise InputError(f"{path}: no such file or folder")
+    return _unique(files)
+
+
+def _identifier(relative: Path) -> str:
+    stem = _CIF.sub("", relative.name)
+    stem = re.sub(r"\.(vasp|poscar)(\.gz)?$", "", stem, flags=re.IGNORECASE)
+    return "__".join([*relative.parts[:-1], stem])
+
+
+def _unique(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """Two inputs may have one name: the later ones get a number, none is lost."""
+    seen: Counter[str] = Counter()
+    taken = {identifier for _, identifier in files}
+    unique = []
+    for path, identifier in files:
+        seen[identifier] += 1
+        name = identifier
+        while seen[identifier] > 1 and name in taken:
+            name = f"{identifier}~{seen[identifier]}"
+            if name in taken:
+                seen[identifier] += 1
+        taken.add(name)
+        unique.append((path, name))
+    return unique
+
+
+def iter_structures(paths: Sequence[str | Path]) -> Iterator[StructureRecord | Quarantined]:
+    """Read one file after the other; each yields records or one quarantine entry."""
+    for path, identifier in structure_files(paths):
+        yield from read_file(path, identifier)
+
+
+def read_file(path: Path, identifier: str) -> list[StructureRecord | Quarantined]:
+    """Read one structure file."""
+    try:
+        text = _text(path)
+        provenance = Provenance(source="user file", file=str(path))
+        if _POSCAR.search(path.name) and not _CIF.search(path.name):
+            return [parse_poscar(text, identifier, provenance)]
+        return list(parse_cif(text, identifier, provenance))
+    except (StructureError, OSError, EOFError) as error:
+        reason = str(error).removeprefix(f"{identifier}: ")
+        return [Quarantined(identifier, str(path), "read", reason)]
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise StructureError(f"{path}: not a regular file")
+    if path.stat().st_size == 0:
+        raise StructureError(f"{path}: the file is empty")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise StructureError(f"{path}: larger than {MAX_FILE_BYTES // 1_000_000} MB; not read")
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as stream:
+        content = stream.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise StructureError(f"{path}: unpacks to more than {MAX_FILE_BYTES // 1_000_000} MB")
+    if b"\0" in content:
+        raise StructureError(f"{path}: binary data, not a text file")
+    return content.decode("utf-8", errors="replace")
+
+
+def read_structures(
+    paths: Sequence[str | Path],
+    mobile: str | None = None,
+    policy: DisorderPolicy | None = None,
+) -> ReadResult:
+    """Read files and folders; with a mobile species, also apply the policy.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        CIF and POSCAR files, or folders searched for them.
+    mobile : str, optional
+        Structures without it go to quarantine.
+    policy : DisorderPolicy, optional
+        Applied when ``mobile`` is given.
+
+    Returns
+    -------
+    ReadResult
+        Every input is in ``records`` or in ``quarantined``.
+    """
+    result = ReadResult()
+    for item in iter_structures(paths):
+        if isinstance(item, Quarantined):
+            result.quarantined.append(item)
+            continue
+        reason = reason_against(item, mobile, policy) if mobile else None
+        if reason is None:
+            result.records.append(item)
+        else:
+            file = item.provenance.file or ""
+            result.quarantined.append(Quarantined(item.id, file, "policy", reason))
+    return result

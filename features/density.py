@@ -1,0 +1,86 @@
+"""Density features: how much room there is, and for whom (matminer's DensityFeatures and more)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from ..data.elements import SYMBOLS
+from .catalogue import Column, Notes, Values
+from .elements import covalent_radii_A
+from .prepared import PreparedStructure
+
+_FAMILY = "density"
+_MATMINER = "matminer DensityFeatures"
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    Column("density_g_cm3", "g/cm³", "mass density", _MATMINER, _FAMILY, lower=0),
+    Column("volume_per_atom_A3", "Å³", "cell volume per atom", _MATMINER, _FAMILY, lower=0),
+    Column(
+        "packing_fraction",
+        "1",
+        "volume of covalent (Cordero) spheres over cell volume; matminer uses atomic radii",
+        _MATMINER,
+        _FAMILY,
+        lower=0,
+    ),
+    Column("mobile_density_A3", "1/Å³", "mobile ions per volume", "ionsieve", _FAMILY, lower=0),
+    Column("mobile_fraction", "1", "mobile ions per atom", "ionsieve", _FAMILY, lower=0, upper=1),
+    Column("volume_per_anion_A3", "Å³", "cell volume per anion", "ionsieve", _FAMILY, lower=0),
+    Column(
+        "mobile_anion_distance_A",
+        "Å",
+        "mean over mobile ions of the distance to the nearest anion",
+        "ionsieve",
+        _FAMILY,
+        lower=0,
+        nan_means="no anion within 6 Å of any mobile ion",
+    ),
+    Column(
+        "mobile_mobile_distance_A",
+        "Å",
+        "mean over mobile ions of the distance to the nearest other mobile ion",
+        "ionsieve",
+        _FAMILY,
+        lower=0,
+        nan_means="no two mobile ions within 6 Å",
+    ),
+)
+
+_AMU_A3_TO_G_CM3 = 1.66053906892
+
+
+def compute(prepared: PreparedStructure, notes: Notes) -> Values:
+    """Density columns; see the catalogue for each."""
+    atoms, roles = prepared.atoms, prepared.roles
+    weight, volume = atoms.occupancy, atoms.volume_A3
+    radii = covalent_radii_A()[atoms.z]
+    mobile = float(weight[roles.is_mobile].sum())
+    return {
+        "density_g_cm3": float((weight * _masses()[atoms.z]).sum()) / volume * _AMU_A3_TO_G_CM3,
+        "volume_per_atom_A3": volume / float(weight.sum()),
+        "packing_fraction": float((weight * 4 / 3 * np.pi * radii**3).sum()) / volume,
+        "mobile_density_A3": mobile / volume,
+        "mobile_fraction": mobile / float(weight.sum()),
+        "volume_per_anion_A3": volume / float(weight[roles.is_anion].sum()),
+        "mobile_anion_distance_A": _mean_nearest(prepared, roles.is_anion),
+        "mobile_mobile_distance_A": _mean_nearest(prepared, roles.is_mobile),
+    }
+
+
+def _mean_nearest(prepared: PreparedStructure, partner: np.ndarray) -> float:
+    pairs, is_mobile = prepared.neighbors, prepared.roles.is_mobile
+    chosen = is_mobile[pairs.center] & partner[pairs.neighbor]
+    nearest = np.full(len(is_mobile), np.inf)
+    np.minimum.at(nearest, pairs.center[chosen], pairs.distance_A[chosen])
+    reached = is_mobile & np.isfinite(nearest)
+    if not reached.any():
+        return np.nan
+    return float(np.average(nearest[reached], weights=prepared.atoms.occupancy[reached]))
+
+
+def _masses() -> np.ndarray:
+    from ase.data import atomic_masses
+
+    return np.asarray(atomic_masses)[: len(SYMBOLS) + 1]

@@ -1,0 +1,108 @@
+"""Element data that descriptors share: covalent radii, bond-valence parameters, oxidation states.
+
+Sources: covalent radii, Cordero et al. 2008 (10.1039/b801115j) through ase; soft bond-valence
+radii, O'Keeffe & Brese 1991 (10.1021/ja00009a002), and the statistics of oxidation states against
+bond-valence sums in the ICSD, both through pymatgen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from ..data.elements import ATOMIC_NUMBER, SYMBOLS
+from ..data.records import FloatArray
+
+N_ELEMENTS: Final[int] = len(SYMBOLS) + 1
+"""Tables are indexed by atomic number, so entry 0 is unused."""
+
+
+@lru_cache(maxsize=1)
+def covalent_radii_A() -> FloatArray:
+    """Covalent radii by atomic number, Å, shape (119,); NaN where Cordero gives none."""
+    from ase.data import covalent_radii, missing
+
+    radii = np.full(N_ELEMENTS, np.nan)
+    n = min(N_ELEMENTS, len(covalent_radii))
+    radii[:n] = covalent_radii[:n]
+    # ase marks a radius it does not know with a conventional 0.2 Å.
+    radii[radii == missing] = np.nan
+    return radii
+
+
+@dataclass(frozen=True)
+class OxidationStatistics:
+    """How an element's oxidation states show in bond-valence sums (ICSD, via pymatgen)."""
+
+    states: FloatArray
+    bvs_mean: FloatArray
+    bvs_std: FloatArray
+    log_prior: FloatArray
+
+
+@dataclass(frozen=True)
+class BondValenceTable:
+    """Everything the assignment of oxidation states needs, indexed by atomic number."""
+
+    r_A: FloatArray
+    c: FloatArray
+    electronegativity: FloatArray
+    is_anion_former: np.ndarray
+    statistics: dict[int, OxidationStatistics]
+
+
+# Few ICSD entries make a meaninglessly sharp or undefined spread: never trust it below this.
+_MIN_STD = 0.4
+_UNCOMMON = 0.02
+_RARE = 0.002
+
+
+@lru_cache(maxsize=1)
+def bond_valence_table() -> BondValenceTable:
+    """Bond-valence radii, electronegativities and oxidation-state statistics."""
+    from pymatgen.analysis.bond_valence import BV_PARAMS, ELECTRONEG
+    from pymatgen.core import Element
+
+    r, c, x = (np.full(N_ELEMENTS, np.nan) for _ in range(3))
+    former = np.zeros(N_ELEMENTS, dtype=bool)
+    for symbol, z in ATOMIC_NUMBER.items():
+        element = Element(symbol)
+        parameters = BV_PARAMS.get(element)
+        if parameters is not None:
+            r[z], c[z] = parameters["r"], parameters["c"]
+        # ``Element.X`` warns for noble gases, where it is not defined.
+        x[z] = element.data.get("X") if isinstance(element.data.get("X"), float) else np.nan
+        former[z] = element in ELECTRONEG
+    statistics = {z: _statistics(z, symbol) for symbol, z in ATOMIC_NUMBER.items()}
+    return BondValenceTable(r, c, x, former, statistics)
+
+
+def _statistics(z: int, symbol: str) -> OxidationStatistics:
+    from pymatgen.analysis.bond_valence import ICSD_BV_DATA, PRIOR_PROB
+    from pymatgen.core import Element
+
+    rows = {
+        float(species.oxi_state): (data["mean"], data["std"], PRIOR_PROB[species])
+        for species, data in ICSD_BV_DATA.items()
+        if species.symbol == symbol and species.oxi_state not in (0, None)
+    }
+    total = sum(count for *_, count in rows.values()) or 1.0
+    # States that chemistry names but the ICSD statistics lack get a small prior, not zero.
+    element = Element(symbol)
+    for states, share in (
+        (element.common_oxidation_states, _UNCOMMON),
+        (element.oxidation_states, _RARE),
+    ):
+        for state in states:
+            rows.setdefault(float(state), (float(state), 1.0, share * total))
+    states = sorted(state for state in rows if state != 0)
+    counts = np.array([rows[s][2] for s in states], dtype=np.float64)
+    return OxidationStatistics(
+        states=np.array(states),
+        bvs_mean=np.array([rows[s][0] for s in states]),
+        bvs_std=np.maximum([rows[s][1] for s in states], _MIN_STD) if states else np.array([]),
+        log_prior=np.log(np.maximum(counts / total, 1e-4)),
+    )
