@@ -138,6 +138,15 @@ class _Source:
         self._at = min(stop + 1, len(self._data))
         return text.rstrip("\r")
 
+    def lines_left(self) -> int:
+        """Complete lines from here to the end of what is read."""
+        return self._data.count(b"\n", self._at)
+
+    def open_line(self) -> str:
+        """Return the last line of the file if it has no line end, else an empty string."""
+        tail = self._data[-256:].rpartition(b"\n")[2] if self.last else b""
+        return tail.decode("ascii", "replace")
+
     def frame(self, out: FloatArray) -> int:
         """Parse one frame; 0 when done, else the code of the kernel."""
         while True:
@@ -156,7 +165,7 @@ class _Frames:
 
     def __init__(self, n_atoms: int, limit_bytes: int) -> None:
         self._n_atoms, self._limit = n_atoms, limit_bytes
-        rows = max(1, (1 << 23) // (24 * n_atoms))
+        rows = max(1, min(1 << 23, limit_bytes) // (24 * n_atoms))
         self._block = np.empty((rows, n_atoms, 3))
         self._fill, self.count = 0, 0
         self._full: list[FloatArray] = []
@@ -255,6 +264,11 @@ def _read(source: _Source, name: str, spacing_fs: float, limit: int) -> Trajecto
             slot[:] = slot @ np.linalg.inv(lattice)
         frames.keep()
         lattices.append(lattice)
+    if _looks_cut(source.open_line()):
+        raise TrajectoryError(
+            f"{name}: frame {frames.count}: cut off inside the last number; "
+            "remove the last, incomplete frame or copy the file again"
+        )
     if not frames.count:
         raise TrajectoryError(f"{name}: the header is there, but frame 1 is missing")
     constant = all(np.array_equal(other, lattices[0]) for other in lattices[1:])
@@ -273,12 +287,19 @@ def _starts_frame(line: str) -> bool:
 
 def _frame_fault(name: str, number: int, n_atoms: int, code: int, source: _Source) -> str:
     atom = _MALFORMED - code
-    if source.last and source.array[source.at :].size < 12 * n_atoms:
+    if source.last and source.lines_left() <= atom:
         return (
             f"{name}: frame {number}: cut off after {atom} of {n_atoms} atoms; "
             "remove the last, incomplete frame or copy the file again"
         )
     return f"{name}: frame {number}: atom {atom + 1} of {n_atoms}: three numbers expected"
+
+
+def _looks_cut(line: str) -> bool:
+    """Tell whether a last line without line end stops inside its third number."""
+    words = line.split()
+    decimals = [len(word.partition(".")[2]) for word in words[:3]]
+    return len(words) == 3 and decimals[2] < min(decimals[:2])
 
 
 def _header(source: _Source, name: str, frame: int) -> tuple[tuple[str, ...], FloatArray]:
