@@ -112,7 +112,7 @@ def test_large_run_goes_through_a_mapped_file(tmp_path):
         ("title\n", "ends inside"),
         (HEADER.format(scale="1.0", a="4.0"), "frame 1 is missing"),
         (xdatcar()[:-30], "frame 3: cut off after 2 of 3"),
-        (xdatcar()[:-35], "frame 3: cut off after 1 of 3"),
+        (xdatcar()[:-50], "frame 3: cut off after 1 of 3"),
         (xdatcar()[:-4], "frame 3: cut off inside the last number"),
         (xdatcar().replace("0.12000000 -0.20000000", "0.12000000 NaN"), "frame 2: atom 1"),
         (xdatcar().replace("0.14000000", "*********"), "frame 3: atom 1"),
