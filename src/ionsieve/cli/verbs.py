@@ -4,5 +4,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .aimd import aimd
+from .arrhenius import arrhenius
 
-VERBS: Final[dict[str, Callable[..., Any]]] = {"aimd": aimd}
+VERBS: Final[dict[str, Callable[..., Any]]] = {"aimd": aimd, "arrhenius": arrhenius}
