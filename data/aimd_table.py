@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from .errors import InputError, StructureError
+from .orbits import expand_site, lattice_matrix
 from .records import FloatArray, Label, Provenance, SiteContent, SiteSpecies, StructureRecord
 from .registry import read_table
 
@@ -38,84 +39,13 @@ MATCHES: Final[dict[str, str]] = {
 }
 """How sure it is that a structure of the table is the one that was simulated."""
 
-SAME_POINT_A: Final[float] = 0.05
-"""Images of a site closer than this are one point: far below any distance between atoms."""
-
+_CELL: Final[tuple[str, ...]] = ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")
 _NUMBERS: Final[tuple[str, ...]] = ("temperature_K", "value", "lower", "upper", "error_log10")
 _FLAGS: Final[tuple[str, ...]] = ("derived", "doi_confirmed")
 
 
-@lru_cache(maxsize=64)
-def _operations(hall: str) -> tuple[FloatArray, FloatArray]:
-    """Rotations (n, 3, 3) and translations (n, 3) of a space group, centring included."""
-    import gemmi
-
-    operations = list(gemmi.symops_from_hall(hall))
-    rotations = np.array([o.rot for o in operations], dtype=np.float64) / gemmi.Op.DEN
-    shifts = np.array([o.tran for o in operations], dtype=np.float64) / gemmi.Op.DEN
-    return rotations, shifts
-
-
-def expand_site(hall: str, lattice: FloatArray, point: FloatArray) -> FloatArray:
-    """All positions of a site under a space group.
-
-    Parameters
-    ----------
-    hall : str
-        Hall symbol of the group in the setting of ``lattice``.
-    lattice : array (3, 3), Å
-        Rows are the lattice vectors.
-    point : array (3,), fractional
-        One position of the site; a rounded special position is put back on its symmetry element.
-
-    Returns
-    -------
-    array (multiplicity, 3), fractional, in [0, 1)
-
-    Raises
-    ------
-    StructureError
-        If the images do not form whole cosets: the point lies near, but not on, a symmetry element.
-    """
-    rotations, shifts = _operations(hall)
-    images = rotations @ point + shifts
-    offset = images - point
-    offset -= np.round(offset)
-    fixing = np.linalg.norm(offset @ lattice, axis=1) < SAME_POINT_A
-    # Averaging over the stabiliser restores 1/3 from 0.333333 and keeps free coordinates.
-    exact = point + offset[fixing].mean(axis=0)
-    images = rotations @ exact + shifts
-    images -= np.floor(images)
-    kept: list[FloatArray] = []
-    for image in images:
-        gap = np.array(kept).reshape(-1, 3) - image
-        gap -= np.round(gap)
-        if not (np.linalg.norm(gap @ lattice, axis=1) < SAME_POINT_A).any():
-            kept.append(image)
-    if len(kept) * int(fixing.sum()) != len(rotations):
-        raise StructureError(
-            f"site at {point.tolist()} has {len(kept)} images and {int(fixing.sum())} fixing "
-            f"operations in {hall!r}, not {len(rotations)} together; move it on or off the element"
-        )
-    return np.array(kept)
-
-
-def _lattice_matrix(cell: dict[str, float]) -> FloatArray:
-    """Lattice vectors, a along x and b in the xy plane, from lengths in Å and angles in degrees."""
-    a, b, c = cell["a_A"], cell["b_A"], cell["c_A"]
-    cosines = np.cos(np.radians([cell["alpha_deg"], cell["beta_deg"], cell["gamma_deg"]]))
-    # cos 90° is 6e-17 in floating point: a right angle is meant exactly.
-    cos_alpha, cos_beta, cos_gamma = np.where(np.abs(cosines) < 1e-12, 0.0, cosines)
-    sin_gamma = np.sqrt(1.0 - cos_gamma**2)
-    c_y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma
-    c_z = np.sqrt(1.0 - cos_beta**2 - c_y**2)
-    return np.array(
-        [[a, 0.0, 0.0], [b * cos_gamma, b * sin_gamma, 0.0], [c * cos_beta, c * c_y, c * c_z]]
-    )
-
-
 def _record(entry: dict[str, Any]) -> StructureRecord:
-    lattice = _lattice_matrix(entry["lattice"])
+    lattice = lattice_matrix(tuple(entry["lattice"][key] for key in _CELL))
     hall = entry["space_group"]["hall"]
     species: list[SiteContent] = []
     points: list[FloatArray] = []

@@ -3,11 +3,13 @@
 from .catalogue import Column, catalogue, feature_set_hash
 from .featurizer import StructureFeaturizer
 from .isolated import IsolatedAnions, find_isolated_anions
+from .isolated_records import IsolatedAnion, isolated_anions
 from .prepared import PreparedStructure, prepare
 from .roles import Roles, assign_roles
 
 __all__ = [
     "Column",
+    "IsolatedAnion",
     "IsolatedAnions",
     "PreparedStructure",
     "Roles",
@@ -16,5 +18,6 @@ __all__ = [
     "catalogue",
     "feature_set_hash",
     "find_isolated_anions",
+    "isolated_anions",
     "prepare",
 ]

@@ -63,3 +63,9 @@ class Atoms:
     def volume_A3(self) -> float:
         """Cell volume, Å³."""
         return abs(float(np.linalg.det(self.lattice)))
+
+
+def weighted_spread(values: FloatArray, weight: FloatArray) -> float:
+    """Standard deviation with weights."""
+    mean = np.average(values, weights=weight)
+    return float(np.sqrt(np.average((values - mean) ** 2, weights=weight)))

@@ -75,6 +75,10 @@ class Family:
 
 _MODULES: Final[dict[str, str]] = {
     "isolated_anions": ".isolated_columns",
+    "isolated_net": ".net_columns",
+    "electrostatics": ".electrostatics",
+    "li_metal": ".li_metal",
+    "frustration": ".frustration",
     "composition": ".composition",
     "density": ".density",
 }

@@ -33,6 +33,33 @@ def covalent_radii_A() -> FloatArray:
     return radii
 
 
+@lru_cache(maxsize=1)
+def slater_radii_A() -> FloatArray:
+    """Slater atomic radii (1964, 10.1063/1.1725697) by atomic number, Å, NaN where missing."""
+    from pymatgen.core import Element
+
+    radii = np.full(N_ELEMENTS, np.nan)
+    for symbol, z in ATOMIC_NUMBER.items():
+        value = Element(symbol).data.get("Atomic radius")
+        radii[z] = value if isinstance(value, float) else np.nan
+    return radii
+
+
+ANION_POLARIZABILITY_A3: Final[dict[str, float]] = {
+    "H": 10.1,
+    "O": 3.88,
+    "F": 1.04,
+    "S": 10.2,
+    "Cl": 3.66,
+    "Se": 10.5,
+    "Br": 4.77,
+    "Te": 14.0,
+    "I": 7.10,
+}
+"""Electronic polarisability of the free anions H⁻, O²⁻, F⁻ …, Å³: Pauling 1927, Proc. R. Soc. Lond.
+A 114, 181 (10.1098/rspa.1927.0035). It gives none for N³⁻, P³⁻ and C⁴⁻."""
+
+
 @dataclass(frozen=True)
 class OxidationStatistics:
     """How an element's oxidation states show in bond-valence sums (ICSD, via pymatgen)."""

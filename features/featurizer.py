@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from ..data.errors import IonsieveError
-from ..data.records import StructureRecord
 from .catalogue import Family, Notes, Values, catalogue, families, feature_set_hash
-from .prepared import PreparedStructure, prepare
-
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
-StructureLike: TypeAlias = "StructureRecord | PreparedStructure | Structure"
+from .prepared import PreparedStructure, StructureLike, as_prepared
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ def featurize_one(
     """
     record_id = getattr(structure, "id", None) or getattr(structure, "formula", "structure")
     try:
-        prepared = _prepared(structure, mobile)
+        prepared = as_prepared(structure, mobile)
     except IonsieveError as error:
         return FeatureRow(str(record_id), None, str(error))
     notes: Notes = []
@@ -59,16 +53,6 @@ def _family_values(family: Family, prepared: PreparedStructure, notes: Notes) ->
         # One family's failure must not take the others with it; the reason stays in the row.
         notes.append(f"{family.name}: {type(error).__name__}: {error}")
         return empty
-
-
-def _prepared(structure: StructureLike, mobile: str) -> PreparedStructure:
-    if isinstance(structure, PreparedStructure):
-        return structure
-    if isinstance(structure, StructureRecord):
-        return prepare(structure, mobile)
-    from ..data.convert import from_pymatgen
-
-    return prepare(from_pymatgen(structure, structure.formula.replace(" ", "")), mobile)
 
 
 class StructureFeaturizer(TransformerMixin, BaseEstimator):

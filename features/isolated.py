@@ -17,16 +17,20 @@ from typing import Final, Literal
 
 import numpy as np
 
-from ..data.records import FloatArray
+from ..data.elements import SYMBOLS
+from ..data.records import FloatArray, IntArray
 from .elements import covalent_radii_A
-from .neighbors import neighbor_list
-from .prepared import PreparedStructure
+from .neighbors import NeighborList, neighbor_list
+from .prepared import PreparedStructure, once_per_structure
 
 COVALENT_RATIO: Final[float] = 1.25
 SHELL_RATIO: Final[float] = 1.30
 AMBIGUOUS: Final[tuple[float, float]] = (1.15, 1.40)
 FRAMEWORK_OCCUPANCY: Final[float] = 0.10
 """A framework cation on fewer than one in ten of its sites does not bond an anion in general."""
+
+ANION_ELEMENTS: Final[tuple[str, ...]] = ("N", "O", "F", "P", "S", "Cl", "Se", "Br", "Te", "I")
+"""Anions with columns of their own."""
 
 IsolatedClass = Literal["framework", "antistructure", "none"]
 
@@ -43,6 +47,8 @@ class IsolatedAnions:
     margin : array (n_atoms,)
         Smallest d(M–X) / covalent sum; infinity without framework cations.
     nearest_framework_cation_A : array (n_atoms,), Å
+    clearance_A : array (n_atoms,), Å
+        Smallest d(M–X) − 1.25 × covalent sum: the room beyond the longest bond.
     is_ambiguous : bool array (n_atoms,)
         Margin between 1.15 and 1.40.
     mobile_coordination : array (n_atoms,)
@@ -54,27 +60,47 @@ class IsolatedAnions:
     is_isolated: np.ndarray
     margin: FloatArray
     nearest_framework_cation_A: FloatArray
+    clearance_A: FloatArray
     is_ambiguous: np.ndarray
     mobile_coordination: FloatArray
     isolated_class: IsolatedClass
 
 
+@once_per_structure
 def find_isolated_anions(prepared: PreparedStructure) -> IsolatedAnions:
     """Apply the definition above to a prepared structure."""
-    roles = prepared.roles
-    framework = roles.is_framework_cation & (prepared.atoms.occupancy >= FRAMEWORK_OCCUPANCY)
-    bonded = _bonded_to_framework(prepared, framework)
+    roles, framework = prepared.roles, framework_cations(prepared)
+    bonded = np.zeros(len(framework), dtype=bool)
+    bonded[prepared.neighbors.neighbor[framework_bonds(prepared)]] = True
     isolated = roles.is_anion & ~bonded & ~roles.in_polyanion
-    margin, nearest = _margins(prepared, framework)
+    margin, nearest, clearance = _margins(prepared, framework)
     ambiguous = roles.is_anion & (margin >= AMBIGUOUS[0]) & (margin <= AMBIGUOUS[1])
     return IsolatedAnions(
         isolated,
         margin,
         nearest,
+        clearance,
         ambiguous,
         _mobile_coordination(prepared),
         _class_of(framework, isolated),
     )
+
+
+def leading_element(prepared: PreparedStructure) -> str:
+    """Element of the isolated anions that hold mobile ions most strongly; empty if there are none.
+
+    The strongest formal charge decides, then abundance, then the lower atomic number. Yang 2025
+    labels structures with several isolated anions by this one (N in Li6NI3 and Li7N2I).
+    """
+    atoms, roles = prepared.atoms, prepared.roles
+    isolated = find_isolated_anions(prepared).is_isolated & (atoms.occupancy >= FRAMEWORK_OCCUPANCY)
+    candidates = []
+    for z in np.unique(atoms.z[isolated]):
+        members = isolated & (atoms.z == z)
+        amount = round(float(atoms.occupancy[members].sum()) / atoms.volume_A3, 9)
+        charge = round(float(np.average(roles.oxidation[members])), 6)
+        candidates.append((charge, -amount, int(z)))
+    return SYMBOLS[min(candidates)[2] - 1] if candidates else ""
 
 
 def _class_of(framework: np.ndarray, isolated: np.ndarray) -> IsolatedClass:
@@ -83,54 +109,66 @@ def _class_of(framework: np.ndarray, isolated: np.ndarray) -> IsolatedClass:
     return "framework" if framework.any() else "antistructure"
 
 
+def _covalent_sums_A(z: IntArray, pairs: NeighborList) -> FloatArray:
+    radii = covalent_radii_A()
+    return radii[z[pairs.center]] + radii[z[pairs.neighbor]]
+
+
 def _ratios(prepared: PreparedStructure) -> FloatArray:
     """Distance over covalent radius sum for every pair."""
-    radii, pairs, z = covalent_radii_A(), prepared.neighbors, prepared.atoms.z
-    return pairs.distance_A / (radii[z[pairs.center]] + radii[z[pairs.neighbor]])
+    pairs = prepared.neighbors
+    return pairs.distance_A / _covalent_sums_A(prepared.atoms.z, pairs)
 
 
-def _bonded_to_framework(prepared: PreparedStructure, framework: np.ndarray) -> np.ndarray:
+def framework_cations(prepared: PreparedStructure) -> np.ndarray:
+    """Framework cations on at least one in ten of their sites, bool array (n_atoms,)."""
+    occupied = prepared.atoms.occupancy >= FRAMEWORK_OCCUPANCY
+    return np.asarray(prepared.roles.is_framework_cation & occupied)
+
+
+@once_per_structure
+def framework_bonds(prepared: PreparedStructure) -> IntArray:
+    """Pairs of the neighbour list that bond a framework cation (centre) to an anion (neighbour)."""
     pairs, is_anion = prepared.neighbors, prepared.roles.is_anion
     # Pairs seen from the cation, so that its nearest anion is known.
-    m_to_x = framework[pairs.center] & is_anion[pairs.neighbor]
-    m, x, distance = pairs.center[m_to_x], pairs.neighbor[m_to_x], pairs.distance_A[m_to_x]
+    m_to_x = framework_cations(prepared)[pairs.center] & is_anion[pairs.neighbor]
+    m, distance = pairs.center[m_to_x], pairs.distance_A[m_to_x]
     nearest = np.full(len(is_anion), np.inf)
     np.minimum.at(nearest, m, distance)
     bond = (_ratios(prepared)[m_to_x] <= COVALENT_RATIO) | (distance <= SHELL_RATIO * nearest[m])
-    bonded = np.zeros(len(is_anion), dtype=bool)
-    bonded[x[bond]] = True
-    return bonded
+    return np.flatnonzero(m_to_x)[bond]
 
 
-def _margins(prepared: PreparedStructure, framework: np.ndarray) -> tuple[FloatArray, FloatArray]:
-    """Smallest covalent ratio and distance to a framework cation, for every anion."""
-    pairs, is_anion = prepared.neighbors, prepared.roles.is_anion
-    x_to_m = is_anion[pairs.center] & framework[pairs.neighbor]
-    margin = np.where(is_anion, np.inf, np.nan)
-    nearest = margin.copy()
-    np.minimum.at(margin, pairs.center[x_to_m], _ratios(prepared)[x_to_m])
-    np.minimum.at(nearest, pairs.center[x_to_m], pairs.distance_A[x_to_m])
+def _margins(
+    prepared: PreparedStructure, framework: np.ndarray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Smallest covalent ratio, distance and clearance to a framework cation, for every anion."""
+    atoms, is_anion = prepared.atoms, prepared.roles.is_anion
+    smallest = [np.where(is_anion, np.inf, np.nan) for _ in range(3)]
+    if not framework.any():
+        return smallest[0], smallest[1], smallest[2]
+    _lower(smallest, prepared, prepared.neighbors, framework)
     # Beyond the shared list: only anions without any framework cation within its reach.
-    remote = np.flatnonzero(is_anion & ~np.isfinite(nearest))
-    if framework.any() and len(remote):
-        _fill_remote(prepared, framework, remote, margin, nearest)
-    return margin, nearest
+    remote = np.flatnonzero(is_anion & ~np.isfinite(smallest[1]))
+    if len(remote):
+        far = neighbor_list(atoms.lattice, atoms.frac, _FAR_A, remote)
+        _lower(smallest, prepared, far, framework)
+    return smallest[0], smallest[1], smallest[2]
 
 
-def _fill_remote(
+def _lower(
+    smallest: list[FloatArray],
     prepared: PreparedStructure,
+    pairs: NeighborList,
     framework: np.ndarray,
-    remote: np.ndarray,
-    margin: FloatArray,
-    nearest: FloatArray,
 ) -> None:
-    atoms, radii = prepared.atoms, covalent_radii_A()
-    far = neighbor_list(atoms.lattice, atoms.frac, _FAR_A, remote)
-    to_m = framework[far.neighbor]
-    center, neighbor, distance = far.center[to_m], far.neighbor[to_m], far.distance_A[to_m]
-    total = radii[atoms.z[center]] + radii[atoms.z[neighbor]]
-    np.minimum.at(margin, center, distance / total)
-    np.minimum.at(nearest, center, distance)
+    """Lower ratio, distance and clearance of each anion to those of the pairs given."""
+    to_m = prepared.roles.is_anion[pairs.center] & framework[pairs.neighbor]
+    center, distance = pairs.center[to_m], pairs.distance_A[to_m]
+    total = _covalent_sums_A(prepared.atoms.z, pairs)[to_m]
+    np.minimum.at(smallest[0], center, distance / total)
+    np.minimum.at(smallest[1], center, distance)
+    np.minimum.at(smallest[2], center, distance - COVALENT_RATIO * total)
 
 
 def _mobile_coordination(prepared: PreparedStructure) -> FloatArray:

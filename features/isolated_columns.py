@@ -6,16 +6,21 @@ from typing import Final
 
 import numpy as np
 
-from ..data.elements import SYMBOLS
+from ..data.elements import ATOMIC_NUMBER, SYMBOLS
 from .catalogue import Column, Notes, Values
-from .isolated import IsolatedAnions, find_isolated_anions
-from .prepared import PreparedStructure
+from .isolated import (
+    ANION_ELEMENTS,
+    FRAMEWORK_OCCUPANCY,
+    IsolatedAnions,
+    find_isolated_anions,
+    leading_element,
+)
+from .prepared import PreparedStructure, n_primitive_cells
+from .site_symmetry import host_site_symmetry
 
 _FAMILY = "isolated_anions"
 _YANG = "Yang 2025, 10.1038/s41524-025-01559-9"
 _NO_ANION = "no isolated anion"
-
-ELEMENTS: Final[tuple[str, ...]] = ("N", "O", "F", "P", "S", "Cl", "Se", "Br", "Te", "I")
 
 
 def _column(name: str, unit: str, definition: str, **options: object) -> Column:
@@ -30,7 +35,12 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "every anion is trivially isolated; none: no isolated anion",
         dtype="category",
     ),
-    _column("isolated_count", "1", "isolated anions per cell, weighted by occupancy", lower=0),
+    _column(
+        "isolated_count",
+        "1",
+        "isolated anions per primitive cell of the full structure, weighted by occupancy",
+        lower=0,
+    ),
     _column("isolated_fraction", "1", "share of the anions that is isolated", lower=0, upper=1),
     _column("isolated_density_A3", "1/Å³", "isolated anions per volume", lower=0),
     _column(
@@ -52,7 +62,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     _column(
         "isolated_ambiguous_count",
         "1",
-        "anions whose margin lies between 1.15 and 1.40",
+        "anions per primitive cell whose margin lies between 1.15 and 1.40",
         lower=0,
     ),
     _column(
@@ -63,11 +73,43 @@ COLUMNS: Final[tuple[Column, ...]] = (
         nan_means=_NO_ANION,
     ),
     _column(
-        "isolated_clearance_A",
+        "isolated_nearest_framework_cation_A",
         "Å",
         "smallest distance from an isolated anion to a framework cation",
         lower=0,
         nan_means="no isolated anion, or no framework cation",
+    ),
+    _column(
+        "isolated_clearance_A",
+        "Å",
+        "smallest distance from an isolated anion to a framework cation, less 1.25 × the covalent "
+        "radius sum: the room beyond the longest bond",
+        nan_means="no isolated anion, or no framework cation",
+    ),
+    _column(
+        "isolated_site_symmetry",
+        "1",
+        "point group (Schoenflies) of the most common site of the leading isolated anion, mobile "
+        "ions removed, tolerance 0.1 Å and 5°; leading: the element of the strongest formal "
+        "charge, then the most abundant; of equally common sites the most symmetric",
+        dtype="category",
+        nan_means=_NO_ANION,
+    ),
+    _column(
+        "isolated_site_symmetry_order",
+        "1",
+        "order of the point group isolated_site_symmetry: 1 (C1) to 48 (Oh)",
+        lower=1,
+        upper=48,
+        nan_means=_NO_ANION,
+    ),
+    _column(
+        "isolated_site_symmetry_order_max",
+        "1",
+        "largest order of the site point groups of the isolated anions",
+        lower=1,
+        upper=48,
+        nan_means=_NO_ANION,
     ),
     *(
         _column(
@@ -78,7 +120,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
             upper=1,
             nan_means=f"no {e} anion",
         )
-        for e in ELEMENTS
+        for e in ANION_ELEMENTS
     ),
 )
 
@@ -88,38 +130,65 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     found = find_isolated_anions(prepared)
     weight = prepared.atoms.occupancy
     is_anion, isolated = prepared.roles.is_anion, found.is_isolated
+    cells = n_primitive_cells(prepared)
     count = float(weight[isolated].sum())
     fraction = count / float(weight[is_anion].sum())
     values: Values = {
         "isolated_class": found.isolated_class,
-        "isolated_count": count,
+        "isolated_count": count / cells,
         "isolated_fraction": fraction,
         "isolated_density_A3": count / prepared.atoms.volume_A3,
         "isolated_in_framework_fraction": fraction if found.isolated_class == "framework" else 0.0,
-        "isolated_ambiguous_count": float(weight[found.is_ambiguous].sum()),
+        "isolated_ambiguous_count": float(weight[found.is_ambiguous].sum()) / cells,
     }
-    return values | _cage_values(prepared, found) | _by_element(prepared, found)
+    values |= _cage_values(prepared, found) | _by_element(prepared, found)
+    return values | _symmetry_values(prepared, isolated, notes)
 
 
 def _cage_values(prepared: PreparedStructure, found: IsolatedAnions) -> Values:
     isolated, weight = found.is_isolated, prepared.atoms.occupancy
     if not isolated.any():
-        names = ("isolated_margin", "isolated_mobile_coordination", "isolated_clearance_A")
-        return dict.fromkeys(names, np.nan)
-    margin = float(found.margin[isolated].min())
-    clearance = float(found.nearest_framework_cation_A[isolated].min())
+        return {}
     around = np.average(found.mobile_coordination[isolated], weights=weight[isolated])
+    values: Values = {"isolated_mobile_coordination": float(around)}
+    smallest = {
+        "isolated_margin": found.margin,
+        "isolated_nearest_framework_cation_A": found.nearest_framework_cation_A,
+        "isolated_clearance_A": found.clearance_A,
+    }
+    for name, per_anion in smallest.items():
+        lowest = float(per_anion[isolated].min())
+        values[name] = lowest if np.isfinite(lowest) else np.nan
+    return values
+
+
+def _symmetry_values(prepared: PreparedStructure, isolated: np.ndarray, notes: Notes) -> Values:
+    """Label and order of the leading anion's most common site, and the largest order."""
+    atoms, leading = prepared.atoms, leading_element(prepared)
+    if not leading:
+        return {}
+    symmetry = host_site_symmetry(prepared)
+    if symmetry.reason:
+        notes.append(f"{_FAMILY}: {symmetry.reason}")
+        return {}
+    present = np.flatnonzero(isolated & (atoms.occupancy >= FRAMEWORK_OCCUPANCY))
+    amounts: dict[tuple[float, str], float] = {}
+    for atom in present[atoms.z[present] == ATOMIC_NUMBER[leading]]:
+        site = int(atoms.site[atom])
+        key = (float(symmetry.order[site]), symmetry.label[site])
+        amounts[key] = amounts.get(key, 0.0) + float(atoms.occupancy[atom])
+    order, label = max(amounts, key=lambda key: (round(amounts[key], 6), *key))
     return {
-        "isolated_margin": margin if np.isfinite(margin) else np.nan,
-        "isolated_mobile_coordination": float(around),
-        "isolated_clearance_A": clearance if np.isfinite(clearance) else np.nan,
+        "isolated_site_symmetry": label,
+        "isolated_site_symmetry_order": order,
+        "isolated_site_symmetry_order_max": float(symmetry.order[atoms.site[present]].max()),
     }
 
 
 def _by_element(prepared: PreparedStructure, found: IsolatedAnions) -> Values:
     atoms, is_anion = prepared.atoms, prepared.roles.is_anion
     values: Values = {}
-    for element in ELEMENTS:
+    for element in ANION_ELEMENTS:
         members = is_anion & (atoms.z == SYMBOLS.index(element) + 1)
         total = float(atoms.occupancy[members].sum())
         isolated = float(atoms.occupancy[members & found.is_isolated].sum())

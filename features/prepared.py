@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -12,10 +14,20 @@ from ..data.records import StructureRecord
 from .atoms import Atoms
 from .elements import covalent_radii_A
 from .neighbors import NeighborList, neighbor_list
+from .periodic import count_pure_translations
 from .roles import Roles, assign_roles
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+StructureLike: TypeAlias = "StructureRecord | PreparedStructure | Structure"
+_Result = TypeVar("_Result")
 
 CUTOFF_A: Final[float] = 6.0
 """Reach of the shared neighbour list: covers 1.40 × the largest covalent sum (Cs–I, 5.4 Å)."""
+
+TRANSLATION_TOLERANCE_A: Final[float] = 0.01
+"""Sites this close after a pure translation count as repeated when primitive cells are counted."""
 
 _EXCLUSIVE_RATIO = 0.55
 
@@ -33,12 +45,59 @@ class PreparedStructure:
     neighbors : NeighborList
         Pairs within 6 Å that can exist together: alternatives of one split or mixed site,
         whose occupancies sum to at most 1, are left out.
+    memo : dict
+        Results that several families read; filled by :func:`once_per_structure`.
     """
 
     record: StructureRecord
     atoms: Atoms
     roles: Roles
     neighbors: NeighborList
+    memo: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def once_per_structure(
+    function: Callable[[PreparedStructure], _Result],
+) -> Callable[[PreparedStructure], _Result]:
+    """Decorate a function of a prepared structure so that it is computed once for each."""
+    key = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def remembered(prepared: PreparedStructure) -> _Result:
+        if key not in prepared.memo:
+            prepared.memo[key] = function(prepared)
+        result: _Result = prepared.memo[key]
+        return result
+
+    return remembered
+
+
+@once_per_structure
+def n_primitive_cells(prepared: PreparedStructure) -> int:
+    """How many primitive cells of the full structure, mobile ions included, the cell holds."""
+    contents = [
+        tuple((s.element, round(s.occupancy, 4)) for s in c) for c in prepared.record.species
+    ]
+    kinds = {content: k for k, content in enumerate(dict.fromkeys(contents))}
+    return int(
+        count_pure_translations(
+            prepared.record.lattice,
+            prepared.record.frac,
+            np.array([kinds[content] for content in contents], dtype=np.int64),
+            TRANSLATION_TOLERANCE_A,
+        )
+    )
+
+
+def as_prepared(structure: StructureLike, mobile: str = "Li") -> PreparedStructure:
+    """Prepare a record or a pymatgen structure; a prepared structure is returned as it is."""
+    if isinstance(structure, PreparedStructure):
+        return structure
+    if isinstance(structure, StructureRecord):
+        return prepare(structure, mobile)
+    from ..data.convert import from_pymatgen
+
+    return prepare(from_pymatgen(structure, structure.formula.replace(" ", "")), mobile)
 
 
 def prepare(record: StructureRecord, mobile: str = "Li") -> PreparedStructure:

@@ -21,7 +21,7 @@ from ..data.elements import ATOMIC_NUMBER, SYMBOLS
 from ..data.errors import RoleError
 from ..data.records import FloatArray, IntArray
 from .atoms import Atoms
-from .elements import BondValenceTable, bond_valence_table, covalent_radii_A
+from .elements import bond_valence_table, covalent_radii_A
 from .neighbors import NeighborList
 
 MOBILE_SPECIES: Final[dict[str, tuple[float, ...]]] = {
@@ -119,7 +119,7 @@ def _roles(atoms: Atoms, mobile: str, neighbors: NeighborList, solution: _Soluti
         )
     pair = is_anion[neighbors.center] & is_anion[neighbors.neighbor]
     in_polyanion = np.zeros(len(atoms.z), dtype=bool)
-    in_polyanion[neighbors.center[pair & _covalent_contact(atoms, neighbors)]] = True
+    in_polyanion[neighbors.center[pair & covalent_contact(atoms, neighbors)]] = True
     return Roles(
         mobile,
         oxidation,
@@ -143,7 +143,7 @@ def _given_states(atoms: Atoms) -> FloatArray | None:
     return states if abs(charge) <= _DISORDERED_NEUTRALITY * max(positive, 1.0) else None
 
 
-def _covalent_contact(atoms: Atoms, neighbors: NeighborList) -> np.ndarray:
+def covalent_contact(atoms: Atoms, neighbors: NeighborList) -> np.ndarray:
     """True for pairs within 1.15 × the covalent radius sum: between anions, a polyanion bond."""
     radii = covalent_radii_A()
     total = radii[atoms.z[neighbors.center]] + radii[atoms.z[neighbors.neighbor]]
@@ -160,18 +160,21 @@ def bond_valence_sums(atoms: Atoms, neighbors: NeighborList) -> FloatArray:
     near = neighbors.distance_A <= 4.0
     i, j = neighbors.center[near], neighbors.neighbor[near]
     zi, zj = atoms.z[i], atoms.z[j]
-    valence = _pair_valence(table, zi, zj, neighbors.distance_A[near])
+    valence = pair_valence_e(zi, zj, neighbors.distance_A[near] * _PBE_SCALE)
     valence = np.where(table.electronegativity[zi] < table.electronegativity[zj], 1, -1) * valence
     weights = valence * atoms.occupancy[j]
     return np.bincount(i, weights=weights, minlength=len(atoms.z)).astype(np.float64)
 
 
-def _pair_valence(
-    table: BondValenceTable, zi: IntArray, zj: IntArray, distance_A: FloatArray
-) -> FloatArray:
+def pair_valence_e(zi: IntArray, zj: IntArray, distance_A: FloatArray) -> FloatArray:
+    """Bond valence of pairs of atomic numbers at a distance (O'Keeffe & Brese 1991), e; b = 0.31 Å.
+
+    Zero for like atoms, for pairs without an anion former and where no parameters exist.
+    """
+    table = bond_valence_table()
     ri, rj, ci, cj = table.r_A[zi], table.r_A[zj], table.c[zi], table.c[zj]
     length = ri + rj - ri * rj * (np.sqrt(ci) - np.sqrt(cj)) ** 2 / (ci * ri + cj * rj)
-    valence = np.exp((length - distance_A * _PBE_SCALE) / 0.31)
+    valence = np.exp((length - distance_A) / 0.31)
     counted = (table.is_anion_former[zi] | table.is_anion_former[zj]) & (zi != zj)
     return np.where(counted & np.isfinite(valence), valence, 0.0)
 
@@ -183,7 +186,7 @@ class _Assignment:
         self.atoms, self.mobile = atoms, mobile
         self.sums = bond_valence_sums(atoms, neighbors)
         same = atoms.z[neighbors.center] == atoms.z[neighbors.neighbor]
-        chained = neighbors.center[same & _covalent_contact(atoms, neighbors)]
+        chained = neighbors.center[same & covalent_contact(atoms, neighbors)]
         self.is_chained = np.isin(np.arange(len(atoms.z)), chained)
         self.groups = self._groups()
         self.counts = np.array([float(atoms.occupancy[g].sum()) for g in self.groups])

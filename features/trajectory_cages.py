@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.errors import FeatureError
-from ..data.records import FloatArray, IntArray
+from ..data.records import FloatArray
 from .trajectory_jumps import Jumps, settled_sites
 from .trajectory_sites import nearest_sites
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
+from scipy import constants, ndimage
 
 from ..data.elements import ATOMIC_NUMBER
 from ..data.errors import FeatureError
 from ..data.records import FloatArray
 
-BOHR_A: Final[float] = 0.529177210903
-"""Bohr radius, Å (CODATA 2018), for the cube format."""
+BOHR_A: Final[float] = constants.physical_constants["Bohr radius"][0] / constants.angstrom
+"""Bohr radius, Å, for the cube format."""
 
 
 def probability_density(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -169,7 +170,7 @@ def jump_space_time_correlation(
     origins = np.array(
         [
             sum(jumps.n_frames - t for t in range(low, high))
-            for low, high in zip(lags[:-1], lags[1:], strict=True)
+            for low, high in pairwise(lags.tolist())
         ],
         dtype=np.float64,
     )

@@ -122,6 +122,20 @@ def occupation_by_type(
     return list(types), total / number, number
 
 
+def occupied_fraction(assignment: IntArray, n_sites: int) -> FloatArray:
+    """Share of frames in which each site holds at least one ion, shape (n_sites,).
+
+    Parameters
+    ----------
+    assignment : int array (n_frames, n_ions)
+    n_sites : int
+    """
+    occupied = np.zeros(n_sites)
+    for frame in assignment:
+        occupied[np.unique(frame)] += 1.0
+    return occupied / len(assignment)
+
+
 def coordination_numbers(
     frac: FloatArray,
     lattice: FloatArray,

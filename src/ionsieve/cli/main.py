@@ -13,7 +13,6 @@ import traceback
 import typer
 
 from .. import __version__
-from ..data.errors import IonsieveError
 from .verbs import VERBS
 
 EXIT_INPUT = 1
@@ -53,8 +52,6 @@ def main() -> None:
     """Run the command line; turn errors into one line and an exit code."""
     try:
         app()
-    except IonsieveError as error:
-        _fail(str(error), EXIT_INPUT)
     except KeyboardInterrupt:
         _fail("interrupted; what was finished is kept", EXIT_INTERRUPTED)
     except BrokenPipeError:
@@ -64,6 +61,11 @@ def main() -> None:
     except OSError as error:
         _fail(f"{error.filename or 'file'}: {error.strerror or error}", EXIT_INPUT)
     except Exception as error:
+        # Imported only now: the error types live beside records, which import numpy.
+        from ..data.errors import IonsieveError
+
+        if isinstance(error, IonsieveError):
+            _fail(str(error), EXIT_INPUT)
         if os.environ.get("IONSIEVE_DEBUG"):
             traceback.print_exc()
         _fail(

@@ -5,5 +5,10 @@ from typing import Any, Final
 
 from .aimd import aimd
 from .arrhenius import arrhenius
+from .screen import screen
 
-VERBS: Final[dict[str, Callable[..., Any]]] = {"aimd": aimd, "arrhenius": arrhenius}
+VERBS: Final[dict[str, Callable[..., Any]]] = {
+    "aimd": aimd,
+    "arrhenius": arrhenius,
+    "screen": screen,
+}

@@ -1,0 +1,123 @@
+"""Write a screen to a folder: ranking, quarantine, what the run used, report."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from ..data.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
+from ..data.errors import InputError
+from .pipeline import ScreenResult
+from .report import render_report
+
+_PACKAGES: Final[tuple[str, ...]] = (
+    "ionsieve",
+    "dscribe",
+    "matminer",
+    "numba",
+    "numpy",
+    "optuna",
+    "pandas",
+    "pymatgen",
+    "scikit-learn",
+    "scipy",
+    "spglib",
+    "xgboost",
+)
+
+
+def write_screen(result: ScreenResult, out: str | Path, inputs: list[str]) -> dict[str, Any]:
+    """Write every output file; each is replaced whole or not at all.
+
+    Returns
+    -------
+    dict
+        The content of ``run.json``.
+    """
+    folder = prepared_folder(out)
+    csv = result.ranking.to_csv(index=False, lineterminator="\n")
+    write_text_atomic(folder / "ranking.csv", csv)
+    write_bytes_atomic(folder / "ranking.parquet", _parquet(result.ranking))
+    quarantine = result.quarantine.to_csv(index=False, lineterminator="\n")
+    write_text_atomic(folder / "quarantine.csv", quarantine)
+    run = run_facts(result, inputs, csv)
+    write_text_atomic(folder / "report.html", render_report(result, run))
+    write_json_atomic(folder / "run.json", run)
+    return run
+
+
+def prepared_folder(out: str | Path) -> Path:
+    """The output folder, made if need be.
+
+    Raises
+    ------
+    InputError
+        If the path is a file or cannot be written to.
+    """
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give --out a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
+    return folder
+
+
+def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict[str, Any]:
+    """What the run used and what came out, as plain values."""
+    return {
+        "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "inputs": inputs or ["embedded candidates"],
+        "input_sha256": {p: _digest(Path(p)) for p in inputs},
+        "settings": result.settings.as_dict(),
+        "counts": result.counts,
+        "quarantine_by_stage": _value_counts(result.quarantine["stage"]),
+        "isolated_class_counts": _value_counts(result.ranking["isolated_class"]),
+        "flag_counts": _value_counts(result.ranking["flags"].str.split(";").explode()),
+        "nan_notes": result.notes,
+        "model": {
+            "key": result.trained.key,
+            "label_kind": "aimd",
+            "training": result.trained.model.training_,
+        },
+        "ranking_sha256": hashlib.sha256(ranking_csv.encode()).hexdigest(),
+        "versions": {**{p: _version(p) for p in _PACKAGES}, "python": platform.python_version()},
+    }
+
+
+def _value_counts(values: pd.Series) -> dict[str, int]:
+    counts = values[values.notna() & (values != "")].value_counts()
+    return {str(k): int(v) for k, v in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))}
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = BytesIO()
+    table.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
+
+
+def _digest(path: Path) -> str:
+    """Hash of a file, or of the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    for file in files:
+        digest.update(str(file.relative_to(path.parent)).encode())
+        with file.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,107 @@
+"""The model behind a screen: trained on the embedded AIMD table, cached by what went into it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ..data.aimd_table import load_aimd_labels, load_aimd_structures
+from ..data.records import reduced_formula
+from ..features import StructureFeaturizer
+from ..features.featurizer import numeric_columns
+from ..models import ConductivityModel
+from .ranking import TrainingRange, training_range
+
+_FEATURES = "training_features.parquet"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A model with the features it was trained on."""
+
+    model: ConductivityModel
+    features: pd.DataFrame
+    """Index = structure id; column ``formula`` besides the catalogue's columns."""
+    labels: pd.DataFrame
+    from_cache: bool
+    key: str
+
+    @property
+    def range(self) -> TrainingRange:
+        """What the training set covers."""
+        return training_range(self.features, self.features["formula"])
+
+
+def embedded_model(
+    seed: int = 0,
+    threshold_S_cm: float = 1e-3,
+    families: tuple[str, ...] | None = None,
+    cache: Path | None = None,
+) -> TrainedModel:
+    """Train on the embedded AIMD table, or take the same model from the cache.
+
+    Parameters
+    ----------
+    seed : int
+    threshold_S_cm : float
+        Conductivity, S/cm, that counts as fast.
+    families : tuple of str, optional
+        Descriptor families; all by default.
+    cache : path, optional
+        Folder of cached models; None trains anew.
+    """
+    labels = load_aimd_labels()
+    key = _key(labels, seed, threshold_S_cm, families)
+    folder = None if cache is None else cache / f"aimd-{key}"
+    if folder is not None and (folder / _FEATURES).is_file():
+        model = ConductivityModel.load(folder)
+        return TrainedModel(model, pd.read_parquet(folder / _FEATURES), labels, True, key)
+    features = training_features(families)
+    model = ConductivityModel(seed=seed, threshold_S_cm=threshold_S_cm)
+    usable = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
+    model.fit(features[numeric_columns(families)], usable)
+    if folder is not None:
+        _store(model, features, folder)
+    return TrainedModel(model, features, labels, False, key)
+
+
+def training_features(families: tuple[str, ...] | None = None) -> pd.DataFrame:
+    """Features of the structures in the embedded AIMD table, with their formulas."""
+    records = load_aimd_structures()
+    table = StructureFeaturizer(families).fit_transform(records)
+    table["formula"] = [reduced_formula(r.composition) for r in records]
+    return table[table["isolated_class"] != ""]
+
+
+def _store(model: ConductivityModel, features: pd.DataFrame, folder: Path) -> None:
+    """Write beside and rename: a cache entry is whole or absent."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        staged = temporary / "model"
+        model.save(staged)
+        features.to_parquet(staged / _FEATURES)
+        if not folder.exists():
+            staged.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _key(
+    labels: pd.DataFrame, seed: int, threshold_S_cm: float, families: tuple[str, ...] | None
+) -> str:
+    """Everything that decides the model: labels, code, seed and settings."""
+    digest = hashlib.sha256(labels.to_csv(index=False).encode())
+    digest.update(repr((seed, threshold_S_cm, families)).encode())
+    package = Path(__file__).resolve().parent.parent
+    for room in ("data", "features", "models"):
+        for file in sorted((package / room).glob("*.py")):
+            digest.update(file.read_bytes())
+        for file in sorted((package / room / "tables").glob("*")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,115 @@
+"""``ionsieve screen``: rank candidates and write the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def screen(
+    inputs: list[Path] = typer.Argument(
+        None,
+        metavar="[INPUT…]",
+        help="CIF or POSCAR files, or folders of them. None: the embedded candidates.",
+    ),
+    out: Path = typer.Option(..., "--out", "-o", help="Folder for the results."),
+    seed: int = typer.Option(0, help="Same seed, same ranking."),
+    mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
+    threshold_mS_cm: float = typer.Option(
+        1.0, "--threshold-mS-cm", help="Conductivity at 300 K that counts as fast, mS/cm."
+    ),
+    disorder: str = typer.Option(
+        "occupancy", help="Disordered structures: 'occupancy' uses them, 'ordered' refuses them."
+    ),
+    cache: bool = typer.Option(True, help="Keep the trained model between runs."),
+    top: int = typer.Option(10, min=1, help="How many to show on the terminal."),
+    json: bool = typer.Option(False, "--json", help="Print one JSON object instead of tables."),
+) -> None:
+    """Rank structures by the probability of being fast conductors.
+
+    With no input this trains on the embedded AIMD table and ranks several hundred candidates made
+    by substitution into known prototypes. Writes ranking.csv, ranking.parquet, quarantine.csv,
+    run.json and report.html.
+    """
+    from ..data.errors import InputError
+    from ..screening.outputs import prepared_folder, write_screen
+    from ..screening.pipeline import ScreenSettings, run_screen
+    from .cache import model_cache
+    from .progress import stage_progress
+
+    if disorder not in ("occupancy", "ordered"):
+        raise InputError(f"--disorder {disorder}: use 'occupancy' or 'ordered'")
+    if not threshold_mS_cm > 0:
+        raise InputError(f"--threshold-mS-cm {threshold_mS_cm:g}: must be positive")
+    prepared_folder(out)
+    settings = ScreenSettings(
+        mobile=mobile, threshold_S_cm=1e-3 * threshold_mS_cm, seed=seed, disorder=disorder
+    )
+    names = [str(path) for path in inputs or []]
+    with stage_progress(quiet=json) as advance:
+        result = run_screen(names, settings, model_cache() if cache else None, advance)
+    run = write_screen(result, out, names)
+    if json:
+        _print_json(run, out)
+    else:
+        _print_tables(result.ranking, run, out, top)
+
+
+def _print_json(run: dict[str, Any], out: Path) -> None:
+    import json as json_module
+
+    typer.echo(json_module.dumps({**run, "out": str(out)}, sort_keys=True, allow_nan=False))
+
+
+def _print_tables(ranking: pd.DataFrame, run: dict[str, Any], out: Path, top: int) -> None:
+    from rich.table import Table
+
+    from .progress import console
+
+    screen_console = console()
+    table = Table(title=f"Top {min(top, len(ranking))} of {len(ranking)}", title_justify="left")
+    for heading in ("#", "formula", "log10 σ(300 K)", "90 % interval", "p_fast", "distance"):
+        table.add_column(heading, justify="left" if heading == "formula" else "right")
+    for heading in ("isolated anions", "flags"):
+        table.add_column(heading)
+    for row in ranking.head(top).to_dict("records"):
+        table.add_row(*_cells(row))
+    screen_console.print(table)
+    for line in _closing_lines(run, out):
+        screen_console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    from rich.markup import escape
+
+    interval = f"{row['log10_sigma_300K_low']:.1f} … {row['log10_sigma_300K_high']:.1f}"
+    isolated = f"{row['isolated_class']} {row['isolated_fraction']:.2f}"
+    return (
+        str(row["rank"]),
+        escape(str(row["formula"])) + ("*" if row["known_formula"] else ""),
+        f"{row['log10_sigma_300K_S_cm']:.2f}",
+        interval,
+        f"{row['p_fast']:.2f}",
+        f"{row['domain_distance']:.2f}",
+        isolated,
+        str(row["flags"]).replace(";", ", "),
+    )
+
+
+def _closing_lines(run: dict[str, Any], out: Path) -> list[str]:
+    counts, training = run["counts"], run["model"]["training"]
+    return [
+        "σ in S/cm, as AIMD would find it (optimistic against experiment); * formula is in the "
+        "AIMD table",
+        f"model: {training['n_labels']} AIMD labels of {training['n_structures']} materials, "
+        f"{training['n_bounds']} of them bounds",
+        f"{counts['ranked']:,} ranked, {counts['quarantined']:,} quarantined "
+        f"(see {out / 'quarantine.csv'})",
+        f"next: open {out / 'report.html'}; screen your own: "
+        "ionsieve screen FOLDER_OF_CIFS --out DIR",
+    ]

@@ -1,0 +1,66 @@
+"""The front door: free import, one-line errors, fixed exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("pymatgen", "numpy", "pandas", "sklearn", "scipy", "matminer", "xgboost", "numba", "ase")
+
+
+def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ionsieve.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(autouse=True)
+def source_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
+
+
+def test_help_names_the_verbs() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert "screen" in done.stdout
+
+
+def test_help_imports_no_science() -> None:
+    code = (
+        f"import sys; import ionsieve.cli.main; print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version() -> None:
+    done = run("--version")
+    assert done.stdout.strip() == "ionsieve 0.1.0"
+
+
+def test_wrong_usage_ends_with_2() -> None:
+    assert run("screen").returncode == 2
+    assert run("no-such-verb").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("screen", "absent.cif", "--out", "{tmp}/out"), ("absent.cif", "no such file")),
+        (("screen", "{tmp}", "--out", "{tmp}/out"), ("no CIF or POSCAR",)),
+        (("screen", "--out", "{tmp}/file"), ("is a file",)),
+        (("screen", "--out", "{tmp}/out", "--disorder", "maybe"), ("maybe", "occupancy")),
+        (("screen", "--out", "{tmp}/out", "--threshold-mS-cm", "-1"), ("positive",)),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_1(
+    tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = run(*(a.replace("{tmp}", str(tmp_path)) for a in arguments), cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stderr.startswith("ionsieve: ")
+    for word in words:
+        assert word in done.stderr
+    assert not (tmp_path / "out" / "ranking.csv").exists()

@@ -1,0 +1,91 @@
+"""``ionsieve screen`` as its user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src"
+OUTSIDE = [
+    "id",
+    "formula",
+    "rank",
+    "log10_sigma_300K_S_cm",
+    "log10_sigma_300K_low",
+    "log10_sigma_300K_high",
+    "p_fast",
+    "domain_distance",
+    "isolated_class",
+    "isolated_fraction",
+    "flags",
+]
+FLAGS = {"uncertain", "out_of_domain", "models_disagree", "novel_mechanism"}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("cache")
+    return {**os.environ, "PYTHONPATH": str(SOURCE), "IONSIEVE_CACHE": str(folder)}
+
+
+def run(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ionsieve.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.fixture(scope="module")
+def embedded(
+    cache: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    out = tmp_path_factory.mktemp("run") / "out"
+    return out, run(cache, "screen", "--out", out)
+
+
+def test_no_input_ranks_the_embedded_candidates(
+    embedded: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    out, done = embedded
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    table = pd.read_csv(out / "ranking.csv", keep_default_na=False)
+    assert set(OUTSIDE) <= set(table.columns)
+    assert len(table) >= 300
+    assert list(table["rank"]) == list(range(1, len(table) + 1))
+    assert set(table["isolated_class"]) == {"framework", "antistructure", "none"}
+    assert set(filter(None, ";".join(table["flags"]).split(";"))) <= FLAGS
+
+
+def test_terminal_shows_the_top_ten_and_the_next_step(
+    embedded: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    lines = embedded[1].stdout
+    assert "Top 10 of" in lines
+    assert "quarantined" in lines
+    assert "next: open" in lines
+    assert "optimistic against experiment" in lines
+
+
+def test_json_is_one_object_and_the_ranking_is_the_same(
+    cache: dict[str, str],
+    embedded: tuple[Path, subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    done = run(cache, "screen", "--out", tmp_path, "--json")
+    run_facts = json.loads(done.stdout)
+    assert run_facts["counts"]["ranked"] == len(pd.read_csv(tmp_path / "ranking.csv"))
+    assert run_facts["settings"]["seed"] == 0
+    for name in ("ranking.csv", "ranking.parquet", "quarantine.csv"):
+        assert (tmp_path / name).read_bytes() == (embedded[0] / name).read_bytes()
+
+
+def test_yang_2025_structures_are_among_the_candidates(
+    embedded: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    table = pd.read_csv(embedded[0] / "ranking.csv", keep_default_na=False)
+    for formula in ("Li8SiSe6", "Li8TiS6", "Li6PS5Cl"):
+        rows = table[(table["formula"] == formula) & (table["isolated_class"] == "framework")]
+        assert len(rows) > 0, formula

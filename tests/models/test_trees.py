@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from ionsieve.models.trees import BoundedBoosting, BoundedExtraTrees
+
+INF = np.inf
+LEARNERS = [
+    BoundedExtraTrees(n_trees=30, min_samples_leaf=1, max_features=1.0),
+    BoundedBoosting(n_rounds=60, subsample=1.0, colsample=1.0, learning_rate=0.2),
+]
+
+
+def expected_failures(estimator):
+    """What no bootstrapped forest and no booster with quantile bins can do."""
+    reason = "resampling and weighted quantile bins: equal in distribution, not bit for bit"
+    return {"check_sample_weight_equivalence_on_dense_data": reason}
+
+
+@parametrize_with_checks(LEARNERS, expected_failed_checks=expected_failures)
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+def table(seed=0, n=150):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 5))
+    return x, 2.0 * x[:, 0] + 0.2 * rng.normal(size=n)
+
+
+@pytest.mark.parametrize("learner", [BoundedExtraTrees(), BoundedBoosting()])
+def test_bounds_teach_more_than_dropping_or_taking_them_as_values(learner):
+    x, y = table()
+    low = y < np.quantile(y, 0.4)
+    limit = y[low].max()
+    bounds = np.column_stack([np.where(low, -INF, y), np.where(low, limit, y)])
+    fresh_x, fresh_y = table(seed=1)
+
+    def error(features, target):
+        return np.abs(learner.fit(features, target).predict(fresh_x) - fresh_y).mean()
+
+    kept = error(x, bounds)
+    assert kept < error(x[~low], y[~low])
+    assert kept < error(x, np.where(low, limit, y))
+
+
+@pytest.mark.parametrize("learner", [BoundedExtraTrees(), BoundedBoosting()])
+def test_missing_values_can_carry_the_signal(learner):
+    x, _ = table()
+    absent = np.random.default_rng(3).random(len(x)) < 0.5
+    x[absent, 2] = np.nan
+    predicted = learner.fit(x, absent.astype(float)).predict(x)
+    assert predicted[absent].min() > predicted[~absent].max()
+
+
+@pytest.mark.parametrize("learner", [BoundedExtraTrees(), BoundedBoosting()])
+def test_the_unit_of_the_target_does_not_matter(learner):
+    x, y = table()
+    small = learner.fit(x, y).predict(x)
+    large = learner.fit(x, 1000.0 * y - 5.0).predict(x)
+    np.testing.assert_allclose(large, 1000.0 * small - 5.0, rtol=1e-3, atol=5.0)

@@ -1,0 +1,109 @@
+"""Ranking order, its tie-break, and the flags."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ionsieve.screening.ranking import RANKING_COLUMNS, TrainingRange, rank_candidates
+
+IDS = ["a", "b", "c", "d"]
+
+
+def features(**changes: list) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "isolated_class": ["framework", "antistructure", "none", "framework"],
+            "isolated_fraction": [0.3, 1.0, 0.0, 0.2],
+            "isolated_count": [2.0, 4.0, 0.0, 1.0],
+            "isolated_margin": [1.8, np.nan, np.nan, 1.3],
+            "isolated_in_framework_fraction": [0.3, 0.0, 0.0, 0.2],
+            "isolated_density_A3": [0.005, 0.02, 0.0, 0.004],
+            "isolated_mobile_coordination": [6.0, 8.0, np.nan, 6.0],
+            "isolated_fraction_S": [0.3, np.nan, 0.0, np.nan],
+            "isolated_fraction_Cl": [np.nan, 1.0, np.nan, 0.2],
+        },
+        index=IDS,
+    )
+    return table.assign(**changes)
+
+
+def predictions(**changes: list) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "prediction": [-2.0, -3.0, -4.0, -5.0],
+            "low": [-3.0, -4.0, -5.0, -6.0],
+            "high": [-1.0, -2.0, -3.0, -4.0],
+            "p_exceeds": [0.95, 0.5, 0.1, 0.05],
+            "domain_distance": [0.5, 1.0, 2.0, 0.9],
+            "spread": [0.1, 0.2, 0.3, 0.4],
+            "family_disagreement": [0.1, 0.2, 0.3, 1.5],
+        },
+        index=IDS,
+    )
+    return table.assign(**changes)
+
+
+DESCRIPTIONS = pd.DataFrame(
+    {"formula": ["Li6PS5Cl", "Li2S", "Li3PS4", "Li6FeCl8"], "n_sites": 4, "source": "test"},
+    index=IDS,
+)
+TRAINING = TrainingRange(
+    frozenset({"Li6PS5Cl"}),
+    frozenset({"S"}),
+    pd.Series({"isolated_in_framework_fraction": 0.0, "isolated_density_A3": 0.0}),
+    pd.Series({"isolated_in_framework_fraction": 0.4, "isolated_density_A3": 0.02}),
+)
+
+
+def ranked(**changes: list) -> pd.DataFrame:
+    return rank_candidates(features(), predictions(**changes), DESCRIPTIONS, TRAINING)
+
+
+def test_columns_and_order() -> None:
+    table = ranked()
+    assert list(table.columns) == list(RANKING_COLUMNS)
+    assert list(table["id"]) == IDS
+    assert list(table["rank"]) == [1, 2, 3, 4]
+
+
+def test_ties_go_to_prediction_then_domain_then_id() -> None:
+    same = [0.5, 0.5, 0.5, 0.5]
+    assert list(ranked(p_exceeds=same, prediction=[-4, -3, -3, -3])["id"]) == ["d", "b", "c", "a"]
+    level = {"p_exceeds": same, "prediction": [-3.0] * 4, "domain_distance": [1.0] * 4}
+    assert list(ranked(**level)["id"]) == IDS
+
+
+def test_order_ignores_the_last_bit() -> None:
+    nudged = 0.5 + 1e-12 * np.arange(4)
+    assert list(ranked(p_exceeds=nudged.tolist())["id"]) == IDS
+
+
+def test_flags_say_why() -> None:
+    flags = ranked().set_index("id")["flags"]
+    assert flags["a"] == ""
+    assert flags["b"] == "uncertain"
+    assert flags["c"] == "out_of_domain"
+    # An isolated chloride in a framework was never trained on; the models differ by 1.5 decades.
+    assert flags["d"] == "models_disagree;novel_mechanism"
+
+
+def test_antistructures_are_no_novel_mechanism() -> None:
+    """Every anion of an antistructure is trivially isolated: that is a class, not a discovery."""
+    assert "novel" not in ranked().set_index("id")["flags"]["b"]
+
+
+def test_known_formulas_are_marked() -> None:
+    assert ranked().set_index("id")["known_formula"].to_dict() == {
+        "a": True,
+        "b": False,
+        "c": False,
+        "d": False,
+    }
+
+
+@pytest.mark.parametrize("column", ["isolated_in_framework_fraction", "isolated_density_A3"])
+def test_beyond_the_training_range_is_novel(column: str) -> None:
+    table = features()
+    table.loc["a", column] = 0.9
+    flags = rank_candidates(table, predictions(), DESCRIPTIONS, TRAINING).set_index("id")["flags"]
+    assert flags["a"] == "novel_mechanism"
