@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.errors import FeatureError
-from ..data.records import FloatArray
-from .trajectory_jumps import Jumps, settled_sites
+from ..data.records import FloatArray, IntArray
+from .trajectory_jumps import Jumps
 from .trajectory_sites import nearest_sites
 
 
@@ -36,36 +36,21 @@ class CageMotion:
     """Jumps between sites of two cages, an ion and a picosecond."""
 
 
-def cage_motion(
-    frac: FloatArray,
-    centres_frac: FloatArray,
-    sites_frac: FloatArray,
-    jumps: Jumps,
-    lattice: FloatArray,
-    frame_spacing_fs: float,
-    min_residence: int = 2,
-) -> CageMotion:
-    """Residence and jump rates of cages around given anions.
+def cage_of_sites(
+    sites_frac: FloatArray, centres_frac: FloatArray, lattice: FloatArray
+) -> IntArray:
+    """Cage that each site belongs to: that of the nearest centre.
 
     Parameters
     ----------
-    frac : array (n_frames, n_ions, 3)
-        Mobile ions, framework at rest.
+    sites_frac : array (n_sites, 3)
     centres_frac : array (n_cages, 3)
         Mean positions of the isolated anions.
-    sites_frac : array (n_sites, 3)
-        Sites that the jumps refer to.
-    jumps : Jumps
     lattice : array (3, 3), Å
-    frame_spacing_fs : float
-        fs.
-    min_residence : int
-        Frames that an ion must stay in a cage to have entered it.
 
     Returns
     -------
-    CageMotion
-        An ion belongs to the cage of the nearest centre.
+    int array (n_sites,)
 
     Raises
     ------
@@ -77,21 +62,46 @@ def cage_motion(
             f"{len(centres_frac)} cage centres: residence needs two cages or more; "
             "use a larger cell or other anions"
         )
-    cage = settled_sites(nearest_sites(frac, centres_frac, lattice), min_residence)
-    exits = int(np.count_nonzero(np.diff(cage, axis=0)))
-    ion_ps = frac.shape[1] * (len(frac) - 1) * frame_spacing_fs / 1000.0
-    counts = np.stack([np.bincount(row, minlength=len(centres_frac)) for row in cage])
-    site_cage = nearest_sites(sites_frac[None], centres_frac, lattice)[0]
-    same = site_cage[jumps.origin] == site_cage[jumps.target]
+    return nearest_sites(sites_frac[None], centres_frac, lattice)[0]
+
+
+def cage_motion(
+    settled: IntArray, jumps: Jumps, site_cage: IntArray, frame_spacing_fs: float
+) -> CageMotion:
+    """Residence and jump rates of cages.
+
+    Parameters
+    ----------
+    settled : int array (n_frames, n_ions)
+        Settled site of each ion, from
+        :func:`~ionsieve.features.trajectory_jumps.settled_sites`.
+    jumps : Jumps
+        Jumps between the same sites.
+    site_cage : int array (n_sites,)
+        From :func:`cage_of_sites`.
+    frame_spacing_fs : float
+        fs.
+
+    Returns
+    -------
+    CageMotion
+        An ion is in the cage of the site on which it has settled, so that rattling across the
+        border between two cages is no exit.
+    """
+    n_cages = int(site_cage.max()) + 1
+    ion_ps = settled.shape[1] * (len(settled) - 1) * frame_spacing_fs / 1000.0
+    counts = np.stack([np.bincount(site_cage[row], minlength=n_cages) for row in settled])
+    used = np.isin(np.arange(n_cages), site_cage)
+    between = int((site_cage[jumps.origin] != site_cage[jumps.target]).sum())
     return CageMotion(
-        len(centres_frac),
-        float(counts.mean()),
-        float(counts.std()),
-        exits,
-        ion_ps / exits if exits else None,
-        ion_ps / _poisson_upper(exits),
-        float(same.sum() / ion_ps),
-        float((~same).sum() / ion_ps),
+        int(used.sum()),
+        float(counts[:, used].mean()),
+        float(counts[:, used].std()),
+        between,
+        ion_ps / between if between else None,
+        ion_ps / _poisson_upper(between),
+        (len(jumps) - between) / ion_ps,
+        between / ion_ps,
     )
 
 

@@ -147,39 +147,52 @@ def jump_space_time_correlation(
     edges_A : array (n_r + 1,), Å
         Bins of the distance between midpoints.
     edges_frames : int array (n_t + 1,)
-        Bins of the time difference, frames. The long-time limit is taken beyond the last edge.
+        Bins of the time difference, frames. The long-time limit is taken between twice and eight
+        times the last edge, or the end of the run.
 
     Returns
     -------
     array (n_t, n_r)
         1 where jumps do not know of each other; above 1 near r = 0 and t = 0 marks "hot spots"
         and cascades. Jumps of the same ion are left out. NaN where the limit holds no pair.
+
+    Raises
+    ------
+    FeatureError
+        If the run is shorter than three times the last edge.
     """
-    n_r, last = len(edges_A) - 1, int(edges_frames[-1])
-    if last >= jumps.n_frames - 1:
+    last = int(edges_frames[-1])
+    if 3 * last >= jumps.n_frames:
         raise FeatureError(f"time bins to {last} frames leave no long-time limit")
-    lags = np.concatenate([np.asarray(edges_frames, dtype=np.int64), [jumps.n_frames]])
-    counts = np.zeros((len(lags) - 1, n_r))
+    far = min(8 * last, jumps.n_frames - 1)
+    lags = np.array([*edges_frames, 2 * last, far], dtype=np.int64)
+    counts = np.zeros((len(lags) - 1, len(edges_A) - 1))
     for first in range(len(jumps)):
-        later = np.arange(first + 1, len(jumps))
+        stop = int(np.searchsorted(jumps.frame, jumps.frame[first] + far, "right"))
+        later = np.arange(first + 1, stop)
         later = later[jumps.ion[later] != jumps.ion[first]]
         distance = _distance(jumps, first, later, lattice)
         wait = jumps.frame[later] - jumps.frame[first]
         counts += np.histogram2d(wait, distance, (lags, edges_A))[0]
-    # A lag t has n_frames − t origins: compare rates per origin, not numbers.
-    origins = np.array(
+    rates = counts / _origins(lags, jumps.n_frames)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = rates[: len(edges_frames) - 1] / rates[-1]
+    return np.asarray(np.where(counts[-1] > 0, ratio, np.nan), dtype=np.float64)
+
+
+def _origins(lags: IntArray, n_frames: int) -> FloatArray:
+    """Pairs of frames in each lag bin; pairs within one frame are counted once, so as a half."""
+    return np.array(
         [
-            sum(jumps.n_frames - t for t in range(low, high))
+            # The last bin of a histogram includes its upper edge.
+            sum(
+                (n_frames - t) * (0.5 if t == 0 else 1.0)
+                for t in range(low, high + (high == lags[-1]))
+            )
             for low, high in pairwise(lags.tolist())
         ],
         dtype=np.float64,
     )
-    if int(lags[0]) == 0:
-        # Later jumps in the same frame are counted once, pairs at later frames too.
-        origins[0] -= jumps.n_frames / 2.0
-    rates = counts / origins[:, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(counts[-1] > 0, rates[:-1] / rates[-1], np.nan))
 
 
 def _distance(jumps: Jumps, first: int, others: IntArray, lattice: FloatArray) -> FloatArray:

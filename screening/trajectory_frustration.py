@@ -15,13 +15,14 @@ from ..data.trajectory import Trajectory
 from ..features.elements import covalent_radii_A
 from ..features.isolated import find_isolated_anions
 from ..features.prepared import PreparedStructure, prepare
-from ..features.trajectory_cages import cage_motion
+from ..features.trajectory_cages import cage_motion, cage_of_sites
 from ..features.trajectory_density import density_sites, probability_density
 from ..features.trajectory_jumps import (
     Jumps,
     find_jumps,
     jump_space_time_correlation,
     neighbouring_jump_cosine,
+    settled_sites,
     successive_jump_cosine,
 )
 from ..features.trajectory_motion import gini, ion_msd, non_gaussian_parameter
@@ -111,7 +112,8 @@ def frustration(run: FramedRun, sites_frac: FloatArray | None = None) -> dict[st
     }
     prepared = _prepared(run, notes)
     if prepared is not None:
-        result.update(_around_anions(run, prepared, sites, jumps, stay, notes))
+        settled = settled_sites(assignment, stay)
+        result.update(_around_anions(run, prepared, sites, jumps, settled, notes))
         result.update(_rotation(run, prepared, notes))
     return {**result, "notes": notes}
 
@@ -141,7 +143,7 @@ def _jump_measures(run: FramedRun, jumps: Jumps) -> dict[str, object]:
     window = max(1, round(HOT_SPOT_PS * 1000.0 / run.frame_spacing_fs))
     beside = neighbouring_jump_cosine(jumps, run.lattice, HOT_SPOT_A, window)
     hot = None
-    if len(jumps) > 1 and window < len(run.frac) // 4:
+    if len(jumps) > 1 and 3 * window < len(run.frac):
         table = jump_space_time_correlation(
             jumps, run.lattice, np.array([0.0, HOT_SPOT_A]), np.array([0, window])
         )
@@ -169,7 +171,7 @@ def _around_anions(
     prepared: PreparedStructure,
     sites: FloatArray,
     jumps: Jumps,
-    stay: int,
+    settled: IntArray,
     notes: list[str],
 ) -> dict[str, object]:
     found = find_isolated_anions(prepared)
@@ -193,9 +195,8 @@ def _around_anions(
         return out
     centres = run.frac[:, isolated].mean(axis=0)
     try:
-        motion = cage_motion(
-            run.mobile_frac, centres, sites, jumps, run.lattice, run.frame_spacing_fs, stay
-        )
+        site_cage = cage_of_sites(sites, centres, run.lattice)
+        motion = cage_motion(settled, jumps, site_cage, run.frame_spacing_fs)
         out["cages"] = asdict(motion)
     except FeatureError as error:
         notes.append(f"no cages: {error}")
