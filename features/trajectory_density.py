@@ -112,7 +112,10 @@ def cube_text(
     str
         Lengths in bohr, density in 1/bohr³ as the format wants.
     """
-    lines = ["mobile-ion probability density", "1/bohr^3, outer loop along a"]
+    lines = [
+        "mobile-ion probability density, 1/bohr^3",
+        "OUTER LOOP: X, MIDDLE LOOP: Y, INNER LOOP: Z",
+    ]
     lines.append(f"{len(species):5d}{0.0:12.6f}{0.0:12.6f}{0.0:12.6f}")
     for n, row in zip(density.shape, lattice, strict=True):
         step = row / n / BOHR_A

@@ -67,17 +67,18 @@ class FramedRun:
         return self.frac[:, : self.n_mobile]
 
 
-def frame_run(run: Trajectory, moves: Displacements, mobile: str) -> FramedRun:
-    """Express all atoms in the mean cell, with the drift of the framework taken out."""
+def frame_run(run: Trajectory, moves: Displacements, mobile: str, discard: int = 0) -> FramedRun:
+    """Express all atoms in the mean cell, framework at rest, without ``discard`` first frames."""
     lattice = run.lattices.mean(axis=0)
     inverse = np.linalg.inv(lattice)
-    frac = np.concatenate([moves.positions_A @ inverse, moves.framework_A @ inverse], axis=1)
+    ions, rest = moves.positions_A[discard:], moves.framework_A[discard:]
+    frac = np.concatenate([ions @ inverse, rest @ inverse], axis=1)
     return FramedRun(
         (mobile,) * moves.n_mobile + moves.framework_species,
         frac,
         moves.n_mobile,
         lattice,
-        moves.positions_A,
+        ions,
         moves.frame_spacing_fs,
     )
 

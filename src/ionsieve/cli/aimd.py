@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from ..data.trajectory import Trajectory
+    from ..data.transport_label import TransportLabel
 
 
 def aimd(
@@ -29,6 +34,23 @@ def aimd(
     ),
     kind: str = typer.Option("aimd", "--kind", help="Kind of label: aimd or mlip_md."),
     structure_id: str = typer.Option("", "--structure-id", help="Structure the label belongs to."),
+    frustration: bool = typer.Option(
+        False, "--frustration", help="Add dynamical frustration: sites, jumps, cages, rotation."
+    ),
+    density: Path | None = typer.Option(
+        None,
+        "--density",
+        help="Write the mobile-ion density: .cube, or a CHGCAR by any other name.",
+    ),
+    summary: Path | None = typer.Option(
+        None, "--summary", help="Write a one-page summary, .html or .png."
+    ),
+    arrhenius_table: Path | None = typer.Option(
+        None, "--arrhenius", help="Table for an Arrhenius panel in the summary."
+    ),
+    labels: Path | None = typer.Option(
+        None, "--labels", help="Append the label to this table (.jsonl); nothing is overwritten."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Decide whether a run shows diffusion, and how much, with uncertainty or as a bound."""
@@ -50,8 +72,43 @@ def aimd(
         "aimd" if kind == "aimd" else "mlip_md",
         structure_id,
     )
-    result = analyse(run, settings).as_dict()
+    label = analyse(run, settings)
+    result = label.as_dict()
+    if frustration or density or summary:
+        result.update(_more(run, label, frustration, density, summary, arrhenius_table))
+    if labels is not None:
+        from ..data.label_history import append_label
+
+        result["label_version"] = append_label(labels, label)
     typer.echo(json.dumps(result, allow_nan=False) if as_json else _summary(result))
+
+
+def _more(
+    run: Trajectory,
+    label: TransportLabel,
+    frustration: bool,
+    density: Path | None,
+    summary: Path | None,
+    arrhenius_table: Path | None,
+) -> dict[str, object]:
+    """Everything beyond the label, from one unwrapping of the run."""
+    from ..data.arrhenius import fit_arrhenius, read_points
+    from ..data.displacements import displacements
+    from ..screening.trajectory_density import write_density
+    from ..screening.trajectory_frustration import frame_run
+    from ..screening.trajectory_frustration import frustration as measure
+    from ..screening.trajectory_summary import write_summary
+
+    points = None if arrhenius_table is None else read_points(arrhenius_table)
+    moves = displacements(run, label.settings.mobile)
+    framed = frame_run(run, moves, label.settings.mobile, label.n_equilibration_frames)
+    found = measure(framed) if frustration else None
+    if density is not None:
+        write_density(density, framed)
+    if summary is not None:
+        fit = None if points is None else (fit_arrhenius(points), points)
+        write_summary(summary, label, moves, found, fit)
+    return {} if found is None else {"frustration": found}
 
 
 def _summary(result: dict[str, object]) -> str:
