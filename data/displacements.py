@@ -107,7 +107,7 @@ def _accumulate(run: Trajectory, moving: BoolArray) -> Displacements:
     n_mobile, n_rest = int(moving.sum()), int((~moving).sum())
     ions = allocate((run.n_frames, n_mobile, 3))
     rest = allocate((run.n_frames, n_rest, 3))
-    squares = np.empty((2, run.n_frames - 1))
+    squares = np.empty((3, run.n_frames - 1))
     last = np.asarray(run.frac[0]) @ run.lattice(0)
     ions[0], rest[0] = last[moving], last[~moving]
     origin = rest[0].mean(axis=0) if n_rest else np.zeros(3)
@@ -119,7 +119,9 @@ def _accumulate(run: Trajectory, moving: BoolArray) -> Displacements:
         if first_risky is None and long.any():
             first_risky = start + int(np.argmax(long > 0))
         risky += int(long.sum())
-        squares[0, start - 1 : stop - 1] = np.square(steps).sum(axis=2).mean(axis=1)
+        own = np.square(steps).sum(axis=2)
+        squares[0, start - 1 : stop - 1] = own.mean(axis=1)
+        squares[2, start - 1 : stop - 1] = own.max(axis=1)
         if n_rest:
             own = np.square(steps[:, ~moving] - steps[:, ~moving].mean(axis=1, keepdims=True))
             squares[1, start - 1 : stop - 1] = own.sum(axis=2).mean(axis=1)
@@ -140,7 +142,7 @@ def _accumulate(run: Trajectory, moving: BoolArray) -> Displacements:
         np.abs(np.linalg.det(run.lattices)),
         risky,
         first_risky,
-        _restart_jumps(run, squares[0]),
+        _restart_jumps(run, squares[0], squares[2]),
         drift,
     )
 
@@ -149,23 +151,26 @@ def _long_steps(frac: FloatArray) -> FloatArray:
     return (np.abs(frac).max(axis=2) > HALF_CELL_RISK).sum(axis=1)
 
 
-def _restart_jumps(run: Trajectory, mean_square_step_A2: FloatArray) -> tuple[int, ...]:
+def _restart_jumps(
+    run: Trajectory, mean_square_A2: FloatArray, largest_square_A2: FloatArray
+) -> tuple[int, ...]:
     """Frames whose step is out of line: at a joint of segments, or anywhere if enormous.
 
-    A step is out of line when its mean square exceeds the largest of the steps within segments
-    (at a joint), or four times the median (anywhere): the thermal spread of a mean over all atoms
-    is far smaller than that.
+    At a joint: when its mean square over atoms exceeds nearly all steps within segments by a fifth,
+    or one atom moves half as far again as any atom does within segments. Anywhere: when the mean
+    square is nine times the median. The thermal spread of a mean over all atoms is far smaller.
     """
     joints = {segment.first_frame for segment in run.segments[1:]}
-    inside = np.ones(len(mean_square_step_A2), dtype=bool)
+    inside = np.ones(len(mean_square_A2), dtype=bool)
     inside[[frame - 1 for frame in joints if 0 < frame < run.n_frames]] = False
-    typical = mean_square_step_A2[inside]
+    typical = np.sort(mean_square_A2[inside])
     if len(typical) < 3:
         return ()
-    median = float(np.median(typical))
-    anywhere = max(9.0 * median, 1e-6)
-    at_joint = max(1.2 * float(np.sort(typical)[-max(1, len(typical) // 200)]), 1e-6)
-    large = mean_square_step_A2 > np.where(inside, anywhere, min(at_joint, anywhere))
+    anywhere = max(9.0 * float(np.median(typical)), 1e-6)
+    at_joint = max(1.2 * float(typical[-max(1, len(typical) // 200)]), 1e-6)
+    one_atom = max(2.25 * float(largest_square_A2[inside].max()), 1e-6)
+    large = mean_square_A2 > np.where(inside, anywhere, min(at_joint, anywhere))
+    large |= ~inside & (largest_square_A2 > one_atom)
     return tuple(int(frame) + 1 for frame in np.flatnonzero(large))
 
 

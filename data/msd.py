@@ -15,6 +15,7 @@ from scipy import fft
 from .trajectory import FloatArray
 
 _CHUNK_BYTES: Final[int] = 1 << 27
+_ORIGINS: Final[int] = 4096
 
 
 def mean_squared_displacement(positions_A: FloatArray) -> FloatArray:
@@ -90,8 +91,13 @@ def msd_of_each_ion(positions_A: FloatArray, lags: FloatArray) -> FloatArray:
     -------
     array (n_lags, n_ions), Å²
     """
-    out = np.empty((len(lags), positions_A.shape[1]))
-    for row, lag in enumerate(lags):
-        moved = positions_A[int(lag) :] - positions_A[: len(positions_A) - int(lag)]
-        out[row] = np.einsum("tij,tij->i", moved, moved) / len(moved)
+    out = np.zeros((len(lags), positions_A.shape[1]))
+    for row, lag in enumerate(np.asarray(lags, dtype=int).tolist()):
+        origins = len(positions_A) - lag
+        # In blocks, so that a mapped run is never loaded whole.
+        for start in range(0, origins, _ORIGINS):
+            stop = min(start + _ORIGINS, origins)
+            moved = positions_A[start + lag : stop + lag] - positions_A[start:stop]
+            out[row] += np.einsum("tij,tij->i", moved, moved)
+        out[row] /= origins
     return out

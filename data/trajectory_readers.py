@@ -35,7 +35,8 @@ def read_trajectory(
     frame_spacing_fs : float, optional
         Time between frames, fs. Needed where the file does not say it.
     time_step_fs : float, optional
-        MD time step, fs, for files that count steps (LAMMPS dump).
+        MD time step, fs. Where the file counts steps (LAMMPS dump) it is multiplied by them, else
+        every frame is taken as one step.
     cell : path, optional
         CP2K ``.cell`` file, where it does not lie beside the xyz file.
     elements : sequence of str, optional
@@ -98,7 +99,10 @@ def _head(path: Path) -> str:
         raise TrajectoryError(f"{path}: the gzip file is cut off or damaged ({error})") from error
 
 
-def _needed(path: Path, spacing_fs: float | None) -> float:
+def _needed(path: Path, spacing_fs: float | None, step_fs: float | None) -> float:
+    """Spacing given, or one frame a time step; the file itself does not tell."""
+    if spacing_fs is None and step_fs is not None:
+        return step_fs
     if spacing_fs is None:
         raise TrajectoryError(
             f"{path}: the file does not say the time between frames; give --frame-spacing-fs "
@@ -108,9 +112,9 @@ def _needed(path: Path, spacing_fs: float | None) -> float:
 
 
 def _read_xdatcar(
-    path: Path, spacing_fs: float | None, _step: object, _cell: object, _elements: object
+    path: Path, spacing_fs: float | None, step_fs: float | None, _cell: object, _elements: object
 ) -> Trajectory:
-    return read_xdatcar(path, _needed(path, spacing_fs))
+    return read_xdatcar(path, _needed(path, spacing_fs, step_fs))
 
 
 def _read_xyz(
@@ -134,7 +138,7 @@ def _read_lammps(
 
 
 def _read_ase(
-    path: Path, spacing_fs: float | None, _step: object, _cell: object, _elements: object
+    path: Path, spacing_fs: float | None, step_fs: float | None, _cell: object, _elements: object
 ) -> Trajectory:
     """ASE ``.traj`` or extended xyz, frame by frame."""
     import ase.io
@@ -168,7 +172,7 @@ def _read_ase(
         species,
         cell_array[:1] if constant else cell_array,
         np.array(frac),
-        _needed(path, spacing_fs),
+        _needed(path, spacing_fs, step_fs),
         segments=(Segment(str(path), 0, len(frac)),),
     )
 
@@ -195,7 +199,7 @@ def _check_regular(path: Path, times_fs: Sequence[object]) -> None:
 
 
 def _read_vasprun(
-    path: Path, spacing_fs: float | None, _step: object, _cell: object, _elements: object
+    path: Path, spacing_fs: float | None, _step_fs: float | None, _cell: object, _elements: object
 ) -> Trajectory:
     """Ionic steps of an MD vasprun.xml, by pymatgen."""
     import warnings
@@ -261,7 +265,7 @@ def _vasprun_spacing(path: Path, run: object, n_frames: int) -> float:
 
 
 def _read_displacement_archive(
-    path: Path, spacing_fs: float | None, _step: object, _cell: object, _elements: object
+    path: Path, spacing_fs: float | None, step_fs: float | None, _cell: object, _elements: object
 ) -> Trajectory:
     """Arrays ``disp`` (frames, atoms, 3) in Å, ``latt``, ``species``, ``frac0``; never pickled."""
     try:
@@ -280,7 +284,7 @@ def _read_displacement_archive(
         tuple(str(s) for s in species),
         latt,
         frac0 + disp @ np.linalg.inv(latt),
-        _needed(path, spacing_fs),
+        _needed(path, spacing_fs, step_fs),
         unwrapped=True,
         segments=(Segment(str(path), 0, len(disp)),),
     )

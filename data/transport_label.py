@@ -234,7 +234,7 @@ def analyse(run: Trajectory, settings: AnalysisSettings) -> TransportLabel:
         n_eff,
         kept,
         _upper_bound(verdict, production, msd, collective, settings, evidence),
-        None if kept is None else _haven_interval(kept, collective, run.frame_spacing_fs),
+        None if kept is None else _haven_interval(kept, production, collective),
         np.asarray(np.arange(production.n_frames) * (run.frame_spacing_fs / 1000.0), np.float64),
         msd,
         collective,
@@ -345,7 +345,7 @@ def _hop_bound(msd_A2: FloatArray, n_mobile: int, site2: float) -> float:
 
 
 def _haven_interval(
-    fit: DiffusionFit, collective_A2: FloatArray, frame_spacing_fs: float
+    fit: DiffusionFit, moves: Displacements, collective_A2: FloatArray
 ) -> tuple[float, float] | None:
     """95 % interval of the Haven ratio D* / D_σ; None where the run is too short for one.
 
@@ -353,20 +353,21 @@ def _haven_interval(
     tenth of the run. The displacement of the whole charge is a single random walk, so the slope
     follows χ²/ν. Its variance 2/ν was found by simulating Brownian walks: with x the last lag over
     the run and f the first lag over the last, 2/ν = x (0.55 + f) (1 + x/2), right to a tenth for
-    x ≤ 0.2 and f ≤ 0.5.
+    x ≤ 0.2 and f ≤ 0.5 in three dimensions. ν shrinks in proportion where ions move in fewer.
     """
-    n = len(collective_A2)
-    first = max(round(fit.window_ps[0] * 1000.0 / frame_spacing_fs), 1)
+    n, spacing_fs = len(collective_A2), moves.frame_spacing_fs
+    first = max(round(fit.window_ps[0] * 1000.0 / spacing_fs), 1)
     last = max(n // 10, 2 * first)
     if last > n // 5 or last - first < 3:
         return None
     lags = np.arange(first, last + 1)
     slope = float(np.polyfit(lags, collective_A2[lags], 1)[0])
-    charge_cm2_s = slope / 6.0 * CM2_S_PER_A2_FS / frame_spacing_fs
+    charge_cm2_s = slope / 6.0 * CM2_S_PER_A2_FS / spacing_fs
     if charge_cm2_s <= 0:
         return None
     share, start = last / n, first / last
     freedom = 2.0 / (share * (0.55 + start) * (1.0 + share / 2.0))
+    freedom *= _dimension(moves.positions_A, first) / 3.0
     low, high = (float(q) / freedom for q in stats.chi2.ppf((0.025, 0.975), freedom))
     own = 1.96 * max(e for e in (fit.ion_rel_error, fit.block_rel_error, 0.0) if e is not None)
     ratio = fit.diffusivity_cm2_s / charge_cm2_s
@@ -374,6 +375,13 @@ def _haven_interval(
         ratio * math.exp(-math.hypot(math.log(low), own)),
         ratio * math.exp(math.hypot(math.log(high), own)),
     )
+
+
+def _dimension(positions_A: FloatArray, lag: int) -> float:
+    """Effective number of dimensions of the motion, 1 to 3: (tr C)² / tr C² of displacements."""
+    moved = (positions_A[lag :: max(1, lag)] - positions_A[: -lag : max(1, lag)]).reshape(-1, 3)
+    covariance = moved.T @ moved
+    return float(np.trace(covariance) ** 2 / np.trace(covariance @ covariance))
 
 
 def _sources(run: Trajectory) -> list[dict[str, object]]:

@@ -29,6 +29,9 @@ TAIL_EXPONENT_CONFINED: Final[float] = 0.30
 they do not; half-way is 0.25, and a cage that is still being filled adds a little."""
 PLATEAU_EXPONENT: Final[float] = 0.10
 """An MSD that grows by less than a quarter while the lag grows tenfold is a plateau."""
+STOPPED_EXPONENTS: Final[tuple[float, float]] = (0.20, 0.15)
+"""MSD and van Hove tail that have both nearly stopped in the last part of the run: a cage that has
+been filled. Diffusion has 1 and 0.5; lattice walks of 4–60 ions fall below both in under 1 %."""
 BALLISTIC_EXPONENT: Final[float] = 1.6
 """Between 1 (diffusion) and 2 (free flight or an external drift)."""
 MOLTEN_EXPONENT: Final[float] = 0.5
@@ -222,8 +225,14 @@ def _caged(evidence: Evidence, n_eff: float) -> str:
     if plateau is not None and plateau < PLATEAU_EXPONENT:
         return f"the MSD is a plateau (τ^{plateau:.2f} over a decade of lags)"
     growth, tail = evidence.collective_growth, evidence.van_hove_tail_exponent
-    if n_eff < MINIMUM_MOVED_HOPS or growth is None or tail is None:
+    late = evidence.msd_exponent
+    if n_eff < MINIMUM_MOVED_HOPS or growth is None or tail is None or late is None:
         return ""
+    if late < STOPPED_EXPONENTS[0] and tail < STOPPED_EXPONENTS[1]:
+        return (
+            f"the MSD stops growing (τ^{late:.2f}) and so does the van Hove tail (τ^{tail:.2f}) "
+            f"at {evidence.van_hove_r99_A:.1f} Å"
+        )
     if growth < COLLECTIVE_GROWTH_CONFINED and tail < TAIL_EXPONENT_CONFINED:
         return (
             f"the collective displacement does not grow ({growth:.2f} of the MSD's growth) and the "

@@ -25,7 +25,13 @@ from ..features.trajectory_jumps import (
     settled_sites,
     successive_jump_cosine,
 )
-from ..features.trajectory_motion import gini, ion_msd, non_gaussian_parameter
+from ..features.trajectory_motion import (
+    distinct_van_hove,
+    gini,
+    ion_msd,
+    non_gaussian_parameter,
+    self_van_hove,
+)
 from ..features.trajectory_rotation import (
     bond_directions,
     find_polyanions,
@@ -44,6 +50,7 @@ HOT_SPOT_A: Final[float] = 4.0
 HOT_SPOT_PS: Final[float] = 2.0
 RESIDENCE_PS: Final[float] = 0.2
 """A new site counts after this stay: a vibration is shorter."""
+VAN_HOVE_BIN_A: Final[float] = 0.2
 BOND_FACTOR: Final[float] = 1.25
 LAGS_PS: Final[tuple[float, ...]] = (1.0, 5.0, 10.0, 20.0)
 
@@ -135,6 +142,29 @@ def _motion(run: FramedRun) -> dict[str, object]:
             for lag, k in lags.items()
         },
         "single_ion_gini": gini(ion_msd(run.positions_A, max(1, (n - 1) // 2))),
+        "van_hove": _van_hove(run, {lag: k for lag, k in lags.items() if 0 < k < n}),
+    }
+
+
+def _van_hove(run: FramedRun, lags: dict[float, int]) -> dict[str, object]:
+    """4πr² G_s in 1/Å and G_d over its long-distance limit, by lag in ps."""
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(run.lattice), axis=0)
+    edges = np.arange(0.0, 10.0 + VAN_HOVE_BIN_A / 2, VAN_HOVE_BIN_A)
+    # Nearest images are all images only within half of the cell.
+    inner = edges[edges <= 0.5 * heights.min()]
+    pairs = run.n_mobile > 1 and len(inner) > 1
+    return {
+        "r_self_A": ((edges[1:] + edges[:-1]) / 2.0).tolist(),
+        "self_per_A": {
+            f"{lag:g}": self_van_hove(run.positions_A, k, edges).tolist() for lag, k in lags.items()
+        },
+        "r_distinct_A": ((inner[1:] + inner[:-1]) / 2.0).tolist(),
+        "distinct": {
+            f"{lag:g}": distinct_van_hove(run.mobile_frac, run.lattice, k, inner).tolist()
+            for lag, k in lags.items()
+        }
+        if pairs
+        else {},
     }
 
 

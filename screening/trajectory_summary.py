@@ -165,7 +165,7 @@ def _rows(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Flatten nested values to (name, text) lines, less what stands elsewhere on the page."""
     rows: list[tuple[str, str]] = []
     for name, value in values.items():
-        if name in ("evidence", "sources", "warnings", "reason"):
+        if name in ("evidence", "sources", "warnings", "reason", "van_hove"):
             continue
         if isinstance(value, dict):
             rows += _rows(value, f"{prefix}{name} ")

@@ -115,6 +115,31 @@ def test_rattling_is_confined(seed, n_ions):
     assert label.diffusivity_upper_cm2_s < 2e-5
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_walk_within_walls_is_confined(seed):
+    rng = np.random.default_rng(seed)
+    ions = np.zeros((1000, 24, 3))
+    for frame in range(1, 1000):
+        tried = ions[frame - 1] + rng.normal(0, 0.25, (24, 3))
+        inside = np.linalg.norm(tried, axis=1, keepdims=True) < 2.2
+        ions[frame] = np.where(inside, tried, ions[frame - 1])
+    ions += rng.random((24, 3)) * EDGE_A
+    assert analyse(run_of(ions, crystal(rng, 1000)), SETTINGS).verdict == "confined"
+
+
+def test_motion_along_channels_widens_the_haven_interval():
+    rng = np.random.default_rng(8)
+    inside = []
+    for _ in range(30):
+        ions = np.cumsum(rng.normal(0, 0.4, (1000, 12, 3)) * [1.0, 0.0, 0.0], axis=0)
+        label = analyse(run_of(ions, crystal(rng, 1000)), SETTINGS)
+        assert label.verdict == "diffusive"
+        if label.haven_ratio is not None:
+            inside.append(label.haven_ratio[0] <= 1.0 <= label.haven_ratio[1])
+    assert len(inside) > 20
+    assert np.mean(inside) >= 0.85
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_exchange_within_full_cages_is_confined_whatever_the_number_of_hops(seed):
     rng = np.random.default_rng(seed)

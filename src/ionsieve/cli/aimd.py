@@ -20,7 +20,9 @@ def aimd(
         None, "--frame-spacing-fs", help="Time between frames, fs (VASP: POTIM × NBLOCK)."
     ),
     time_step: float | None = typer.Option(
-        None, "--time-step", help="MD time step, fs, where the file counts steps."
+        None,
+        "--time-step",
+        help="MD time step, fs; times the steps a LAMMPS dump counts, else one frame a step.",
     ),
     mobile: str = typer.Option("Li", "--mobile", help="Mobile element."),
     charge: float | None = typer.Option(None, "--charge", help="Its charge, units of e."),
