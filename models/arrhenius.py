@@ -30,6 +30,8 @@ EV_PER_DECADE_SLOPE: Final[float] = BOLTZMANN_EV_K * 1000.0 * float(np.log(10.0)
 _PRIOR_MEAN: Final[FloatArray] = np.array(
     [4.7, 0.30 / EV_PER_DECADE_SLOPE, np.log(0.4), np.log(0.12 / EV_PER_DECADE_SLOPE), np.log(0.3)]
 )
+_PRIOR_LOG10_D0: Final[float] = -2.8
+"""log10 of a²ν/6 in cm²/s."""
 _PRIOR_SD: Final[FloatArray] = np.array([0.7, 0.15 / EV_PER_DECADE_SLOPE, 0.5, 0.5, 0.5])
 
 
@@ -45,6 +47,8 @@ class ArrheniusPopulation:
     ``log10_prefactor`` belongs to σT in S K/cm, slopes to 1000/T in 1/K.
     """
 
+    times_temperature: float
+    """1 where the line is that of σT, 0 where it is that of the quantity itself."""
     log10_prefactor: float
     slope: float
     prefactor_sd: float
@@ -56,13 +60,14 @@ class ArrheniusPopulation:
         """Mean activation energy, eV."""
         return self.slope * EV_PER_DECADE_SLOPE
 
-    def log10_sigma(self, temperature_K: ArrayLike) -> FloatArray:
-        """Population mean of log10 σ (S/cm) at temperatures in K."""
+    def mean(self, temperature_K: ArrayLike) -> FloatArray:
+        """Population mean of log10 σ (S/cm) or log10 D (cm²/s) at temperatures in K."""
         x = inverse_temperature(temperature_K)
-        return self.log10_prefactor - self.slope * x + np.log10(x / 1000.0)
+        shift = self.times_temperature * np.log10(x / 1000.0)
+        return np.asarray(self.log10_prefactor - self.slope * x + shift)
 
     def material_sd(self, temperature_K: ArrayLike) -> FloatArray:
-        """Spread of log10 σ between materials at temperatures in K, decades."""
+        """Spread between materials at temperatures in K, decades."""
         x = inverse_temperature(temperature_K)
         return np.sqrt(self.prefactor_sd**2 + (self.slope_sd * x) ** 2)
 
@@ -73,41 +78,51 @@ class ArrheniusPopulation:
 
 def fit_arrhenius_population(
     temperature_K: FloatArray,
-    log10_sigma_bounds: FloatArray,
+    log10_bounds: FloatArray,
     material: NDArray[np.int64],
     error_log10: FloatArray,
+    times_temperature: bool = True,
 ) -> ArrheniusPopulation:
     """Fit the population to values and bounds.
 
     Parameters
     ----------
     temperature_K : array (n,), K
-    log10_sigma_bounds : array (n, 2), log10 S/cm
+    log10_bounds : array (n, 2), log10 of S/cm or cm²/s
         Equal columns for values, infinite ones for bounds.
     material : array (n,) of int
         Which material a row belongs to.
     error_log10 : array (n,), decades
         Standard error of each label; 0 where the source gives none.
+    times_temperature : bool
+        True for conductivity, whose product with T follows the line; False for diffusivity.
 
     Returns
     -------
     ArrheniusPopulation
     """
     x = inverse_temperature(temperature_K)
-    bounds = log10_sigma_bounds + np.log10(temperature_K)[:, None]
+    prior = _PRIOR_MEAN.copy()
+    bounds = log10_bounds
+    if times_temperature:
+        bounds = bounds + np.log10(temperature_K)[:, None]
+    else:
+        prior[0] = _PRIOR_LOG10_D0
     blocks = [
         _Block.of(x[rows], bounds[rows], error_log10[rows] ** 2)
         for rows in (np.flatnonzero(material == m) for m in np.unique(material))
     ]
     found = minimize(
         _negative_log_posterior,
-        _PRIOR_MEAN,
-        args=(blocks,),
+        prior,
+        args=(blocks, prior),
         method="L-BFGS-B",
-        bounds=[(c - 4 * w, c + 4 * w) for c, w in zip(_PRIOR_MEAN, _PRIOR_SD, strict=True)],
+        bounds=[(c - 4 * w, c + 4 * w) for c, w in zip(prior, _PRIOR_SD, strict=True)],
     )
     a, b, log_u, log_v, log_n = (float(p) for p in found.x)
-    return ArrheniusPopulation(a, b, *(float(np.exp(s)) for s in (log_u, log_v, log_n)))
+    return ArrheniusPopulation(
+        float(times_temperature), a, b, *(float(np.exp(s)) for s in (log_u, log_v, log_n))
+    )
 
 
 class _Block(NamedTuple):
@@ -127,8 +142,10 @@ class _Block(NamedTuple):
         return cls(x[exact], bounds[exact, 0], noise[exact], x[rest], bounds[rest], noise[rest])
 
 
-def _negative_log_posterior(parameters: FloatArray, blocks: list[_Block]) -> float:
-    penalty = 0.5 * float(np.sum(((parameters - _PRIOR_MEAN) / _PRIOR_SD) ** 2))
+def _negative_log_posterior(
+    parameters: FloatArray, blocks: list[_Block], prior: FloatArray
+) -> float:
+    penalty = 0.5 * float(np.sum(((parameters - prior) / _PRIOR_SD) ** 2))
     return penalty - sum(_log_likelihood(parameters, block) for block in blocks)
 
 

@@ -1,44 +1,52 @@
-"""What every model must beat: temperature alone, and the nearest known material."""
+"""What every model must beat: the population alone, and the nearest known material."""
 
 from __future__ import annotations
+
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from .arrhenius import fit_arrhenius_population
 from .censoring import FloatArray, truncated_moments
 from .domain import DomainDistance
-from .tables import LabelArrays, feature_matrix, label_arrays, usable_columns
+from .tables import LabelArrays, feature_matrix, usable_columns
+from .targets import make_target
 
 
 class TemperatureOnly:
-    """Predicts the Arrhenius population mean for every material."""
+    """Predicts the population mean at the temperature for every material.
 
-    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> TemperatureOnly:
+    Parameters
+    ----------
+    quantity : str
+        As in the label table.
+    """
+
+    def __init__(self, quantity: str = "sigma_S_cm") -> None:
+        self.target = make_target(quantity)
+
+    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> Self:
         """Fit to a label table; the features only tell which structures exist."""
-        self._fit_population(label_arrays(labels, features.index))
+        self.target.fit(self.target.read(labels, features.index))
         return self
 
     def predict(self, features: pd.DataFrame, temperature_K: ArrayLike) -> pd.DataFrame:
-        """Column ``prediction``, log10 S/cm."""
-        mean = self.population_.log10_sigma(temperature_K)
-        values = np.broadcast_to(mean, len(features))
-        return pd.DataFrame({"prediction": values}, index=features.index)
+        """Column ``prediction``, unit of the target."""
+        mean, _ = self.target.line(temperature_K)
+        return self._frame(np.broadcast_to(mean, len(features)), features)
 
-    def _fit_population(self, arrays: LabelArrays) -> None:
-        self.population_ = fit_arrhenius_population(
-            arrays.temperature_K, arrays.log10_bounds, arrays.row, arrays.error_log10
-        )
+    def _frame(self, working: FloatArray, features: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"prediction": self.target.shown(working)}, index=features.index)
 
 
 class NearestNeighbour(TemperatureOnly):
     """Gives a material the position in the population of its nearest training material."""
 
-    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> NearestNeighbour:
+    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> Self:
         """Fit to a label table and a feature table."""
-        arrays = label_arrays(labels, features.index)
-        self._fit_population(arrays)
+        arrays = self.target.read(labels, features.index)
+        self.target.fit(arrays)
         self.columns_ = usable_columns(features.iloc[arrays.row])
         materials, inverse = np.unique(arrays.row, return_inverse=True)
         matrix = feature_matrix(features.iloc[materials], self.columns_)
@@ -48,15 +56,12 @@ class NearestNeighbour(TemperatureOnly):
         return self
 
     def predict(self, features: pd.DataFrame, temperature_K: ArrayLike) -> pd.DataFrame:
-        """Column ``prediction``, log10 S/cm."""
+        """Column ``prediction``, unit of the target."""
         _, nearest = self.domain_.nearest(feature_matrix(features, self.columns_))
-        mean = self.population_.log10_sigma(temperature_K)
-        scale = self.population_.material_sd(temperature_K)
-        values = mean + scale * self.position_[nearest]
-        return pd.DataFrame({"prediction": values}, index=features.index)
+        mean, scale = self.target.line(temperature_K)
+        return self._frame(mean + scale * self.position_[nearest], features)
 
     def _positions(self, arrays: LabelArrays) -> FloatArray:
-        mean = self.population_.log10_sigma(arrays.temperature_K)
-        scale = self.population_.material_sd(arrays.temperature_K)
-        expected, _ = truncated_moments(arrays.log10_bounds, mean, scale)
+        mean, scale = self.target.line(arrays.temperature_K)
+        expected, _ = truncated_moments(arrays.bounds, mean, scale)
         return (expected - mean) / scale

@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.errors import ModelError
-from .censoring import FloatArray, is_exact
+from .censoring import FloatArray, is_closed, middle
 
 
 def residual_scores(
     bounds: FloatArray, prediction: FloatArray, width: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Score |y − ŷ|/width per row and whether it is exact; of bounds, the least it can be.
+
+    A closed interval counts with its centre: labels of that kind are values on a grid.
 
     Parameters
     ----------
@@ -29,8 +31,14 @@ def residual_scores(
     prediction, width : array (n,)
         Held-out prediction and claimed local width, same unit as the labels.
     """
-    outside = np.maximum(np.maximum(bounds[:, 0] - prediction, prediction - bounds[:, 1]), 0.0)
-    return outside / width, is_exact(bounds)
+    return label_residual(bounds, prediction) / width, is_closed(bounds)
+
+
+def label_residual(bounds: FloatArray, prediction: FloatArray) -> FloatArray:
+    """Distance to the centre of a closed label, or by which a one-sided bound is violated."""
+    low, high = bounds.T
+    outside = np.maximum(np.maximum(low - prediction, prediction - high), 0.0)
+    return np.where(is_closed(bounds), np.abs(middle(bounds) - prediction), outside)
 
 
 def group_weights(groups: NDArray[np.int64]) -> FloatArray:

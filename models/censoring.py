@@ -58,6 +58,11 @@ def is_exact(bounds: FloatArray) -> BoolArray:
     return exact
 
 
+def is_closed(bounds: FloatArray) -> BoolArray:
+    """Rows known as a value or between two finite bounds, shape (n,)."""
+    return np.isfinite(bounds[:, 0]) & np.isfinite(bounds[:, 1])
+
+
 def middle(bounds: FloatArray) -> FloatArray:
     """One finite number per row for starting points only: the value, the centre or the bound."""
     low, high = bounds.T

@@ -1,28 +1,36 @@
-"""Extra trees and XGBoost side by side, with calibrated intervals.
-
-The two families are averaged with equal weights: on a hundred materials a fitted weight is noise.
-Their common deviation from the centre is shrunk by what held-out groups support. The target is
-expected to be centred, as :mod:`.conductivity` makes it.
-"""
+"""Families of learners side by side, stacked on grouped folds, with calibrated intervals."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from scipy.optimize import nnls
+from scipy.stats import norm as normal
 from scipy.stats import t as student_t
-from sklearn.base import BaseEstimator, clone
 
 from ..data.errors import ModelError
-from .calibration import conformal_factor, group_weights
-from .censoring import FloatArray, is_exact, middle, truncated_moments
+from .calibration import conformal_factor, group_weights, label_residual
+from .censoring import FloatArray, is_closed, truncated_moments
+from .domain import DomainDistance
 from .folds import IntArray, grouped_folds
+from .gaussian_process import BoundedGaussianProcess
 from .trees import BoundedBoosting, BoundedExtraTrees
 
-_TAIL_DEGREES = 5
+MEMBERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "extra_trees": BoundedExtraTrees,
+    "xgboost": BoundedBoosting,
+    "gaussian_process": BoundedGaussianProcess,
+}
+"""Learner families by name."""
+DEFAULT_MEMBERS: Final = ("extra_trees", "xgboost")
+
+_TAIL_DEGREES: Final = 5
 """Degrees of freedom of the predictive distribution between and beyond the interval's ends."""
-_SHRINKAGE_PRIOR_GROUPS = 3.0
+_PRIOR_GROUPS: Final = 3.0
+"""Evidence, in groups, for halving the mean of the members before any is seen to be right."""
 
 
 @dataclass(frozen=True)
@@ -31,44 +39,73 @@ class EnsemblePrediction:
 
     mean: FloatArray
     spread: FloatArray
-    """Standard deviation over the trees of the forest."""
+    """Mean standard deviation within the members that state one (trees, Gaussian process)."""
     disagreement: FloatArray
-    """|extra trees − XGBoost|."""
+    """Largest difference between members: |extra trees − XGBoost| for the default two."""
     half_width: FloatArray
     """Half of the calibrated interval."""
 
 
-class CalibratedEnsemble(BaseEstimator):
-    """Two tree families, one calibrated interval.
+@dataclass(frozen=True)
+class HeldOut:
+    """What members said about rows they had not seen, over n rows and m members."""
+
+    means: FloatArray
+    spreads: FloatArray
+    distance: FloatArray
+    """Domain distance of each row to what its members were trained on, shape (n,)."""
+
+
+class CalibratedEnsemble:
+    """Stacked learner families with one interval, calibrated at two distances.
+
+    What carries over from one material to the next of its family need not carry over to another
+    family. So stacking weights and noise floor are measured twice, with whole groups held out and
+    with single materials held out, and a prediction takes them according to its domain distance:
+    near a labelled material those of held-out materials, far from all those of held-out groups.
+    The target is expected to be centred, as :mod:`.model` makes it: weights that sum to less than
+    one shrink towards the population. So is the conformal factor, one for each scheme.
 
     Parameters
     ----------
-    forest, boosting : estimator
-        Clones are fitted.
+    members : sequence of str
+        Names from :data:`MEMBERS`.
     coverage : float
-        Wanted share of held-out groups' labels inside the interval.
+        Wanted share of held-out labels inside the interval.
     n_folds : int
-        Folds over groups that calibrate the interval.
+        Folds over groups, and over materials.
+    seed : int
+    parameters : mapping, optional
+        Settings by member name, from tuning.
     """
 
     def __init__(
         self,
-        forest: Any = None,
-        boosting: Any = None,
+        members: Sequence[str] = DEFAULT_MEMBERS,
         coverage: float = 0.9,
         n_folds: int = 8,
-        random_state: int = 0,
+        seed: int = 0,
+        parameters: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self.forest = forest
-        self.boosting = boosting
+        unknown = [name for name in members if name not in MEMBERS]
+        if unknown or not members:
+            raise ModelError(f"no learner is called {unknown}; choose from {', '.join(MEMBERS)}")
+        self.members = tuple(members)
         self.coverage = coverage
         self.n_folds = n_folds
-        self.random_state = random_state
+        self.seed = seed
+        self.parameters = dict(parameters or {})
 
     def fit(
-        self, X: FloatArray, bounds: FloatArray, weight: FloatArray, groups: IntArray
+        self,
+        X: FloatArray,
+        bounds: FloatArray,
+        weight: FloatArray,
+        groups: IntArray,
+        materials: IntArray,
+        domain: DomainDistance,
     ) -> CalibratedEnsemble:
-        """Calibrate on grouped folds, then fit on everything.
+        """Stack and calibrate on held-out groups and materials, then fit on everything.
 
         Parameters
         ----------
@@ -78,86 +115,187 @@ class CalibratedEnsemble(BaseEstimator):
             Labels as lower and upper bounds.
         weight : array (n,)
             Larger for more certain labels.
-        groups : array (n,) of int
-            Rows that must not be separated.
+        groups, materials : array (n,) of int
+            Rows that must not be separated; a group holds whole materials.
+        domain : DomainDistance
+            Fitted to the materials.
         """
-        self._calibrate(X, bounds, weight, groups)
-        self.forest_, self.boosting_ = self._fit_pair(X, bounds, weight)
+        far = self._held_out(X, bounds, weight, groups, domain)
+        near = self._held_out(X, bounds, weight, materials, domain)
+        self.far_distance_, self.near_distance_ = _reach(far.distance, near.distance)
+        self.weights_ = stacking_weights(bounds, far.means, groups)
+        self.near_weights_ = stacking_weights(bounds, near.means, materials)
+        self._calibrate(bounds, (far, near), (groups, materials))
+        self.learners_ = self._fit_members(X, bounds, weight)
         return self
 
-    def predict(self, X: FloatArray) -> EnsemblePrediction:
-        """Mean, spread, disagreement and calibrated half-width for features (n, p)."""
-        pair = self.shrinkage_ * _predict_pair(self.forest_, self.boosting_, X)
-        mean, spread, disagreement = pair
-        width = self._width(spread, disagreement)
-        return EnsemblePrediction(mean, spread, disagreement, self.factor_ * width)
+    def predict(self, X: FloatArray, distance: FloatArray) -> EnsemblePrediction:
+        """Mean, spread, disagreement and calibrated half-width.
 
-    def _fit_pair(
-        self, X: FloatArray, bounds: FloatArray, weight: FloatArray
-    ) -> tuple[BoundedExtraTrees, BoundedBoosting]:
-        forest = clone(self.forest or BoundedExtraTrees())
-        boosting = clone(self.boosting or BoundedBoosting())
-        for member in (forest, boosting):
-            member.set_params(random_state=self.random_state)
-            member.fit(X, bounds, sample_weight=weight)
-        return forest, boosting
+        Parameters
+        ----------
+        X : array (n, p)
+        distance : array (n,)
+            Domain distance.
+        """
+        means, spreads = _member_predictions(self.learners_, X)
+        mean, spread, disagreement, width = self._blend(HeldOut(means, spreads, distance))
+        return EnsemblePrediction(mean, spread, disagreement, self._half_width(width, distance))
+
+    def nearness(self, distance: FloatArray) -> FloatArray:
+        """1 where single materials were held out, 0 where whole groups were, linear between."""
+        span = self.far_distance_ - self.near_distance_
+        return np.clip((self.far_distance_ - distance) / max(span, 1e-9), 0.0, 1.0)
+
+    def _blend(self, said: HeldOut) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Mean, spread, disagreement and claimed width at each row's distance."""
+        near = self.nearness(said.distance)
+        weights = near[:, None] * self.near_weights_ + (1.0 - near)[:, None] * self.weights_
+        total = weights.sum(axis=1)
+        stated = np.isfinite(said.spreads).any(axis=0)
+        spread = said.spreads[:, stated].mean(axis=1) if stated.any() else np.zeros(len(near))
+        spread, disagreement = total * spread, total * np.ptp(said.means, axis=1)
+        floor = near * self.near_floor_ + (1.0 - near) * self.floor_
+        width = np.sqrt(floor**2 + spread**2 + disagreement**2)
+        return (said.means * weights).sum(axis=1), spread, disagreement, width
 
     def _calibrate(
-        self, X: FloatArray, bounds: FloatArray, weight: FloatArray, groups: IntArray
+        self,
+        bounds: FloatArray,
+        schemes: tuple[HeldOut, HeldOut],
+        parts: tuple[IntArray, IntArray],
     ) -> None:
-        held_out = np.full((3, len(X)), np.nan)
-        for train, test in grouped_folds(groups, self.n_folds):
-            if not is_exact(bounds[train]).any():
-                raise ModelError("a calibration fold has no label with a value, only bounds")
-            pair = self._fit_pair(X[train], bounds[train], weight[train])
-            held_out[:, test] = _predict_pair(*pair, X[test])
-        self.shrinkage_ = _shrinkage(bounds, held_out[0], groups)
-        self.held_out_mean_, spread, disagreement = self.shrinkage_ * held_out
-        self.floor_ = self._noise_floor(bounds, groups)
-        width = self._width(spread, disagreement)
-        self.factor_ = conformal_factor(bounds, self.held_out_mean_, width, groups, self.coverage)
-        self.held_out_half_width_ = self.factor_ * width
+        self.calibrated_ = bool(is_closed(bounds).any())
+        if not self.calibrated_:
+            # One-sided bounds alone never show how wrong a prediction is: keep the width of the
+            # population and say so.
+            self.floor_ = self.near_floor_ = 1.0
+            self.factor_ = self.near_factor_ = float(normal.ppf(0.5 * (1.0 + self.coverage)))
+        else:
+            (far, near), (groups, materials) = schemes, parts
+            self.floor_ = _noise_floor(bounds, far.means @ self.weights_, groups)
+            near_floor = _noise_floor(bounds, near.means @ self.near_weights_, materials)
+            self.near_floor_ = min(near_floor, self.floor_)
+            self.factor_ = self._factor(bounds, far, groups)
+            self.near_factor_ = min(self._factor(bounds, near, materials), self.factor_)
+        self.held_out_ = tuple(self._held_out_interval(said) for said in schemes)
 
-    def _noise_floor(self, bounds: FloatArray, groups: IntArray) -> float:
-        """Group-weighted root mean square of held-out residuals: no width is far below it."""
-        exact = is_exact(bounds)
-        residual = (bounds[:, 0] - self.held_out_mean_)[exact]
-        mean_square = np.average(residual**2, weights=group_weights(groups[exact]))
-        return max(float(np.sqrt(mean_square)), 1e-9)
+    def _half_width(self, width: FloatArray, distance: FloatArray) -> FloatArray:
+        near = self.nearness(distance)
+        return (near * self.near_factor_ + (1.0 - near) * self.factor_) * width
 
-    def _width(self, spread: FloatArray, disagreement: FloatArray) -> FloatArray:
-        return np.sqrt(self.floor_**2 + spread**2 + disagreement**2)
+    def _factor(self, bounds: FloatArray, said: HeldOut, rows: IntArray) -> float:
+        mean, _, _, width = self._blend(said)
+        return conformal_factor(bounds, mean, width, rows, self.coverage)
+
+    def _held_out_interval(self, said: HeldOut) -> tuple[FloatArray, FloatArray]:
+        mean, _, _, width = self._blend(said)
+        return mean, self._half_width(width, said.distance)
+
+    def _fit_members(self, X: FloatArray, bounds: FloatArray, weight: FloatArray) -> dict[str, Any]:
+        learners = {
+            name: MEMBERS[name](random_state=self.seed, **self.parameters.get(name, {}))
+            for name in self.members
+        }
+        return {n: v.fit(X, bounds, sample_weight=weight) for n, v in learners.items()}
+
+    def _held_out(
+        self,
+        X: FloatArray,
+        bounds: FloatArray,
+        weight: FloatArray,
+        parts: IntArray,
+        domain: DomainDistance,
+    ) -> HeldOut:
+        shape = (len(X), len(self.members))
+        means, spreads = np.full(shape, np.nan), np.full(shape, np.nan)
+        distance = np.full(len(X), np.nan)
+        for train, test in grouped_folds(parts, self.n_folds):
+            learners = self._fit_members(X[train], bounds[train], weight[train])
+            means[test], spreads[test] = _member_predictions(learners, X[test])
+            distance[test] = domain.between(X[test], X[train])
+        return HeldOut(means, spreads, distance)
 
 
-def _predict_pair(
-    forest: BoundedExtraTrees, boosting: BoundedBoosting, X: FloatArray
-) -> FloatArray:
-    """Mean, spread over trees and disagreement, shape (3, n)."""
-    from_forest, spread = forest.predict_with_spread(X)
-    from_boosting = boosting.predict(X)
-    mean, disagreement = 0.5 * (from_forest + from_boosting), np.abs(from_forest - from_boosting)
-    return np.stack([mean, spread, disagreement])
+def _reach(far: FloatArray, near: FloatArray) -> tuple[float, float]:
+    """Distances from which on, and up to which, the two calibrations hold alone.
 
-
-def _shrinkage(bounds: FloatArray, held_out: FloatArray, groups: IntArray) -> float:
-    """How much of a held-out prediction to believe, between 0.1 and 1.
-
-    Slope of labels on held-out predictions through zero (the target is centred), each group with
-    weight one, drawn towards one half with the evidence of a few groups. The lower end keeps the
-    order of the predictions where nothing was learned that carries over to new groups.
+    Three quarters of the held-out groups lie beyond the first: there the model is as good as
+    they say. Half of the held-out materials lie within the second, unless families overlap.
     """
-    sd = max(float(np.std(middle(bounds))), 1e-9)
-    label, _ = truncated_moments(bounds, held_out, sd)
-    weight = group_weights(groups)
-    prior = _SHRINKAGE_PRIOR_GROUPS * float(np.average(held_out**2, weights=weight))
-    evidence = float(weight @ held_out**2) + prior
-    if evidence <= 0.0:
-        return 1.0
-    return float(np.clip((weight @ (label * held_out) + 0.5 * prior) / evidence, 0.1, 1.0))
+    far_distance = float(np.quantile(far, 0.25))
+    return far_distance, min(float(np.median(near)), 0.5 * far_distance)
+
+
+def stacking_weights(bounds: FloatArray, held_out: FloatArray, groups: IntArray) -> FloatArray:
+    """Non-negative weights of members from their held-out predictions.
+
+    Least squares through zero with each group at weight one, drawn towards half of the plain mean
+    with the evidence of three groups. Bounded labels enter by their expectation. The weights sum
+    to at least 0.1, which keeps the order of the predictions where nothing was learned that
+    carries over to new groups.
+
+    Parameters
+    ----------
+    bounds : array (n, 2)
+    held_out : array (n, m)
+        Predictions of m members for rows whose group they have not seen.
+    groups : array (n,) of int
+
+    Returns
+    -------
+    array (m,)
+    """
+    n_members = held_out.shape[1]
+    prior = np.full(n_members, 0.5 / n_members)
+    root = np.sqrt(group_weights(groups))[:, None]
+    size = float(np.sqrt(_PRIOR_GROUPS * np.mean((root * held_out) ** 2) / np.mean(root**2)))
+    design = np.vstack([root * held_out, max(size, 1e-9) * np.eye(n_members)])
+    weights = prior
+    for _ in range(3):
+        mean = held_out @ weights
+        label, _ = truncated_moments(bounds, mean, _residual_sd(bounds, mean))
+        target = np.concatenate([root[:, 0] * label, max(size, 1e-9) * prior])
+        weights, _ = nnls(design, target)
+    total = float(weights.sum())
+    if total < 0.1:
+        weights = 0.1 * (weights / total if total > 0 else np.full(n_members, 1.0 / n_members))
+    return np.asarray(weights, dtype=np.float64)
+
+
+def _residual_sd(bounds: FloatArray, mean: FloatArray) -> float:
+    """Root mean square of residuals where labels are closed, else of violated bounds."""
+    residual, closed = label_residual(bounds, mean), is_closed(bounds)
+    rows = residual[closed] if closed.any() else residual
+    return max(float(np.sqrt(np.mean(rows**2))), 1e-6)
+
+
+def _noise_floor(bounds: FloatArray, held_out: FloatArray, groups: IntArray) -> float:
+    """Group-weighted root mean square of held-out residuals: no width is far below it.
+
+    Violated bounds count with the distance that they leave no doubt about.
+    """
+    residual = label_residual(bounds, held_out)
+    mean_square = np.average(residual**2, weights=group_weights(groups))
+    return max(float(np.sqrt(mean_square)), 1e-9)
+
+
+def _member_predictions(
+    learners: Mapping[str, Any], X: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Means and spreads of the members, each (n, m); NaN where a member states no spread."""
+    means = np.empty((len(X), len(learners)))
+    spreads = np.full_like(means, np.nan)
+    for j, learner in enumerate(learners.values()):
+        if hasattr(learner, "predict_with_spread"):
+            means[:, j], spreads[:, j] = learner.predict_with_spread(X)
+        else:
+            means[:, j] = learner.predict(X)
+    return means, spreads
 
 
 def probability_above(
-    threshold: float, mean: FloatArray, half_width: FloatArray, coverage: float
+    threshold: FloatArray | float, mean: FloatArray, half_width: FloatArray, coverage: float
 ) -> FloatArray:
     """Probability that the target exceeds a threshold, consistent with the interval.
 

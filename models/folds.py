@@ -42,8 +42,17 @@ def joined_groups(structure_ids: Sequence[str], groups: Sequence[str]) -> IntArr
     return pd.factorize(np.array(roots, dtype=object))[0].astype(np.int64)
 
 
-def grouped_folds(groups: IntArray, n_folds: int) -> Iterator[tuple[IntArray, IntArray]]:
-    """Training and test rows: one group at a time where groups are few, else balanced folds.
+def grouped_folds(
+    groups: IntArray, n_folds: int, seed: int | None = None
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Training and test rows: one group at a time where groups are few, else folds of groups.
+
+    Parameters
+    ----------
+    groups : array (n,) of int
+    n_folds : int
+    seed : int, optional
+        Shuffles groups into folds; without it folds are balanced by size.
 
     Raises
     ------
@@ -56,5 +65,10 @@ def grouped_folds(groups: IntArray, n_folds: int) -> Iterator[tuple[IntArray, In
             "all labels belong to one group, so nothing can be held out to calibrate on; "
             "give the labels at least two groups"
         )
-    splitter = LeaveOneGroupOut() if n_groups <= n_folds else GroupKFold(n_folds)
+    if n_groups <= n_folds:
+        splitter = LeaveOneGroupOut()
+    elif seed is None:
+        splitter = GroupKFold(n_folds)
+    else:
+        splitter = GroupKFold(n_folds, shuffle=True, random_state=seed)
     yield from splitter.split(groups, groups=groups)

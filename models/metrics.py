@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from .censoring import BoolArray, FloatArray, is_exact
+from .censoring import BoolArray, FloatArray, is_closed, is_exact
 
-BOOTSTRAP_SAMPLES = 1000
+BOOTSTRAP_SAMPLES = 500
 BOOTSTRAP_COVERAGE = 0.95
 
 
@@ -40,6 +40,10 @@ class Outcome:
     group: NDArray[np.int64]
     stratum: FloatArray
     """Rows are ranked against rows of the same stratum only: the temperature."""
+    event: FloatArray
+    """1 where the label says that the event happened, 0 where not, NaN where it leaves it open."""
+    event_score: FloatArray
+    """Larger where the event is deemed more likely."""
 
     def take(self, rows: NDArray[np.int64]) -> Outcome:
         """The same for a selection of rows."""
@@ -49,29 +53,31 @@ class Outcome:
             self.interval[rows],
             self.group[rows],
             self.stratum[rows],
+            self.event[rows],
+            self.event_score[rows],
         )
 
 
 def mean_absolute_error(outcome: Outcome) -> float:
-    """Mean |prediction − value| over rows with values, unit of the target."""
+    """Mean |prediction − value| over values and centres of closed intervals, target unit."""
     return _mean(np.abs(_residual(outcome)))
 
 
 def root_mean_square_error(outcome: Outcome) -> float:
-    """Root mean square residual over rows with values, unit of the target."""
+    """Root mean square residual over values and centres of closed intervals, target unit."""
     return float(np.sqrt(_mean(_residual(outcome) ** 2)))
 
 
 def mean_bound_violation(outcome: Outcome) -> float:
-    """Mean distance by which predictions violate bounds (0 where they respect them)."""
-    bounded = ~is_exact(outcome.bounds)
+    """Mean distance by which predictions violate one-sided bounds (0 where they respect them)."""
+    bounded = ~is_closed(outcome.bounds)
     return _mean(_violation(outcome)[bounded])
 
 
 def spearman(outcome: Outcome) -> float:
-    """Rank correlation over rows with values; note that temperature alone ranks well."""
-    exact = is_exact(outcome.bounds)
-    return rank_correlation(outcome.bounds[exact, 0], outcome.prediction[exact])
+    """Rank correlation over values and closed intervals; temperature alone ranks well, too."""
+    closed = is_closed(outcome.bounds)
+    return rank_correlation(outcome.bounds[closed].mean(axis=1), outcome.prediction[closed])
 
 
 def concordance(outcome: Outcome) -> float:
@@ -92,16 +98,117 @@ def concordance(outcome: Outcome) -> float:
 
 
 def coverage(outcome: Outcome) -> float:
-    """Share of rows with values that lie inside the predicted interval."""
-    exact = is_exact(outcome.bounds) & np.isfinite(outcome.interval).all(axis=1)
-    value = outcome.bounds[exact, 0]
-    low, high = outcome.interval[exact].T
+    """Share of labels inside the predicted interval.
+
+    A value must lie inside; of an interval label (an onset between two simulated temperatures) the
+    centre must. One-sided bounds have no place that could be inside and are left out.
+    """
+    closed = is_closed(outcome.bounds) & np.isfinite(outcome.interval).all(axis=1)
+    value = outcome.bounds[closed].mean(axis=1)
+    low, high = outcome.interval[closed].T
     return _mean(((low <= value) & (value <= high)).astype(np.float64))
 
 
 def sharpness(outcome: Outcome) -> float:
     """Mean width of the predicted interval, unit of the target."""
     return _mean(outcome.interval[:, 1] - outcome.interval[:, 0])
+
+
+def auc(outcome: Outcome) -> float:
+    """Area under the receiver operating characteristic of the event."""
+    event, score = _decided(outcome)
+    positive = int(event.sum())
+    negative = len(event) - positive
+    if not positive or not negative:
+        return float("nan")
+    rank_sum = float(rankdata(score)[event == 1].sum())
+    return (rank_sum - 0.5 * positive * (positive + 1)) / (positive * negative)
+
+
+def average_precision(outcome: Outcome) -> float:
+    """Mean precision at the ranks of the positives; ties in the order of the rows."""
+    event, score = _decided(outcome)
+    if not event.any():
+        return float("nan")
+    hits = event[np.argsort(-score, kind="stable")]
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    return float(precision[hits == 1].mean())
+
+
+def precision_at(k: int) -> Callable[[Outcome], float]:
+    """Score: share of positives among the k rows deemed most likely."""
+
+    def score_of(outcome: Outcome) -> float:
+        event, score = _decided(outcome)
+        return _mean(event[np.argsort(-score, kind="stable")[:k]])
+
+    return score_of
+
+
+def enrichment_at(k: int) -> Callable[[Outcome], float]:
+    """Score: :func:`precision_at` k over the share of positives among all rows."""
+
+    def score_of(outcome: Outcome) -> float:
+        share = _mean(_decided(outcome)[0])
+        return precision_at(k)(outcome) / share if share > 0 else float("nan")
+
+    return score_of
+
+
+def brier(outcome: Outcome) -> float:
+    """Mean squared error of the event's probability; only where the score is a probability."""
+    event, score = _decided(outcome)
+    return (
+        _mean((score - event) ** 2)
+        if len(score) and score.min() >= 0 and score.max() <= 1
+        else float("nan")
+    )
+
+
+def event_scores(k: int) -> dict[str, Callable[[Outcome], float]]:
+    """Scores of the event by name, the top-k ones at k."""
+    return {
+        "auc": auc,
+        "average_precision": average_precision,
+        f"precision_at_{k}": precision_at(k),
+        f"enrichment_at_{k}": enrichment_at(k),
+        "brier": brier,
+    }
+
+
+def _decided(outcome: Outcome) -> tuple[FloatArray, FloatArray]:
+    known = np.isfinite(outcome.event)
+    return outcome.event[known], outcome.event_score[known]
+
+
+def top_decile_coverage(outcome: Outcome) -> float:
+    """:func:`coverage` among the tenth of the rows deemed most likely to show the event."""
+    count = max(len(outcome.event_score) // 10, 1)
+    return coverage(outcome.take(np.argsort(-outcome.event_score, kind="stable")[:count]))
+
+
+def decide_event(bounds: FloatArray, threshold: FloatArray, above: bool) -> FloatArray:
+    """Whether labels say that the target lies above (or at most at) a threshold.
+
+    Parameters
+    ----------
+    bounds : array (n, 2)
+    threshold : array (n,)
+    above : bool
+        Direction of the event.
+
+    Returns
+    -------
+    array (n,)
+        1, 0 or NaN where a bound leaves it open.
+    """
+    low, high = bounds.T
+    exact = is_exact(bounds)
+    surely_above = (low > threshold) | (~exact & (low >= threshold))
+    surely_below = high <= threshold
+    positive = surely_above if above else surely_below
+    negative = surely_below if above else surely_above
+    return np.asarray(np.where(positive, 1.0, np.where(negative, 0.0, np.nan)))
 
 
 REGRESSION_SCORES: Mapping[str, Callable[[Outcome], float]] = {
@@ -111,6 +218,7 @@ REGRESSION_SCORES: Mapping[str, Callable[[Outcome], float]] = {
     "spearman": spearman,
     "concordance": concordance,
     "coverage": coverage,
+    "coverage_top_decile": top_decile_coverage,
     "sharpness": sharpness,
 }
 """Scores of a continuous target by name."""
@@ -170,8 +278,8 @@ def percentile_interval(samples: FloatArray) -> tuple[float, float]:
 
 
 def _residual(outcome: Outcome) -> FloatArray:
-    exact: BoolArray = is_exact(outcome.bounds)
-    return outcome.prediction[exact] - outcome.bounds[exact, 0]
+    closed: BoolArray = is_closed(outcome.bounds)
+    return outcome.prediction[closed] - outcome.bounds[closed].mean(axis=1)
 
 
 def _violation(outcome: Outcome) -> FloatArray:

@@ -2,8 +2,8 @@
 
 ===================  ==========================================================================
 ``model.json``       what it is: format, versions, settings, numbers, feature names and their hash
-``forest.skops``     the scikit-learn part, read against a fixed allow-list of types
-``boosting.ubj``     the XGBoost part in its own binary JSON
+``*.skops``          scikit-learn learners, read against a fixed allow-list of types
+``xgboost.ubj``      the XGBoost learner in its own binary JSON
 ``domain.parquet``   the training materials in scaled feature space
 ===================  ==========================================================================
 
@@ -20,119 +20,109 @@ import zipfile
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from ..data.atomic import write_bytes_atomic, write_json_atomic
 from ..data.errors import ModelError
-from .arrhenius import ArrheniusPopulation
 from .domain import DomainDistance
-from .ensemble import CalibratedEnsemble
+from .ensemble import MEMBERS, CalibratedEnsemble
+from .gaussian_process import BoundedGaussianProcess
+from .model import StructureModel, make_model
 from .tables import feature_set_hash
 from .trees import BoundedBoosting, BoundedExtraTrees
 
-if TYPE_CHECKING:
-    from .conductivity import ConductivityModel
-
 FORMAT: Final = 1
 ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
-    {"ionsieve.models.trees.BoundedExtraTrees", "numpy.dtype", "sklearn.tree._tree.Tree"}
-)
-"""Types beyond skops' own defaults that a forest file may hold. A ``Tree`` is compiled code that
-trusts its node table, so :func:`read_forest` checks every node before the tree is used."""
-_CHECKED_VERSIONS: Final = ("scikit-learn", "xgboost")
-
-
-def save_conductivity_model(model: ConductivityModel, folder: Path) -> Path:
-    """Write a fitted model; ``model.json`` last, so that a half-written folder is not a model."""
-    import skops.io
-
-    ensemble, domain = model.ensemble_, model.domain_
-    files = {
-        "forest.skops": _canonical_skops(skops.io.dumps(ensemble.forest_)),
-        "boosting.ubj": bytes(ensemble.boosting_.booster_.save_raw("ubj")),
-        "domain.parquet": _parquet(pd.DataFrame(domain.reference_).rename(columns=str)),
+    {
+        "ionsieve.models.trees.BoundedExtraTrees",
+        "ionsieve.models.gaussian_process.BoundedGaussianProcess",
+        "numpy.dtype",
+        "sklearn.tree._tree.Tree",
     }
+)
+"""Types beyond skops' own defaults that a learner file may hold. A ``Tree`` is compiled code that
+trusts its node table, so :func:`read_learner` checks every node before the tree is used."""
+_CHECKED_VERSIONS: Final = ("scikit-learn", "xgboost")
+_MAX_BYTES: Final = 2_000_000_000
+_ENSEMBLE_NUMBERS: Final = (
+    "floor_",
+    "near_floor_",
+    "factor_",
+    "near_factor_",
+    "far_distance_",
+    "near_distance_",
+)
+
+
+def save_model(model: StructureModel, folder: Path) -> Path:
+    """Write a fitted model; ``model.json`` last, so that a half-written folder is not a model."""
+    files = _learner_files(model.ensemble_) | {"domain.parquet": _parquet(model.domain_.reference_)}
     for name, content in files.items():
         write_bytes_atomic(folder / name, content)
-    description = {
-        "format": FORMAT,
-        "type": "ConductivityModel",
-        "versions": {name: version(name) for name in _CHECKED_VERSIONS},
-        "files": {name: sha256(content).hexdigest() for name, content in files.items()},
-        "settings": {
-            "seed": model.seed,
-            "threshold_S_cm": model.threshold_S_cm,
-            "coverage": model.coverage,
-            "n_folds": model.n_folds,
-        },
-        "columns": list(model.columns_),
-        "feature_set_hash": feature_set_hash(model.columns_),
-        "population": {k: float(v) for k, v in model.population_.as_dict().items()},
-        "ensemble": {k: getattr(ensemble, k) for k in ("floor_", "factor_", "shrinkage_")},
-        "boosting": {
-            "params": ensemble.boosting_.get_params(),
-            "centre_": ensemble.boosting_.centre_,
-            "unit_": ensemble.boosting_.unit_,
-        },
-        "domain": {
-            "centre_": domain.centre_.tolist(),
-            "scale_": domain.scale_.tolist(),
-            "typical_": domain.typical_,
-        },
-        "training": model.training_,
-    }
-    write_json_atomic(folder / "model.json", description)
+    write_json_atomic(folder / "model.json", _description(model, files))
     return folder
 
 
-def load_conductivity_model(folder: Path) -> ConductivityModel:
+def load_model(folder: Path) -> StructureModel:
     """Read a model folder.
 
     Raises
     ------
     ModelError
-        If it is not a model of this format, was written by another major version of scikit-learn
-        or XGBoost, its feature names do not match their hash, a file was changed, or the forest
+        If it is not a model of this format, was written by another minor version of scikit-learn
+        or XGBoost, its feature names do not match their hash, a file was changed, or a learner
         file holds a type that is not on the list.
     """
-    from .conductivity import ConductivityModel
-
     description = _read_description(folder)
     try:
-        content = _read_files(folder, description["files"])
-        model = ConductivityModel(**description["settings"])
+        model = make_model(description["quantity"], **description["settings"])
+        content = _read_files(folder, description["files"], model.members)
         model.columns_ = tuple(description["columns"])
         _check_columns(folder, model.columns_, description["feature_set_hash"])
-        model.population_ = ArrheniusPopulation(**description["population"])
+        model.target.restore({k: float(v) for k, v in description["population"].items()})
         model.ensemble_ = _read_ensemble(folder, model, content, description)
         model.domain_ = _read_domain(content["domain.parquet"], description["domain"])
         model.training_ = description["training"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}: model.json is damaged ({error}); train again") from error
     return model
 
 
-def read_forest(content: bytes, name: str) -> BoundedExtraTrees:
-    """Read a forest file from a stranger: unknown types are refused before anything is built."""
+def read_learner(content: bytes, name: str, expected: type) -> Any:
+    """Read a learner file from a stranger: unknown types are refused before anything is built.
+
+    Raises
+    ------
+    ModelError
+        If it is no skops file, holds a type that is not allowed, or not the expected learner.
+    """
     import skops.io
 
     try:
         untrusted = skops.io.get_untrusted_types(data=content)
-    except Exception as error:  # skops raises what zipfile, json and its own nodes raise
+    except Exception as error:  # skops passes on what zipfile, json and its own nodes raise
         raise ModelError(f"{name} is not a skops file ({type(error).__name__})") from error
     unknown = sorted(set(untrusted) - ALLOWED_TYPES)
     if unknown:
         raise ModelError(f"{name} holds the type {unknown[0]}, which is not allowed; not loaded")
-    forest = skops.io.loads(content, trusted=sorted(ALLOWED_TYPES))
-    if not isinstance(forest, BoundedExtraTrees):
-        raise ModelError(f"{name} holds a {type(forest).__name__}, not a forest")
-    for tree in forest.forest_.estimators_:
-        if not _is_sound(tree.tree_, forest.forest_.n_features_in_):
+    try:
+        learner = skops.io.loads(content, trusted=sorted(ALLOWED_TYPES))
+    except Exception as error:  # a damaged array inside the archive
+        raise ModelError(f"{name} is damaged ({type(error).__name__}: {error})") from error
+    if not isinstance(learner, expected):
+        raise ModelError(f"{name} holds a {type(learner).__name__}, not a {expected.__name__}")
+    if isinstance(learner, BoundedExtraTrees):
+        _check_trees(learner, name)
+    return learner
+
+
+def _check_trees(learner: BoundedExtraTrees, name: str) -> None:
+    for tree in learner.forest_.estimators_:
+        if not _is_sound(tree.tree_, learner.forest_.n_features_in_):
             raise ModelError(f"{name} holds a tree whose nodes point outside it; not loaded")
-    return forest
 
 
 def _is_sound(tree: Any, n_features: int) -> bool:
@@ -148,6 +138,56 @@ def _is_sound(tree: Any, n_features: int) -> bool:
     return bool(shape_ok and tree.node_count > 0 and (leaf | (inside & known)).all())
 
 
+def _learner_files(ensemble: CalibratedEnsemble) -> dict[str, bytes]:
+    import skops.io
+
+    files = {}
+    for name, learner in ensemble.learners_.items():
+        if isinstance(learner, BoundedBoosting):
+            files[f"{name}.ubj"] = bytes(learner.booster_.save_raw("ubj"))
+        else:
+            files[f"{name}.skops"] = _canonical_skops(skops.io.dumps(learner))
+    return files
+
+
+def _description(model: StructureModel, files: dict[str, bytes]) -> dict[str, Any]:
+    ensemble, domain = model.ensemble_, model.domain_
+    boosting = ensemble.learners_.get("xgboost")
+    return {
+        "format": FORMAT,
+        "type": "StructureModel",
+        "quantity": model.quantity,
+        "unit": model.target.unit,
+        "versions": {name: version(name) for name in _CHECKED_VERSIONS},
+        "files": {name: sha256(content).hexdigest() for name, content in files.items()},
+        "settings": {
+            "seed": model.seed,
+            "threshold": model.threshold,
+            "coverage": model.coverage,
+            "n_folds": model.n_folds,
+            "members": list(model.members),
+            "parameters": model.parameters,
+        },
+        "columns": list(model.columns_),
+        "feature_set_hash": feature_set_hash(model.columns_),
+        "population": model.target.state(),
+        "ensemble": {
+            "weights": ensemble.weights_.tolist(),
+            "near_weights": ensemble.near_weights_.tolist(),
+            **{k: getattr(ensemble, k) for k in _ENSEMBLE_NUMBERS},
+        },
+        "boosting": None
+        if boosting is None
+        else {"centre_": boosting.centre_, "unit_": boosting.unit_},
+        "domain": {
+            "centre_": domain.centre_.tolist(),
+            "scale_": domain.scale_.tolist(),
+            "typical_": domain.typical_,
+        },
+        "training": model.training_,
+    }
+
+
 def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / "model.json"
     if not path.is_file():
@@ -156,8 +196,8 @@ def _read_description(folder: Path) -> dict[str, Any]:
         description = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"{path} is not valid JSON; train again") from error
-    if not isinstance(description, dict) or description.get("type") != "ConductivityModel":
-        raise ModelError(f"{path} does not describe a conductivity model")
+    if not isinstance(description, dict) or description.get("type") != "StructureModel":
+        raise ModelError(f"{path} does not describe a model of ionsieve")
     if description.get("format") != FORMAT:
         raise ModelError(
             f"{path} has format {description.get('format')}, this version reads {FORMAT}; "
@@ -186,12 +226,21 @@ def _check_columns(folder: Path, columns: tuple[str, ...], expected: str) -> Non
         )
 
 
-def _read_files(folder: Path, expected: dict[str, str]) -> dict[str, bytes]:
+def _file_of(member: str) -> str:
+    return f"{member}.ubj" if MEMBERS[member] is BoundedBoosting else f"{member}.skops"
+
+
+def _read_files(
+    folder: Path, expected: dict[str, str], members: tuple[str, ...]
+) -> dict[str, bytes]:
     content = {}
-    for name in ("forest.skops", "boosting.ubj", "domain.parquet"):
+    # Names come from the list of members, never from the file: no path can lead out of the folder.
+    for name in (*map(_file_of, members), "domain.parquet"):
         path = folder / name
         if not path.is_file():
             raise ModelError(f"{path} is missing; copy the whole model folder")
+        if path.stat().st_size > _MAX_BYTES:
+            raise ModelError(f"{path} is larger than a model can be")
         content[name] = path.read_bytes()
         if sha256(content[name]).hexdigest() != expected[name]:
             raise ModelError(f"{path} does not belong to this model.json (SHA-256 differs)")
@@ -199,34 +248,45 @@ def _read_files(folder: Path, expected: dict[str, str]) -> dict[str, bytes]:
 
 
 def _read_ensemble(
-    folder: Path,
-    model: ConductivityModel,
-    content: dict[str, bytes],
-    description: dict[str, Any],
+    folder: Path, model: StructureModel, content: dict[str, bytes], description: dict[str, Any]
 ) -> CalibratedEnsemble:
     ensemble = CalibratedEnsemble(
-        coverage=model.coverage, n_folds=model.n_folds, random_state=model.seed
+        model.members, model.coverage, model.n_folds, model.seed, model.parameters
     )
-    for name, value in description["ensemble"].items():
-        if name not in ("floor_", "factor_", "shrinkage_"):
-            raise ModelError(f"{folder}: unknown entry {name!r} in model.json")
-        setattr(ensemble, name, float(value))
-    ensemble.forest_ = read_forest(content["forest.skops"], str(folder / "forest.skops"))
-    ensemble.boosting_ = _read_boosting(content["boosting.ubj"], description["boosting"])
+    for name in _ENSEMBLE_NUMBERS:
+        setattr(ensemble, name, float(description["ensemble"][name]))
+    for name in ("weights", "near_weights"):
+        weights = np.array(description["ensemble"][name], dtype=np.float64)
+        if weights.shape != (len(model.members),):
+            raise ModelError(f"{folder}: model.json has not one weight for each learner")
+        setattr(ensemble, f"{name}_", weights)
+    ensemble.learners_ = {}
+    for member in model.members:
+        file = _file_of(member)
+        if MEMBERS[member] is BoundedBoosting:
+            learner = _read_boosting(content[file], model, description["boosting"])
+        else:
+            expected = BoundedExtraTrees if member == "extra_trees" else BoundedGaussianProcess
+            learner = read_learner(content[file], str(folder / file), expected)
+        if learner.n_features_in_ != len(model.columns_):
+            raise ModelError(f"{folder / file} was trained on another number of features")
+        ensemble.learners_[member] = learner
     return ensemble
 
 
-def _read_boosting(content: bytes, description: dict[str, Any]) -> BoundedBoosting:
+def _read_boosting(
+    content: bytes, model: StructureModel, description: dict[str, Any]
+) -> BoundedBoosting:
     from xgboost import Booster
     from xgboost.core import XGBoostError
 
-    boosting = BoundedBoosting(**description["params"])
+    boosting = BoundedBoosting(random_state=model.seed, **model.parameters.get("xgboost", {}))
     boosting.centre_, boosting.unit_ = float(description["centre_"]), float(description["unit_"])
     boosting.booster_ = Booster({"nthread": 1})
     try:
         boosting.booster_.load_model(bytearray(content))
     except XGBoostError as error:
-        raise ModelError("boosting.ubj is not an XGBoost model") from error
+        raise ModelError("xgboost.ubj is not an XGBoost model") from error
     boosting.n_features_in_ = int(boosting.booster_.num_features())
     return boosting
 
@@ -242,9 +302,9 @@ def _read_domain(content: bytes, description: dict[str, Any]) -> DomainDistance:
     return domain
 
 
-def _parquet(table: pd.DataFrame) -> bytes:
+def _parquet(reference: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
+    pd.DataFrame(reference).rename(columns=str).to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 

@@ -24,24 +24,35 @@ class LabelArrays:
     row: IntArray
     """Row of the feature table, shape (n,)."""
     temperature_K: FloatArray
-    log10_bounds: FloatArray
-    """Lower and upper bound of log10 σ (S/cm), shape (n, 2); equal for values."""
+    bounds: FloatArray
+    """Lower and upper bound of log10 of the quantity, shape (n, 2); equal for values."""
     error_log10: FloatArray
     """Standard error, decades; 0 where none is given."""
     group: IntArray
 
 
-def label_arrays(labels: pd.DataFrame, structure_ids: pd.Index) -> LabelArrays:
-    """Read conductivity labels against the structures of a feature table.
+def label_arrays(
+    labels: pd.DataFrame, structure_ids: pd.Index, quantity: str = "sigma_S_cm"
+) -> LabelArrays:
+    """Read labels of one positive quantity against the structures of a feature table.
+
+    Parameters
+    ----------
+    labels : DataFrame
+        Label table; rows of other quantities are left out.
+    structure_ids : Index
+        Index of the feature table.
+    quantity : str
+        As in the label table.
 
     Raises
     ------
     LabelError
-        If a column is missing, a conductivity is not positive or no row gives a conductivity.
+        If a column is missing, a number is not positive or no row gives the quantity.
     ModelError
         If kinds are mixed or a labelled structure has no features.
     """
-    table = _conductivity_rows(labels)
+    table = _rows_of(labels, quantity)
     row = _feature_rows(table["structure_id"], structure_ids)
     column = {name: _optional(table, name) for name in ("value", "lower", "upper", "error_log10")}
     groups = table["group"].fillna("").astype(str) if "group" in table else [""] * len(table)
@@ -49,7 +60,7 @@ def label_arrays(labels: pd.DataFrame, structure_ids: pd.Index) -> LabelArrays:
         kind=_single_kind(table),
         row=row,
         temperature_K=table["temperature_K"].to_numpy(dtype=np.float64),
-        log10_bounds=_log10_bounds(table, column),
+        bounds=_log10_bounds(table, column),
         error_log10=np.nan_to_num(column["error_log10"], nan=0.0),
         group=joined_groups(list(table["structure_id"].astype(str)), list(groups)),
     )
@@ -99,13 +110,13 @@ def feature_set_hash(columns: Sequence[str]) -> str:
     return sha256("\n".join(columns).encode()).hexdigest()[:16]
 
 
-def _conductivity_rows(labels: pd.DataFrame) -> pd.DataFrame:
+def _rows_of(labels: pd.DataFrame, quantity: str) -> pd.DataFrame:
     absent = [name for name in _REQUIRED if name not in labels.columns]
     if absent:
         raise LabelError(f"the label table lacks the column {absent[0]!r}")
-    table = labels[labels["quantity"] == "sigma_S_cm"]
+    table = labels[labels["quantity"] == quantity]
     if table.empty:
-        raise LabelError("the label table has no row with quantity 'sigma_S_cm'")
+        raise LabelError(f"the label table has no row with quantity {quantity!r}")
     return table
 
 
@@ -146,7 +157,7 @@ def _log10_bounds(table: pd.DataFrame, column: dict[str, FloatArray]) -> FloatAr
     if wrong.any():
         at = table.index[int(np.flatnonzero(wrong)[0])]
         raise LabelError(
-            f"label row {at}: a conductivity needs a positive value, lower or upper bound; "
+            f"label row {at}: {table['quantity'].iloc[0]} needs a positive value or bound; "
             "state 'none seen' as an upper bound at the detection limit"
         )
     with np.errstate(divide="ignore"):

@@ -6,51 +6,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from xgboost import DMatrix
 
-from .censoring import FloatArray, as_bounds, is_exact, middle, truncated_moments
+from .bounded import BoundedRegressor
+from .censoring import FloatArray, is_closed, is_exact, middle, truncated_moments
 
 _EXP_LIMIT = 30.0
 """XGBoost's accelerated-failure-time objective takes exp(target); beyond this it overflows."""
-
-
-class BoundedRegressor(RegressorMixin, BaseEstimator):
-    """Input checks shared by learners of bounded targets.
-
-    ``y`` has shape (n,) with values or (n, 2) with lower and upper bounds (:mod:`.censoring`).
-    Features may hold NaN, never infinity.
-    """
-
-    def _checked_training(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        options: dict[str, Any] = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
-        shape = np.asarray(y).shape
-        if len(shape) == 2 and shape[1] == 2:
-            features, bounds = validate_data(self, X, **options), as_bounds(y)
-            if len(features) != len(bounds):
-                raise ValueError(f"X has {len(features)} rows, y has {len(bounds)}")
-        else:
-            features, values = validate_data(self, X, y, y_numeric=True, **options)
-            bounds = as_bounds(values)
-        return features, bounds, _check_sample_weight(sample_weight, features, dtype=np.float64)
-
-    def _checked_features(self, X: ArrayLike) -> FloatArray:
-        check_is_fitted(self)
-        features: FloatArray = validate_data(
-            self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan"
-        )
-        return features
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 class BoundedExtraTrees(BoundedRegressor):
@@ -75,8 +40,8 @@ class BoundedExtraTrees(BoundedRegressor):
     def __init__(
         self,
         n_trees: int = 200,
-        min_samples_leaf: int = 2,
-        max_features: float = 0.33,
+        min_samples_leaf: int = 1,
+        max_features: float = 0.5,
         imputation_rounds: int = 2,
         random_state: Any = 0,
     ) -> None:
@@ -132,17 +97,18 @@ class BoundedExtraTrees(BoundedRegressor):
     def _impute(
         self, filled: FloatArray, bounds: FloatArray, weight: FloatArray, seed: int
     ) -> FloatArray:
-        exact = is_exact(bounds)
-        target = middle(bounds)
-        if exact.all() or not exact.any():
+        closed, target = is_closed(bounds), middle(bounds)
+        if is_exact(bounds).all():
             return target
-        sd = max(float(np.std(target[exact])), 1e-12)
-        target, _ = truncated_moments(bounds, float(np.mean(target[exact])), sd)
+        known = target[closed] if closed.any() else target
+        sd = float(np.std(known)) or 1.0
+        target, _ = truncated_moments(bounds, float(np.mean(known)), sd)
         for step in range(self.imputation_rounds):
             forest = self._forest(max(self.n_trees // 2, 10), seed + 1 + step, oob=True)
             forest.fit(filled, target, sample_weight=weight)
             centre = np.asarray(forest.oob_prediction_, dtype=np.float64)
-            sd = max(float(np.sqrt(np.mean((target - centre)[exact] ** 2))), 1e-12)
+            residual = (target - centre)[closed] if closed.any() else target - centre
+            sd = float(np.sqrt(np.mean(residual**2))) or 1.0
             target, _ = truncated_moments(bounds, centre, sd)
         return target
 
@@ -169,7 +135,7 @@ class BoundedBoosting(BoundedRegressor):
 
     def __init__(
         self,
-        n_rounds: int = 150,
+        n_rounds: int = 200,
         max_depth: int = 3,
         learning_rate: float = 0.06,
         min_child_weight: float = 1.0,

@@ -13,7 +13,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ionsieve.data import ModelError
 from ionsieve.models import ConductivityModel
-from ionsieve.models.persistence import read_forest
+from ionsieve.models.persistence import read_learner
+from ionsieve.models.trees import BoundedExtraTrees
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +56,13 @@ def test_equal_models_give_equal_bytes(folder, tables, tmp_path):
 def test_the_folder_holds_no_pickle(folder):
     assert {p.name for p in folder.iterdir()} == {
         "model.json",
-        "forest.skops",
-        "boosting.ubj",
+        "extra_trees.skops",
+        "xgboost.ubj",
         "domain.parquet",
     }
 
 
-@pytest.mark.parametrize("name", ["forest.skops", "boosting.ubj", "domain.parquet"])
+@pytest.mark.parametrize("name", ["extra_trees.skops", "xgboost.ubj", "domain.parquet"])
 def test_a_malicious_pickle_in_place_of_any_file_does_not_run(folder, tmp_path, name):
     mark = tmp_path / "executed"
     payload = pickle.dumps(Malicious(mark))
@@ -77,23 +78,23 @@ def test_a_malicious_pickle_in_place_of_any_file_does_not_run(folder, tmp_path, 
 
 
 def test_a_function_smuggled_into_the_forest_is_refused(folder):
-    (folder / "forest.skops").write_bytes(skops.io.dumps(FunctionTransformer(func=os.system)))
-    _refresh_hash(folder, "forest.skops")
+    (folder / "extra_trees.skops").write_bytes(skops.io.dumps(FunctionTransformer(func=os.system)))
+    _refresh_hash(folder, "extra_trees.skops")
     with pytest.raises(ModelError, match="not allowed"):
         ConductivityModel.load(folder)
 
 
 def test_a_pickle_inside_the_skops_archive_is_not_run(folder, tmp_path):
     mark = tmp_path / "executed"
-    source = zipfile.ZipFile(folder / "forest.skops")
+    source = zipfile.ZipFile(folder / "extra_trees.skops")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:
         for name in source.namelist():
             data = source.read(name)
             evil = pickle.dumps(Malicious(mark))
             target.writestr(name, evil if name.endswith(".npy") else data)
-    (folder / "forest.skops").write_bytes(buffer.getvalue())
-    _refresh_hash(folder, "forest.skops")
+    (folder / "extra_trees.skops").write_bytes(buffer.getvalue())
+    _refresh_hash(folder, "extra_trees.skops")
     with pytest.raises(ModelError):
         ConductivityModel.load(folder)
     assert not mark.exists()
@@ -101,18 +102,22 @@ def test_a_pickle_inside_the_skops_archive_is_not_run(folder, tmp_path):
 
 def test_another_estimator_is_not_a_forest():
     other = ExtraTreesRegressor(n_estimators=2).fit(np.eye(3), [1.0, 2.0, 3.0])
-    with pytest.raises(ModelError, match="not a forest"):
-        read_forest(skops.io.dumps(other), "forest.skops")
+    with pytest.raises(ModelError, match="not a BoundedExtraTrees"):
+        read_learner(skops.io.dumps(other), "extra_trees.skops", BoundedExtraTrees)
 
 
 def test_a_tree_that_points_outside_itself_is_refused(model):
-    forest = read_forest(skops.io.dumps(model.ensemble_.forest_), "forest.skops")
+    forest = read_learner(
+        skops.io.dumps(model.ensemble_.learners_["extra_trees"]),
+        "extra_trees.skops",
+        BoundedExtraTrees,
+    )
     tree = forest.forest_.estimators_[0].tree_
     state = tree.__getstate__()
     state["nodes"]["left_child"][0] = 10_000_000
     tree.__setstate__(state)
     with pytest.raises(ModelError, match="point outside"):
-        read_forest(skops.io.dumps(forest), "forest.skops")
+        read_learner(skops.io.dumps(forest), "extra_trees.skops", BoundedExtraTrees)
 
 
 def test_another_version_is_named(folder):

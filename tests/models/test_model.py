@@ -4,7 +4,7 @@ import pytest
 
 from ionsieve.data import LabelError, ModelError
 from ionsieve.models import ConductivityModel, evaluate_grouped
-from ionsieve.models.conductivity import PREDICTION_COLUMNS
+from ionsieve.models.model import PREDICTION_COLUMNS
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,310 @@
+"""Models of a target: a population plus what structure adds to it.
+
+``target(x, T) = population mean(T) + spread between materials(T) · z(x)``. The learners see the
+features of structures and learn z, the position of a material within the population. For a
+conductivity the spread grows with 1000/T: a label at 1000 K teaches the prediction at 300 K,
+intervals widen on the way down, and no tree can mistake "reported at 300 K" for "fast".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from ..data.errors import ModelError
+from ..data.units import ROOM_TEMPERATURE_K
+from .censoring import FloatArray, is_exact
+from .domain import DomainDistance
+from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, EnsemblePrediction, probability_above
+from .held_out import held_out_scores
+from .tables import LabelArrays, feature_matrix, usable_columns
+from .targets import make_target
+
+PREDICTION_COLUMNS: Final = (
+    "prediction",
+    "low",
+    "high",
+    "p_exceeds",
+    "domain_distance",
+    "spread",
+    "family_disagreement",
+)
+
+
+class StructureModel:
+    """Any target, with calibrated interval and domain distance.
+
+    Parameters
+    ----------
+    quantity : str
+        ``sigma_S_cm``, ``diffusivity_cm2_s``, ``t_onset_K`` or ``diffuses``.
+    seed : int
+        The same seed and tables give the same model, bit for bit.
+    threshold : float
+        Conductivity (S/cm) or diffusivity (cm²/s) whose exceedance probability is predicted. An
+        onset needs none: its event is diffusing at the temperature of the prediction.
+    coverage : float
+        Of the interval, on held-out groups.
+    n_folds : int
+        Grouped folds for stacking and calibration.
+    members : sequence of str
+        Learner families (:data:`.ensemble.MEMBERS`).
+    parameters : mapping, optional
+        Settings by learner family, from tuning.
+    """
+
+    def __init__(
+        self,
+        quantity: str,
+        seed: int = 0,
+        threshold: float = 1e-3,
+        coverage: float = 0.9,
+        n_folds: int = 8,
+        members: Sequence[str] = DEFAULT_MEMBERS,
+        parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        if not threshold > 0:
+            raise ModelError(f"the threshold must be positive, got {threshold}")
+        if not 0.5 <= coverage < 1.0:
+            raise ModelError(f"coverage must lie in [0.5, 1), got {coverage}")
+        self.target = make_target(quantity)
+        self.quantity = quantity
+        self.seed = seed
+        self.threshold = threshold
+        self.coverage = coverage
+        self.n_folds = n_folds
+        self.members = tuple(members)
+        self.parameters = dict(parameters or {})
+
+    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> Self:
+        """Fit and calibrate.
+
+        Parameters
+        ----------
+        features : DataFrame
+            One row per structure, index = structure id; NaN where a feature is not defined.
+        labels : DataFrame
+            Label table (:mod:`ionsieve.data.label_table`); rows of the model's quantity are used
+            and must be of one kind.
+
+        Raises
+        ------
+        LabelError
+            If the labels are not usable.
+        ModelError
+            If kinds are mixed, a labelled structure has no features or there is nothing to fit.
+        """
+        arrays = self.target.read(labels, features.index)
+        self.columns_ = usable_columns(features.iloc[arrays.row])
+        matrix = feature_matrix(features, self.columns_)
+        self.target.fit(arrays)
+        materials, first = np.unique(arrays.row, return_index=True)
+        self.domain_ = DomainDistance().fit(matrix[materials], arrays.group[first])
+        bounds = self.standardised(arrays)
+        self.ensemble_ = CalibratedEnsemble(
+            self.members, self.coverage, self.n_folds, self.seed, self.parameters
+        ).fit(
+            matrix[arrays.row],
+            bounds,
+            self._label_weights(arrays),
+            arrays.group,
+            arrays.row,
+            self.domain_,
+        )
+        self.training_ = _training_summary(labels, arrays) | {
+            "held_out": held_out_scores(arrays, self.target, self.ensemble_, self.seed)
+        }
+        return self
+
+    def predict(
+        self, features: pd.DataFrame, temperature_K: ArrayLike = ROOM_TEMPERATURE_K
+    ) -> pd.DataFrame:
+        """Predict at a temperature.
+
+        Parameters
+        ----------
+        features : DataFrame
+            One row per structure; must hold the columns of the training table.
+        temperature_K : float or array (n,)
+            Temperature, K, one for all rows or one for each.
+
+        Returns
+        -------
+        DataFrame
+            Index of ``features``. ``prediction``, ``low``, ``high``: the target with its
+            calibrated interval, log10 of S/cm or cm²/s, or K for an onset; ``p_exceeds``:
+            probability of exceeding the threshold, or of diffusing at the temperature;
+            ``domain_distance``: 1 is typical of the next family, far above is extrapolation;
+            ``spread`` within and ``family_disagreement`` between learner families, in decades.
+        """
+        self._require_fitted()
+        temperature = _checked_temperature(temperature_K, len(features))
+        matrix = feature_matrix(features, self.columns_)
+        distance = self.domain_.transform(matrix)
+        position = self.ensemble_.predict(matrix, distance)
+        centre, half, scale = self._placed(position, temperature)
+        event = self._event_probability(centre, half, temperature)
+        values = (
+            self.target.shown(centre),
+            self.target.shown(centre - half),
+            self.target.shown(centre + half),
+            event,
+            distance,
+            scale * position.spread,
+            scale * position.disagreement,
+        )
+        columns = dict(zip(PREDICTION_COLUMNS, values, strict=True))
+        return pd.DataFrame(columns, index=features.index)
+
+    def standardised(self, arrays: LabelArrays) -> FloatArray:
+        """Bounds of labels as positions in the population, shape (n, 2)."""
+        mean, scale = self.target.line(arrays.temperature_K)
+        return np.asarray((arrays.bounds - mean[:, None]) / scale[:, None])
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model to a folder of plain formats (:mod:`.persistence`)."""
+        from .persistence import save_model
+
+        self._require_fitted()
+        return save_model(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a model; nothing in the folder is executed (:mod:`.persistence`).
+
+        Raises
+        ------
+        ModelError
+            If the folder is no model, a damaged one, one of other versions or of another class.
+        """
+        from .persistence import load_model
+
+        model = load_model(Path(folder))
+        if not isinstance(model, cls):
+            raise ModelError(f"{folder} holds a model of {model.quantity}, not a {cls.__name__}")
+        return model
+
+    def _placed(
+        self, position: EnsemblePrediction, temperature: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        mean, scale = self.target.line(temperature)
+        return mean + scale * position.mean, scale * position.half_width, scale
+
+    def _event_probability(
+        self, centre: FloatArray, half: FloatArray, temperature: FloatArray
+    ) -> FloatArray:
+        each = np.broadcast_to(temperature, centre.shape)
+        threshold = self.target.event_threshold(self.threshold, each)
+        above = probability_above(threshold, centre, half, self.coverage)
+        return above if self.target.event_above else 1.0 - above
+
+    def _label_weights(self, arrays: LabelArrays) -> FloatArray:
+        """Certainty of labels; further temperatures of one material add less than new materials."""
+        _, inverse, counts = np.unique(arrays.row, return_inverse=True, return_counts=True)
+        weight = self.target.label_weight(arrays) / np.sqrt(counts[inverse])
+        return np.asarray(weight / weight.mean())
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "ensemble_"):
+            raise ModelError("the model is not fitted; call fit or load first")
+
+
+class ConductivityModel(StructureModel):
+    """Conductivity at a temperature (:class:`StructureModel` of ``sigma_S_cm``).
+
+    Parameters
+    ----------
+    seed : int
+    threshold_S_cm : float
+        Conductivity, S/cm, whose exceedance probability is predicted.
+    coverage, n_folds, members, parameters
+        As in :class:`StructureModel`.
+
+    Examples
+    --------
+    >>> model = ConductivityModel(seed=0).fit(features, labels)   # doctest: +SKIP
+    >>> model.predict(features, temperature_K=300.0)              # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        threshold_S_cm: float = 1e-3,
+        coverage: float = 0.9,
+        n_folds: int = 8,
+        members: Sequence[str] = DEFAULT_MEMBERS,
+        parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        super().__init__("sigma_S_cm", seed, threshold_S_cm, coverage, n_folds, members, parameters)
+
+    @property
+    def threshold_S_cm(self) -> float:
+        """Threshold of ``p_exceeds``, S/cm."""
+        return self.threshold
+
+
+class OnsetModel(StructureModel):
+    """Lowest temperature of long-range diffusion, from onsets or from "diffuses at T" labels."""
+
+    def __init__(
+        self,
+        quantity: str = "t_onset_K",
+        seed: int = 0,
+        coverage: float = 0.9,
+        n_folds: int = 8,
+        members: Sequence[str] = DEFAULT_MEMBERS,
+        parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        if quantity not in ("t_onset_K", "diffuses"):
+            raise ModelError(f"an onset model is trained on t_onset_K or diffuses, not {quantity}")
+        super().__init__(quantity, seed, 1.0, coverage, n_folds, members, parameters)
+
+
+def make_model(quantity: str, **settings: Any) -> StructureModel:
+    """The model class that belongs to a quantity.
+
+    Parameters
+    ----------
+    quantity : str
+        As in the label table.
+    settings
+        ``seed``, ``coverage``, ``n_folds``, ``members``, ``parameters`` and, where the quantity
+        has one, ``threshold``.
+    """
+    if quantity == "sigma_S_cm":
+        if "threshold" in settings:
+            settings["threshold_S_cm"] = settings.pop("threshold")
+        return ConductivityModel(**settings)
+    if quantity in ("t_onset_K", "diffuses"):
+        settings.pop("threshold", None)
+        return OnsetModel(quantity, **settings)
+    return StructureModel(quantity, **settings)
+
+
+def _checked_temperature(temperature_K: ArrayLike, n_rows: int) -> FloatArray:
+    temperature = np.asarray(temperature_K, dtype=np.float64)
+    if temperature.shape not in ((), (n_rows,)):
+        raise ModelError(f"give one temperature or {n_rows}, got shape {temperature.shape}")
+    if not (np.isfinite(temperature).all() and (temperature > 0).all()):
+        raise ModelError("temperature_K must be positive and finite")
+    return temperature
+
+
+def _training_summary(labels: pd.DataFrame, arrays: LabelArrays) -> dict[str, Any]:
+    derived = labels["derived"] if "derived" in labels else pd.Series(False, index=labels.index)
+    temperature = arrays.temperature_K[np.isfinite(arrays.temperature_K)]
+    return {
+        "kind": arrays.kind,
+        "n_labels": len(arrays.row),
+        "n_bounds": int((~is_exact(arrays.bounds)).sum()),
+        "n_derived": int(derived.fillna(False).astype(bool).sum()),
+        "n_structures": len(np.unique(arrays.row)),
+        "n_groups": len(np.unique(arrays.group)),
+        "temperature_min_K": float(temperature.min()) if len(temperature) else None,
+        "temperature_max_K": float(temperature.max()) if len(temperature) else None,
+    }
