@@ -33,7 +33,9 @@ def test_every_data_file_is_packaged() -> None:
             path
             for path in folder.rglob("*")
             if path.is_file()
-            and path.suffix not in {".py", ".pyc"}
+            and path.suffix != ".py"
+            # Compiled code that Python and numba keep is made anew wherever it is needed.
+            and "__pycache__" not in path.parts
             and not any(parent.is_symlink() for parent in path.parents)
         }
         assert present <= packaged, f"{package}: {sorted(present - packaged)} not in package-data"

@@ -5,10 +5,14 @@ from typing import Any, Final
 
 from .evaluate import evaluate
 from .predict import predict
+from .aimd import aimd
+from .arrhenius import arrhenius
 from .screen import screen
 from .train import train
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
+    "aimd": aimd,
+    "arrhenius": arrhenius,
     "screen": screen,
     "train": train,
     "evaluate": evaluate,

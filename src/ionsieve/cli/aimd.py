@@ -1,0 +1,145 @@
+"""``ionsieve aimd``: trajectory files → one transport label."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from ..data.trajectory import Trajectory
+    from ..data.transport_label import TransportLabel
+
+
+def aimd(
+    files: list[Path] = typer.Argument(..., help="Consecutive segments of one run, in order."),
+    temperature: float = typer.Option(..., "--temperature", help="Temperature, K."),
+    frame_spacing_fs: float | None = typer.Option(
+        None, "--frame-spacing-fs", help="Time between frames, fs (VASP: POTIM × NBLOCK)."
+    ),
+    time_step: float | None = typer.Option(
+        None,
+        "--time-step",
+        help="MD time step, fs; times the steps a LAMMPS dump counts, else one frame a step.",
+    ),
+    mobile: str = typer.Option("Li", "--mobile", help="Mobile element."),
+    charge: float | None = typer.Option(None, "--charge", help="Its charge, units of e."),
+    site_distance: float = typer.Option(3.0, "--site-distance", help="Mean site distance, Å."),
+    equilibration_ps: float | None = typer.Option(
+        None, "--equilibration-ps", help="Time to discard, ps; found automatically by default."
+    ),
+    cell: Path | None = typer.Option(None, "--cell", help="CP2K .cell file of an xyz trajectory."),
+    elements: str | None = typer.Option(
+        None, "--elements", help="Elements of LAMMPS types 1, 2, …, as Li,P,S."
+    ),
+    kind: str = typer.Option("aimd", "--kind", help="Kind of label: aimd or mlip_md."),
+    structure_id: str = typer.Option("", "--structure-id", help="Structure the label belongs to."),
+    frustration: bool = typer.Option(
+        False, "--frustration", help="Add dynamical frustration: sites, jumps, cages, rotation."
+    ),
+    density: Path | None = typer.Option(
+        None,
+        "--density",
+        help="Write the mobile-ion density: .cube, or a CHGCAR by any other name.",
+    ),
+    summary: Path | None = typer.Option(
+        None, "--summary", help="Write a one-page summary, .html or .png."
+    ),
+    arrhenius_table: Path | None = typer.Option(
+        None, "--arrhenius", help="Table for an Arrhenius panel in the summary."
+    ),
+    labels: Path | None = typer.Option(
+        None, "--labels", help="Append the label to this table (.jsonl); nothing is overwritten."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+) -> None:
+    """Decide whether a run shows diffusion, and how much, with uncertainty or as a bound."""
+    from ..data.errors import InputError
+    from ..data.trajectory_readers import read_trajectory
+    from ..data.transport_label import AnalysisSettings, analyse
+
+    if kind not in ("aimd", "mlip_md"):
+        raise InputError(f"--kind {kind}: a trajectory gives a label of kind aimd or mlip_md")
+    run = read_trajectory(
+        files, frame_spacing_fs, time_step, cell, elements.split(",") if elements else None
+    )
+    settings = AnalysisSettings(
+        mobile,
+        temperature,
+        charge,
+        site_distance,
+        equilibration_ps,
+        "aimd" if kind == "aimd" else "mlip_md",
+        structure_id,
+    )
+    label = analyse(run, settings)
+    result = label.as_dict()
+    if frustration or density or summary:
+        result.update(_more(run, label, frustration, density, summary, arrhenius_table))
+    if labels is not None:
+        from ..data.label_history import append_label
+
+        result["label_version"] = append_label(labels, label)
+    typer.echo(json.dumps(result, allow_nan=False) if as_json else _summary(result))
+
+
+def _more(
+    run: Trajectory,
+    label: TransportLabel,
+    frustration: bool,
+    density: Path | None,
+    summary: Path | None,
+    arrhenius_table: Path | None,
+) -> dict[str, object]:
+    """Everything beyond the label, from one unwrapping of the run."""
+    from ..data.arrhenius import fit_arrhenius, read_points
+    from ..data.displacements import displacements
+    from ..screening.trajectory_density import write_density
+    from ..screening.trajectory_frustration import frame_run
+    from ..screening.trajectory_frustration import frustration as measure
+    from ..screening.trajectory_summary import write_summary
+
+    points = None if arrhenius_table is None else read_points(arrhenius_table)
+    moves = displacements(run, label.settings.mobile)
+    framed = frame_run(run, moves, label.settings.mobile, label.n_equilibration_frames)
+    found = measure(framed) if frustration else None
+    if density is not None:
+        write_density(density, framed)
+    if summary is not None:
+        fit = None if points is None else (fit_arrhenius(points), points)
+        write_summary(summary, label, moves, found, fit)
+    return {} if found is None else {"frustration": found}
+
+
+def _summary(result: dict[str, object]) -> str:
+    keys = (
+        "verdict",
+        "n_frames",
+        "n_eff",
+        "diffusivity_cm2_s",
+        "diffusivity_rel_error",
+        "diffusivity_upper_cm2_s",
+        "sigma_mS_cm",
+        "sigma_low_mS_cm",
+        "sigma_high_mS_cm",
+        "sigma_upper_mS_cm",
+        "haven_ratio",
+    )
+    lines = [f"{key:26s} {_shown(result[key])}" for key in keys]
+    evidence = result["evidence"]
+    if isinstance(evidence, dict):
+        lines.insert(1, f"{'reason':26s} {evidence['reason']}")
+    warnings = result["warnings"]
+    if isinstance(warnings, list):
+        lines += [f"warning: {text}" for text in warnings]
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return " to ".join(_shown(v) for v in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
