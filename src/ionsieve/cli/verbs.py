@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from .catalogue import catalogue
+from .featurize import featurize
 from .screen import screen
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
+    "catalogue": catalogue,
+    "featurize": featurize,
     "screen": screen,
 }
