@@ -29,7 +29,8 @@ class Reference:
     theirs: Callable[[Any, PreparedStructure], Numbers]
     ours: Callable[[PreparedStructure], Numbers]
     is_slow: bool = False
-    note: str = ""
+    tolerance: float = 1e-6
+    """Largest difference, of the largest number, that counts as agreement."""
 
 
 def _family(name: str, columns: Callable[[str], bool]) -> Callable[[PreparedStructure], Numbers]:
@@ -210,6 +211,7 @@ def _bvlain_barrier() -> list[Reference]:
             theirs,
             ours,
             is_slow=True,
-            note="bvlain on a 0.2 Å grid, ours on its own, refined",
+            # bvlain takes the saddle from a 0.2 Å grid, too high by up to some 10 meV.
+            tolerance=0.05,
         )
     ]

@@ -19,6 +19,7 @@ import pandas as pd
 
 from ..data.errors import FeatureError, IonsieveError
 from .catalogue import catalogue, families
+from .rows import featurize_one
 
 _DOI = re.compile(r"10\.\d{4,9}/[^\s,;)]+")
 
@@ -45,8 +46,6 @@ class MatminerContract:
         FeatureError
             If there are none at all; single columns may be NaN.
         """
-        from .featurizer import featurize_one
-
         row = featurize_one(structure, families(self.families), self.mobile)
         if row.values is None:
             raise FeatureError(row.reason)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.records import Provenance, SiteSpecies, StructureRecord
 from .catalogue import families
-from .featurizer import featurize_one
+from .rows import featurize_one
 
 _ORIGIN = Provenance("warm-up", reference="cell: Morgan 2021, 10.1021/acs.chemmater.0c03738")
 

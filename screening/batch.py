@@ -19,8 +19,8 @@ from ..data.atomic import write_json_atomic
 from ..data.errors import InputError
 from ..data.records import Quarantined, StructureRecord
 from ..features.catalogue import catalogue, families, family_modules, feature_set_hash
-from ..features.featurizer import FeatureRow, featurize_one
 from ..features.roles import MOBILE_SPECIES
+from ..features.rows import FeatureRow, featurize_one
 from ..features.warmup import warm_up
 from .parts import Entry, Part, PartOfInputs
 from .run_description import code_digest, describe_run, only_writer

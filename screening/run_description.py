@@ -15,7 +15,7 @@ from typing import Any, Final
 from ..data import elements, records, units
 from ..data.atomic import write_json_atomic
 from ..data.errors import InputError
-from ..features import featurizer
+from ..features import rows
 
 _RECORDED: Final[tuple[str, ...]] = (
     "ionsieve",
@@ -96,7 +96,7 @@ def only_writer(lock: Path) -> Iterator[None]:
 
 def code_digest() -> str:
     """Hash of the code that rows depend on, 12 hex digits: changed code recomputes its rows."""
-    features = Path(featurizer.__file__).parent
+    features = Path(rows.__file__).parent
     facts = (Path(str(module.__file__)) for module in (records, units, elements))
     files = [*sorted(features.rglob("*.py")), *facts]
     digest = hashlib.sha256()

@@ -20,7 +20,7 @@ from ionsieve.data import StructureRecord
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.features import StructureFeaturizer, catalogue, prepare
 from ionsieve.features.catalogue import FAMILY_NAMES, Column, Value, families
-from ionsieve.features.featurizer import featurize_one
+from ionsieve.features.rows import featurize_one
 from ionsieve.screening.batch import featurize_batch
 
 NAMES: Final = (

@@ -14,7 +14,8 @@ import pytest
 import structures
 from ionsieve.data import InputError, StructureError, StructureRecord
 from ionsieve.data.convert import to_pymatgen
-from ionsieve.features import StructureFeaturizer, featurizer
+from ionsieve.features import StructureFeaturizer
+from ionsieve.features.catalogue import Family
 from ionsieve.screening import batch, workers
 from ionsieve.screening.batch import featurize_batch
 from ionsieve.screening.parts import Part
@@ -241,7 +242,7 @@ def test_one_failing_family_makes_the_row_partial(
         raise StructureError(f"{prepared.record.id}: 3.5 Å is too far")
 
     broken = [
-        featurizer.Family(f.name, f.columns, compute if f.name == "density" else f.compute)
+        Family(f.name, f.columns, compute if f.name == "density" else f.compute)
         for f in batch.families(FAMILIES)
     ]
     monkeypatch.setattr(batch, "families", lambda names: broken)
