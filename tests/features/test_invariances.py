@@ -5,6 +5,7 @@ atoms in another order, in another primitive cell, in a larger cell. No column m
 has a tolerance of its own unless a reason stands beside it.
 """
 
+import contextlib
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -16,7 +17,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import structures
-from ionsieve.data import StructureRecord
+from ionsieve.data import FeatureError, StructureRecord
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.features import StructureFeaturizer, catalogue, prepare
 from ionsieve.features.catalogue import FAMILY_NAMES, Column, Value, families
@@ -44,8 +45,24 @@ class Tolerance(NamedTuple):
 
 DEFAULT: Final = Tolerance(1e-7, 1e-8, "rounding of coordinates after a change of cell")
 
-TOLERANCES: Final[dict[str, Tolerance]] = {}
-"""Column → wider tolerance and why it must be wider."""
+_SINGLE: Final = Tolerance(
+    1e-5, 1e-7, "environment vectors are summed in single precision, in the order of the atoms"
+)
+
+TOLERANCES: Final[dict[str, dict[str, Tolerance]]] = {
+    "similarity": {
+        "acsf_enrichment_max": _SINGLE,
+        "acsf_enrichment_isolated_mean": _SINGLE,
+        "acsf_enrichment_isolated_min": _SINGLE,
+        "acsf_enrichment_bonded_mean": _SINGLE,
+        "acsf_enrichment_contrast": _SINGLE,
+        "cage_shell_spread_A": _SINGLE,
+        "mobile_like_void_fraction": _SINGLE,
+        "mobile_like_difference": _SINGLE,
+        "mobile_environment_spread": _SINGLE,
+    },
+}
+"""Family → column → wider tolerance and why it must be wider."""
 
 
 def _random(record: StructureRecord) -> np.random.Generator:
@@ -112,7 +129,7 @@ def _difference(column: Column, before: Value, after: Value) -> str:
     if column.dtype == "category":
         return "" if before == after else f"{before!r} became {after!r}"
     a, b = float(before), float(after)
-    allowed = TOLERANCES.get(column.name, DEFAULT)
+    allowed = TOLERANCES.get(column.family, {}).get(column.name, DEFAULT)
     same = np.isclose(b, a, rtol=allowed.relative, atol=allowed.absolute, equal_nan=True)
     return "" if same else f"{a!r} became {b!r}"
 
@@ -150,8 +167,13 @@ def test_values_stay_in_the_range_the_catalogue_gives(column: Column) -> None:
 def test_a_family_gives_its_columns_and_no_others(family: str) -> None:
     (chosen,) = families([family])
     allowed = {c.name for c in chosen.columns}
+    computed = 0
     for name in NAMES:
-        assert set(chosen.compute(prepare(structures.get(name)), [])) <= allowed
+        # Some families refuse partly occupied crystals, with a reason.
+        with contextlib.suppress(FeatureError):
+            assert set(chosen.compute(prepare(structures.get(name)), [])) <= allowed
+            computed += 1
+    assert computed >= 5
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -193,8 +215,8 @@ def test_serial_and_parallel_agree_to_the_last_bit(tmp_path: Path) -> None:
 
 
 def test_every_wider_tolerance_has_a_column_and_a_reason() -> None:
-    names = {c.name for c in COLUMNS}
-    assert set(TOLERANCES) <= names
-    for name, tolerance in TOLERANCES.items():
-        assert len(tolerance.reason) > 20, name
-        assert tolerance.relative < 0.2, name
+    for family in set(TOLERANCES) & set(FAMILY_NAMES):
+        assert set(TOLERANCES[family]) <= {c.name for c in catalogue([family])}
+    for allowed in (t for columns in TOLERANCES.values() for t in columns.values()):
+        assert len(allowed.reason) > 20
+        assert allowed.relative < 0.1
