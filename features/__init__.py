@@ -1,11 +1,15 @@
 """What is computed: one structure (or trajectory) → numbers. No files, no network, no models."""
 
+from typing import TYPE_CHECKING, Any
+
 from .catalogue import Column, catalogue, feature_set_hash
-from .featurizer import StructureFeaturizer
 from .isolated import IsolatedAnions, find_isolated_anions
 from .isolated_records import IsolatedAnion, isolated_anions
 from .prepared import PreparedStructure, prepare
 from .roles import Roles, assign_roles
+
+if TYPE_CHECKING:
+    from .featurizer import StructureFeaturizer
 
 __all__ = [
     "Column",
@@ -21,3 +25,12 @@ __all__ = [
     "isolated_anions",
     "prepare",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load tables and scikit-learn only where they are asked for: workers need neither."""
+    if name == "StructureFeaturizer":
+        from .featurizer import StructureFeaturizer
+
+        return StructureFeaturizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
