@@ -81,6 +81,7 @@ _MODULES: Final[dict[str, str]] = {
     "frustration": ".frustration",
     "composition": ".composition",
     "density": ".density",
+    "similarity": ".similarity_columns",
 }
 """Family name → module that defines ``COLUMNS`` and ``compute``; order is column order."""
 
