@@ -28,8 +28,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     _column(
         "acsf_enrichment_max",
         "1",
-        "largest enrichment of an isolated anion: its share of the mobile-like void (the 10 % whose "
-        "host-only ACSF vectors are nearest to a mobile ion's) over its share of all void",
+        "largest enrichment of an isolated anion: its share of the mobile-like void (the 10 % "
+        "whose host-only ACSF vectors are nearest to a mobile ion's) over its share of all void",
         lower=0,
         nan_means=_NO_ISOLATED,
     ),

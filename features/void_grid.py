@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from ..data.records import FloatArray, IntArray
 from .host import Host
+from .reduction import periodic_images, plane_spacings_A
 
 BLOCK: Final[int] = 4
 """Grid points per block edge."""
@@ -48,40 +48,8 @@ def images_within(host: Host, cutoff_A: float, chosen: np.ndarray | None = None)
     """
     atoms = np.arange(len(host.frac)) if chosen is None else np.flatnonzero(chosen)
     reach = cutoff_A / plane_spacings_A(host.lattice) + 1e-9
-    frac, index = _images(host.frac[atoms], reach)
+    frac, index = periodic_images(host.frac[atoms], reach)
     return Images(np.ascontiguousarray(frac @ host.lattice), atoms[index].astype(np.int64))
-
-
-def plane_spacings_A(lattice: FloatArray) -> FloatArray:
-    """Distances between opposite faces of the cell, Å, shape (3,)."""
-    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0))
-
-
-@njit(cache=True)
-def _images(frac, reach):  # type: ignore[no-untyped-def]
-    total = 0
-    for fill in range(2):
-        if fill == 1:
-            out = np.empty((total, 3))
-            index = np.empty(total, dtype=np.int64)
-            total = 0
-        for a in range(len(frac)):
-            lo0 = int(np.ceil(-reach[0] - frac[a, 0]))
-            hi0 = int(np.floor(1.0 + reach[0] - frac[a, 0]))
-            lo1 = int(np.ceil(-reach[1] - frac[a, 1]))
-            hi1 = int(np.floor(1.0 + reach[1] - frac[a, 1]))
-            lo2 = int(np.ceil(-reach[2] - frac[a, 2]))
-            hi2 = int(np.floor(1.0 + reach[2] - frac[a, 2]))
-            for i in range(lo0, hi0 + 1):
-                for j in range(lo1, hi1 + 1):
-                    for k in range(lo2, hi2 + 1):
-                        if fill == 1:
-                            out[total, 0] = frac[a, 0] + i
-                            out[total, 1] = frac[a, 1] + j
-                            out[total, 2] = frac[a, 2] + k
-                            index[total] = a
-                        total += 1
-    return out, index
 
 
 def grid_shape(lattice: FloatArray, spacing_A: float) -> tuple[int, int, int]:
