@@ -31,7 +31,15 @@ from ..data.elements import SYMBOLS
 from ..data.errors import FeatureError
 from ..data.records import FloatArray, IntArray
 from ..data.units import COULOMB_EV_A
-from .bvse_kernels import descend, energy_at, energy_grid, passes, stationary_points, tabulated
+from .bvse_kernels import (
+    descend,
+    energies_at,
+    energy_grid,
+    passes,
+    sides,
+    stationary_points,
+    tabulated,
+)
 from .elements import covalent_radii_A
 from .host import Host, host_of
 from .percolation import PercolationLevels, percolation_levels
@@ -51,9 +59,11 @@ _SHORTEST_A = 0.5
 _PERIOD_ENDS = np.array([2, 10, 18, 36, 54, 86, 118])
 _START = np.array([0.37, 0.23, 0.41])
 _FARTHEST_A = 0.8
+_FARTHEST_DOWN_A = 1.5
 _GRID_ERROR_EV = 0.15
 """How far a pass read off the grid may lie above the true pass."""
-_SAME_PLACE_A = 0.02
+_MINIMA_EV = 0.6
+_SAME_PLACE_A = 0.05
 
 
 class MissingParametersError(FeatureError):
@@ -148,7 +158,7 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
 
 def _mobile_site_energies(host: Host, field: ForceField) -> FloatArray:
     points = host.mobile_frac @ host.lattice
-    return np.array([energy_at(p, *field.arguments())[0] for p in points])
+    return energies_at(points, *field.arguments())
 
 
 def force_field(prepared: PreparedStructure, host: Host) -> ForceField:
@@ -165,7 +175,7 @@ def force_field(prepared: PreparedStructure, host: Host) -> ForceField:
     kinds, kind = np.unique(key, axis=0, return_inverse=True)
     parameters = np.array([_pair_parameters(mobile, charge, int(z), float(q)) for z, q in kinds])
     # Refinement may leave the cell by up to its farthest step, a block of points by its size.
-    images = images_within(host, CUTOFF_A + _FARTHEST_A + 1.0)
+    images = images_within(host, CUTOFF_A + _FARTHEST_DOWN_A + 0.5)
     return ForceField(
         images.position_A,
         kind.reshape(-1).astype(np.int64)[images.atom],
@@ -206,74 +216,125 @@ class _Network:
         self, host: Host, field: ForceField, shape: IntArray, start: FloatArray, energy: FloatArray
     ) -> None:
         self.host, self.field, self.shape, self.start = host, field, shape, start
-        basin, offset = descend(energy, shape)
-        minima = np.flatnonzero(basin == np.arange(len(basin)))
-        node_of = np.full(len(basin), -1, dtype=np.int64)
-        node_of[minima] = np.arange(len(minima))
-        highest = float(energy.min()) + HIGHEST_EV
+        self.inverse = np.linalg.inv(host.lattice)
+        self.basin, self.offset = descend(energy, shape)
+        minima = np.flatnonzero(self.basin == np.arange(len(self.basin)))
+        self.node_of = np.full(len(self.basin), -1, dtype=np.int64)
+        self.node_of[minima] = np.arange(len(minima))
         self.first, self.second, self.shift, self.level, self.place = passes(
-            energy, shape, basin, offset, node_of, len(minima), highest
+            energy,
+            shape,
+            self.basin,
+            self.offset,
+            self.node_of,
+            len(minima),
+            float(energy.min()) + HIGHEST_EV,
         )
+        self.grid_level = self.level.copy()
+        self.point = np.full((len(self.level), 3), np.nan)
+        self.is_refined = np.zeros(len(self.level), dtype=bool)
         self.node_level = energy[minima].copy()
         self._refine_minima(minima)
         self.lowest = float(self.node_level.min())
-        self.is_refined = np.zeros(len(self.level), dtype=bool)
 
     def percolate(self) -> PercolationLevels:
-        """Percolation levels, refining passes until those that decide are true ones."""
+        """Percolation levels, refining and checking passes until those that decide are true."""
         found = self._levels()
         for _ in range(100):
             finite = found.levels[np.isfinite(found.levels)]
             highest = finite.max() + _GRID_ERROR_EV if len(finite) else -np.inf
             pending = np.flatnonzero(~self.is_refined & (self.level <= highest))
-            if len(pending) == 0:
+            doubtful = self._doubtful(finite)
+            if len(pending):
+                self._refine_passes(pending)
+            elif len(doubtful):
+                for edge in doubtful:
+                    self._reconnect(int(edge))
+            else:
                 break
-            self._refine_passes(pending)
             found = self._levels()
         return found
 
     def _levels(self) -> PercolationLevels:
-        return percolation_levels(
-            self.node_level, self.first, self.second, self.shift, self.level
-        )
+        return percolation_levels(self.node_level, self.first, self.second, self.shift, self.level)
 
     def _points_A(self, index: IntArray) -> FloatArray:
         triple = np.stack(np.unravel_index(index, tuple(self.shape)), axis=1)
         return np.asarray(triple / self.shape @ self.host.lattice + self.start)
 
     def _refine_minima(self, minima: IntArray) -> None:
-        near = np.flatnonzero(self.node_level < self.node_level.min() + 0.6)
+        near = np.flatnonzero(self.node_level < self.node_level.min() + _MINIMA_EV)
         energies, points, found = stationary_points(
-            self._points_A(minima[near]), 0, *self.field.arguments(), _FARTHEST_A
+            self._points_A(minima[near]), 0, *self.field.arguments(), _FARTHEST_DOWN_A
         )
         self.node_level[near[found]] = energies[found]
         self._join_coincident(near[found], points[found])
 
     def _join_coincident(self, nodes: IntArray, points: FloatArray) -> None:
         """Minima that the grid split but that are one point get a pass at their own level."""
-        frac = points @ np.linalg.inv(self.host.lattice)
+        frac = points @ self.inverse
         difference = frac[:, None] - frac[None]
         shift = np.rint(difference)
         distance = np.linalg.norm((difference - shift) @ self.host.lattice, axis=2)
-        i, j = np.nonzero(np.triu(distance < _SAME_PLACE_A, k=1))
-        if len(i) == 0:
-            return
-        level = np.maximum(self.node_level[nodes[i]], self.node_level[nodes[j]])
-        self.first = np.concatenate([nodes[i], self.first])
-        self.second = np.concatenate([nodes[j], self.second])
-        self.shift = np.concatenate([shift[i, j].astype(np.int64), self.shift])
-        self.level = np.concatenate([level, self.level])
-        self.place = np.concatenate([np.full(len(i), -1), self.place])
+        for i, j in np.argwhere(np.triu(distance < _SAME_PLACE_A, k=1)):
+            level = max(self.node_level[nodes[i]], self.node_level[nodes[j]])
+            self._add_pass(nodes[i], nodes[j], shift[i, j].astype(np.int64), float(level))
+
+    def _add_pass(self, first: int, second: int, shift: IntArray, level: float) -> None:
+        self.first = np.append(self.first, first)
+        self.second = np.append(self.second, second)
+        self.shift = np.vstack([self.shift, shift])
+        self.level = np.append(self.level, level)
+        self.grid_level = np.append(self.grid_level, level)
+        self.place = np.vstack([self.place, [-1, -1]])
+        self.point = np.vstack([self.point, np.full(3, np.nan)])
+        self.is_refined = np.append(self.is_refined, True)
 
     def _refine_passes(self, pending: IntArray) -> None:
         self.is_refined[pending] = True
-        pending = pending[self.place[pending] >= 0]
-        energies, _, found = stationary_points(
-            self._points_A(self.place[pending]), 1, *self.field.arguments(), _FARTHEST_A
+        high, low = self._points_A(self.place[pending, 0]), self._points_A(self.place[pending, 1])
+        difference = (low - high) @ self.inverse
+        half = high + 0.5 * (difference - np.rint(difference)) @ self.host.lattice
+        # Two neighbouring grid points may stand on either side of a ridge: look between them.
+        between = energies_at(half, *self.field.arguments())
+        steeper = between > self.level[pending]
+        self.level[pending] = np.maximum(self.level[pending], between)
+        self.grid_level[pending] = self.level[pending]
+        missed = self._refine_from(pending, np.where(steeper[:, None], half, high))
+        second = np.where(steeper[:, None], high, half)[missed]
+        self._refine_from(pending[missed], second)
+
+    def _refine_from(self, edges: IntArray, starts: FloatArray) -> np.ndarray:
+        """Refine passes from starting points (Å); True where no fitting pass was found."""
+        energies, points, found = stationary_points(
+            starts, 1, *self.field.arguments(), _FARTHEST_A
         )
-        floor = np.maximum(
-            self.node_level[self.first[pending]], self.node_level[self.second[pending]]
-        )
-        # A pass below its own basins or well above the grid's is another pass: keep the grid's.
-        found &= (energies >= floor - 1e-6) & (energies <= self.level[pending] + 0.05)
-        self.level[pending[found]] = energies[found]
+        floor = np.maximum(self.node_level[self.first[edges]], self.node_level[self.second[edges]])
+        # A pass below its own basins or well above the grid's is another pass.
+        found &= (energies >= floor - 1e-6) & (energies <= self.level[edges] + 0.02)
+        self.level[edges[found]] = energies[found]
+        self.point[edges[found]] = points[found]
+        return ~found
+
+    def _doubtful(self, levels: FloatArray) -> IntArray:
+        """Refined passes that open at a deciding level only because refinement lowered them.
+
+        Refinement may have slid to a lower pass between other basins.
+        """
+        matters = (self.level <= levels[:, None] + 1e-9) & (self.grid_level > levels[:, None] + 1e-9)
+        return np.flatnonzero(matters.any(axis=0) & np.isfinite(self.point[:, 0]))
+
+    def _reconnect(self, edge: int) -> None:
+        """Let a true pass join the basins that lie below it; its old edge gets the grid's level."""
+        ends = sides(self.point[edge], *self.field.arguments())
+        nodes, shifts = zip(*(self._basin_of(end) for end in ends), strict=True)
+        self._add_pass(nodes[0], nodes[1], shifts[1] - shifts[0], float(self.level[edge]))
+        self.level[edge] = self.grid_level[edge]
+        self.point[edge] = np.nan
+
+    def _basin_of(self, point_A: FloatArray) -> tuple[int, IntArray]:
+        """Node whose basin holds a point, and the translation of that minimum."""
+        triple = np.rint((point_A - self.start) @ self.inverse * self.shape).astype(np.int64)
+        cell = triple // self.shape
+        index = int(np.ravel_multi_index(tuple(triple - cell * self.shape), tuple(self.shape)))
+        return int(self.node_of[self.basin[index]]), cell + self.offset[index]

@@ -136,6 +136,22 @@ def energy_at(point, position, kind, weight, parameters, cutoff):  # type: ignor
 
 
 @njit(cache=True)
+def energies_at(points, position, kind, weight, parameters, cutoff):  # type: ignore[no-untyped-def]
+    """Energies (eV) at many points."""
+    out = np.zeros(len(points))
+    for p in range(len(points)):
+        for a in range(len(position)):
+            x = points[p, 0] - position[a, 0]
+            y = points[p, 1] - position[a, 1]
+            z = points[p, 2] - position[a, 2]
+            r2 = x * x + y * y + z * z
+            if r2 < cutoff * cutoff:
+                energy, _, _ = pair_energy(parameters[kind[a]], math.sqrt(r2))
+                out[p] += weight[a] * energy
+    return out
+
+
+@njit(cache=True)
 def stationary_point(  # type: ignore[no-untyped-def]
     start, order, position, kind, weight, parameters, cutoff, farthest
 ):
@@ -235,7 +251,8 @@ def descend(energy, shape):  # type: ignore[no-untyped-def]
 def passes(energy, shape, basin, offset, node_of, n_nodes, highest):  # type: ignore[no-untyped-def]
     """Lowest pass between each two neighbouring basins (and images), below ``highest``.
 
-    Returns first node, second node, translation, level and grid point of each pass.
+    Returns first node, second node, translation, level, and the grid points on both sides of each pass,
+    the higher one first.
     """
     n0, n1, n2 = shape[0], shape[1], shape[2]
     size = 1024
@@ -243,7 +260,7 @@ def passes(energy, shape, basin, offset, node_of, n_nodes, highest):  # type: ig
     second = np.empty(size, dtype=np.int64)
     shift = np.empty((size, 3), dtype=np.int64)
     level = np.empty(size)
-    place = np.empty(size, dtype=np.int64)
+    place = np.empty((size, 2), dtype=np.int64)
     following = np.empty(size, dtype=np.int64)
     head = np.full(n_nodes, -1, dtype=np.int64)
     count = 0
@@ -289,7 +306,7 @@ def passes(energy, shape, basin, offset, node_of, n_nodes, highest):  # type: ig
                             second = np.append(second, np.empty_like(second))
                             shift = np.concatenate((shift, np.empty_like(shift)))
                             level = np.append(level, np.empty_like(level))
-                            place = np.append(place, np.empty_like(place))
+                            place = np.concatenate((place, np.empty_like(place)))
                             following = np.append(following, np.empty_like(following))
                         e = count
                         count += 1
@@ -300,5 +317,24 @@ def passes(energy, shape, basin, offset, node_of, n_nodes, highest):  # type: ig
                         head[u] = e
                     if height < level[e]:
                         level[e] = height
-                        place[e] = p if energy[p] >= energy[q] else q
+                        place[e, 0] = p if energy[p] >= energy[q] else q
+                        place[e, 1] = q if energy[p] >= energy[q] else p
     return first[:count], second[:count], shift[:count], level[:count], place[:count]
+
+
+@njit(cache=True)
+def sides(point, position, kind, weight, parameters, cutoff):  # type: ignore[no-untyped-def]
+    """Where the two ways down from a pass lead: a point well inside either basin, shape (2, 3)."""
+    ends = np.empty((2, 3))
+    _, _, hessian = energy_at(point, position, kind, weight, parameters, cutoff)
+    _, modes = np.linalg.eigh(hessian)
+    for side in range(2):
+        here = point + (0.1 if side == 0 else -0.1) * modes[:, 0]
+        for _ in range(12):
+            _, gradient, hessian = energy_at(here, position, kind, weight, parameters, cutoff)
+            steepness = math.sqrt((gradient * gradient).sum())
+            if steepness < 0.05:
+                break
+            here = here - gradient * (0.1 / steepness)
+        ends[side] = here
+    return ends
