@@ -324,17 +324,20 @@ def passes(energy, shape, basin, offset, node_of, n_nodes, highest):  # type: ig
 
 @njit(cache=True)
 def sides(point, position, kind, weight, parameters, cutoff):  # type: ignore[no-untyped-def]
-    """Where the two ways down from a pass lead: a point well inside either basin, shape (2, 3)."""
+    """Where the two ways down from a pass end: the minimum on either side, shape (2, 3)."""
     ends = np.empty((2, 3))
     _, _, hessian = energy_at(point, position, kind, weight, parameters, cutoff)
     _, modes = np.linalg.eigh(hessian)
     for side in range(2):
         here = point + (0.1 if side == 0 else -0.1) * modes[:, 0]
-        for _ in range(12):
+        for _ in range(8):
             _, gradient, hessian = energy_at(here, position, kind, weight, parameters, cutoff)
             steepness = math.sqrt((gradient * gradient).sum())
             if steepness < 0.05:
                 break
             here = here - gradient * (0.1 / steepness)
-        ends[side] = here
+        _, end, found = stationary_point(
+            here, 0, position, kind, weight, parameters, cutoff, 2.0
+        )
+        ends[side] = end if found else here
     return ends
