@@ -26,12 +26,13 @@ from typing import Final
 
 import numpy as np
 
-from ..data.bvse_table import bvse_parameters
+from ..data.bvse_table import MorseParameters, bvse_parameters
 from ..data.elements import SYMBOLS
 from ..data.errors import FeatureError
 from ..data.records import FloatArray, IntArray
 from ..data.units import COULOMB_EV_A
 from .bvse_kernels import (
+    block_radius,
     descend,
     energies_at,
     energy_grid,
@@ -89,7 +90,8 @@ class Landscape:
         Height of the pass by which each leaves for a deeper minimum or for infinity.
     mobile_site_eV : array (n_mobile,)
         Energies of the crystal's own mobile sites.
-    spacing_A : float
+    lattice : array (3, 3), Å
+        Of the host cell.
     """
 
     energy_eV: FloatArray
@@ -98,7 +100,12 @@ class Landscape:
     minimum_eV: FloatArray
     lifetime_eV: FloatArray
     mobile_site_eV: FloatArray
-    spacing_A: float
+    lattice: FloatArray
+
+    @property
+    def volume_A3(self) -> float:
+        """Volume of the host cell, Å³."""
+        return abs(float(np.linalg.det(self.lattice)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,14 +141,16 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
     spacing = adaptive_spacing_A(host.volume_A3, SPACING_A, LEAST_POINTS, MOST_POINTS)
     shape = np.array(grid_shape(host.lattice, spacing), dtype=np.int64)
     start = _START / shape @ host.lattice
+    farthest = CUTOFF_A + 2 * block_radius(host.lattice / shape[:, None])
     energy = energy_grid(
         host.lattice,
         shape,
         field.position_A - start,
         field.kind,
         field.weight,
-        tabulated(field.parameters, CUTOFF_A, _BINS, _SHORTEST_A),
+        tabulated(field.parameters, CUTOFF_A, farthest, _BINS, _SHORTEST_A),
         CUTOFF_A,
+        _BINS,
     )
     network = _Network(host, field, shape, start, energy)
     found = network.percolate()
@@ -152,7 +161,7 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
         network.node_level,
         found.lifetime,
         _mobile_site_energies(host, field),
-        spacing,
+        host.lattice,
     )
 
 
@@ -190,18 +199,23 @@ def _pair_parameters(
     if oxidation == 0:
         return 0.0, 0.0, 0.0, 0.0, 1.0
     if oxidation < 0:
-        pair = (mobile, charge, SYMBOLS[z - 1], oxidation)
-        found = bvse_parameters().get(pair)  # type: ignore[call-overload]
-        if found is None:
-            raise MissingParametersError(
-                f"no bond-valence parameters for {mobile}{charge:+g} with "
-                f"{SYMBOLS[z - 1]}{oxidation:+.3g}"
-            )
+        found = _morse(mobile, charge, SYMBOLS[z - 1], oxidation)
         return found.d0_eV / 2, found.r_min_A, found.alpha_per_A, 0.0, 1.0
     mobile_z = SYMBOLS.index(mobile) + 1
     radii = covalent_radii_A()
     strength = COULOMB_EV_A * charge * oxidation / np.sqrt(period(mobile_z) * period(z))
     return 0.0, 0.0, 0.0, float(strength), float(SCREENING * (radii[mobile_z] + radii[z]))
+
+
+def _morse(mobile: str, charge: float, anion: str, oxidation: float) -> MorseParameters:
+    found = None
+    if charge.is_integer() and oxidation.is_integer():
+        found = bvse_parameters().get((mobile, int(charge), anion, int(oxidation)))
+    if found is None:
+        raise MissingParametersError(
+            f"no bond-valence parameters for {mobile}{charge:+.3g} with {anion}{oxidation:+.3g}"
+        )
+    return found
 
 
 def period(z: int) -> int:
@@ -244,7 +258,7 @@ class _Network:
             finite = found.levels[np.isfinite(found.levels)]
             highest = finite.max() + _GRID_ERROR_EV if len(finite) else -np.inf
             pending = np.flatnonzero(~self.is_refined & (self.level <= highest))
-            doubtful = self._doubtful(finite)
+            doubtful = self._doubtful(finite, found.is_used)
             if len(pending):
                 self._refine_passes(pending)
             elif len(doubtful):
@@ -306,9 +320,7 @@ class _Network:
 
     def _refine_from(self, edges: IntArray, starts: FloatArray) -> np.ndarray:
         """Refine passes from starting points (Å); True where no fitting pass was found."""
-        energies, points, found = stationary_points(
-            starts, 1, *self.field.arguments(), _FARTHEST_A
-        )
+        energies, points, found = stationary_points(starts, 1, *self.field.arguments(), _FARTHEST_A)
         floor = np.maximum(self.node_level[self.first[edges]], self.node_level[self.second[edges]])
         # A pass below its own basins or well above the grid's is another pass.
         found &= (energies >= floor - 1e-6) & (energies <= self.level[edges] + 0.02)
@@ -316,13 +328,15 @@ class _Network:
         self.point[edges[found]] = points[found]
         return ~found
 
-    def _doubtful(self, levels: FloatArray) -> IntArray:
+    def _doubtful(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
         """Refined passes that open at a deciding level only because refinement lowered them.
 
         Refinement may have slid to a lower pass between other basins.
         """
-        matters = (self.level <= levels[:, None] + 1e-9) & (self.grid_level > levels[:, None] + 1e-9)
-        return np.flatnonzero(matters.any(axis=0) & np.isfinite(self.point[:, 0]))
+        matters = (self.level <= levels[:, None] + 1e-9) & (
+            self.grid_level > levels[:, None] + 1e-9
+        )
+        return np.flatnonzero(matters.any(axis=0) & np.isfinite(self.point[:, 0]) & is_used)
 
     def _reconnect(self, edge: int) -> None:
         """Let a true pass join the basins that lie below it; its old edge gets the grid's level."""

@@ -33,30 +33,30 @@ def pair_energy(parameters, r):  # type: ignore[no-untyped-def]
         energy += strength * tail / r
         first += -strength * (tail / (r * r) + gauss / r)
         second += strength * (
-            2.0 * tail / (r * r * r)
-            + 2.0 * gauss / (r * r)
-            + 2.0 * gauss / (screening * screening)
+            2.0 * tail / (r * r * r) + 2.0 * gauss / (r * r) + 2.0 * gauss / (screening * screening)
         )
     return energy, first, second
 
 
 @njit(cache=True)
-def tabulated(parameters, cutoff, bins, shortest):  # type: ignore[no-untyped-def]
-    """Pair energies on an even grid of r², shape (n_kinds, bins + 2); below ``shortest`` constant."""
-    table = np.zeros((len(parameters), bins + 2), dtype=np.float32)
+def tabulated(parameters, cutoff, farthest, bins, shortest):  # type: ignore[no-untyped-def]
+    """Pair energies on an even grid of r², ``bins`` to the cutoff, zero from there to ``farthest``.
+
+    Below ``shortest`` (Å) they are constant. Shape (n_kinds, …).
+    """
+    width = cutoff * cutoff / bins
+    table = np.zeros((len(parameters), int(farthest * farthest / width) + 3), dtype=np.float32)
     for kind in range(len(parameters)):
-        for b in range(bins + 2):
-            r = max(math.sqrt(b * cutoff * cutoff / bins), shortest)
+        for b in range(bins):
+            r = max(math.sqrt(b * width), shortest)
             energy, _, _ = pair_energy(parameters[kind], r)
             table[kind, b] = energy
     return table
 
 
 @njit(cache=True)
-def energy_grid(lattice, shape, position, kind, weight, table, cutoff):  # type: ignore[no-untyped-def]
-    """Energy at every grid point, eV, flat with the last axis fastest."""
-    out = np.empty(shape[0] * shape[1] * shape[2])
-    step = lattice / shape.reshape(3, 1)
+def block_radius(step):  # type: ignore[no-untyped-def]
+    """Distance from the centre of a block of grid points to its farthest corner, Å."""
     half = (BLOCK - 1) / 2
     radius = 0.0
     for i in (-half, half):
@@ -64,11 +64,24 @@ def energy_grid(lattice, shape, position, kind, weight, table, cutoff):  # type:
             for k in (-half, half):
                 corner = i * step[0] + j * step[1] + k * step[2]
                 radius = max(radius, np.sqrt((corner * corner).sum()))
-    scale = (table.shape[1] - 2) / (cutoff * cutoff)
+    return radius
+
+
+@njit(cache=True)
+def energy_grid(lattice, shape, position, kind, weight, table, cutoff, bins):  # type: ignore[no-untyped-def]
+    """Energy at every grid point, eV, flat with the last axis fastest."""
+    out = np.empty(shape[0] * shape[1] * shape[2])
+    step = lattice / shape.reshape(3, 1)
+    half = (BLOCK - 1) / 2
+    scale = bins / (cutoff * cutoff)
+    radius = block_radius(step)
+    flat = table.ravel()
+    columns = table.shape[1]
     reach2 = (cutoff + radius) ** 2
     # Atoms in reach of the block, copied so that the inner loop reads them in a row.
-    near = np.empty((len(position), 4))
-    near_kind = np.empty(len(position), dtype=np.int64)
+    near = np.empty((4, len(position)))
+    row = np.empty(len(position), dtype=np.int64)
+    place = np.empty(len(position))
     for i0 in range(0, shape[0], BLOCK):
         for j0 in range(0, shape[1], BLOCK):
             for k0 in range(0, shape[2], BLOCK):
@@ -79,11 +92,11 @@ def energy_grid(lattice, shape, position, kind, weight, table, cutoff):  # type:
                     y = position[a, 1] - center[1]
                     z = position[a, 2] - center[2]
                     if x * x + y * y + z * z < reach2:
-                        near[n_near, 0] = position[a, 0]
-                        near[n_near, 1] = position[a, 1]
-                        near[n_near, 2] = position[a, 2]
-                        near[n_near, 3] = weight[a]
-                        near_kind[n_near] = kind[a]
+                        near[0, n_near] = position[a, 0]
+                        near[1, n_near] = position[a, 1]
+                        near[2, n_near] = position[a, 2]
+                        near[3, n_near] = weight[a]
+                        row[n_near] = kind[a] * columns
                         n_near += 1
                 for i in range(i0, min(i0 + BLOCK, shape[0])):
                     for j in range(j0, min(j0 + BLOCK, shape[1])):
@@ -91,18 +104,18 @@ def energy_grid(lattice, shape, position, kind, weight, table, cutoff):  # type:
                             px = i * step[0, 0] + j * step[1, 0] + k * step[2, 0]
                             py = i * step[0, 1] + j * step[1, 1] + k * step[2, 1]
                             pz = i * step[0, 2] + j * step[1, 2] + k * step[2, 2]
+                            # Two loops: the first one is plain arithmetic on rows of numbers.
+                            for m in range(n_near):
+                                x = near[0, m] - px
+                                y = near[1, m] - py
+                                z = near[2, m] - pz
+                                place[m] = (x * x + y * y + z * z) * scale
                             energy = 0.0
                             for m in range(n_near):
-                                x = near[m, 0] - px
-                                y = near[m, 1] - py
-                                z = near[m, 2] - pz
-                                u = (x * x + y * y + z * z) * scale
-                                bin_ = int(u)
-                                if bin_ < table.shape[1] - 2:
-                                    t = u - bin_
-                                    row = near_kind[m]
-                                    low = table[row, bin_]
-                                    energy += near[m, 3] * (low + t * (table[row, bin_ + 1] - low))
+                                bin_ = int(place[m])
+                                t = place[m] - bin_
+                                low = flat[row[m] + bin_]
+                                energy += near[3, m] * (low + t * (flat[row[m] + bin_ + 1] - low))
                             out[(i * shape[1] + j) * shape[2] + k] = energy
     return out
 
@@ -251,8 +264,8 @@ def descend(energy, shape):  # type: ignore[no-untyped-def]
 def passes(energy, shape, basin, offset, node_of, n_nodes, highest):  # type: ignore[no-untyped-def]
     """Lowest pass between each two neighbouring basins (and images), below ``highest``.
 
-    Returns first node, second node, translation, level, and the grid points on both sides of each pass,
-    the higher one first.
+    Returns first node, second node, translation, level, and the grid points on both sides of each
+    pass, the higher one first.
     """
     n0, n1, n2 = shape[0], shape[1], shape[2]
     size = 1024
@@ -336,8 +349,6 @@ def sides(point, position, kind, weight, parameters, cutoff):  # type: ignore[no
             if steepness < 0.05:
                 break
             here = here - gradient * (0.1 / steepness)
-        _, end, found = stationary_point(
-            here, 0, position, kind, weight, parameters, cutoff, 2.0
-        )
+        _, end, found = stationary_point(here, 0, position, kind, weight, parameters, cutoff, 2.0)
         ends[side] = end if found else here
     return ends

@@ -82,6 +82,7 @@ _MODULES: Final[dict[str, str]] = {
     "composition": ".composition",
     "density": ".density",
     "similarity": ".similarity_columns",
+    "bvse": ".bvse_columns",
 }
 """Family name → module that defines ``COLUMNS`` and ``compute``; order is column order."""
 

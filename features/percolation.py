@@ -28,11 +28,15 @@ class PercolationLevels:
     lifetime : array (n_nodes,)
         How far above its own level each node's piece lives before it merges with a deeper piece or
         becomes endless; infinite where it does neither.
+    is_used : bool array (n_edges,)
+        Edges that joined two pieces or gave one a new endless direction; without the others nothing
+        would change.
     """
 
     levels: FloatArray
     critical: IntArray
     lifetime: FloatArray
+    is_used: np.ndarray
 
 
 def percolation_levels(
@@ -57,8 +61,7 @@ def percolation_levels(
     """
     order = np.argsort(edge_level, kind="stable")
     order = order[np.isfinite(edge_level[order])]
-    levels, critical, lifetime = _raise_level(node_level, first, second, shift, edge_level, order)
-    return PercolationLevels(levels, critical, lifetime)
+    return PercolationLevels(*_raise_level(node_level, first, second, shift, edge_level, order))
 
 
 @njit(cache=True)
@@ -140,9 +143,11 @@ def _raise_level(node_level, first, second, shift, edge_level, order):  # type: 
     lifetime = np.full(n, np.inf)
     levels = np.full(3, np.inf)
     critical = np.full(3, -1, dtype=np.int64)
+    is_used = np.zeros(len(edge_level), dtype=np.bool_)
     reached = 0
     for edge in order:
         level = edge_level[edge]
+        before = rank[find(parent, offset, first[edge])]
         root, absorbed = join(
             parent,
             offset,
@@ -160,6 +165,7 @@ def _raise_level(node_level, first, second, shift, edge_level, order):  # type: 
                 shallow, deep = deep, shallow
             lifetime[shallow] = min(lifetime[shallow], level - node_level[shallow])
             deepest[root] = deep
+        is_used[edge] = absorbed >= 0 or rank[root] > before
         if rank[root] > 0:
             deep = deepest[root]
             lifetime[deep] = min(lifetime[deep], level - node_level[deep])
@@ -167,7 +173,7 @@ def _raise_level(node_level, first, second, shift, edge_level, order):  # type: 
             levels[reached] = level
             critical[reached] = edge
             reached += 1
-    return levels, critical, lifetime
+    return levels, critical, lifetime, is_used
 
 
 @njit(cache=True)

@@ -191,7 +191,7 @@ def _map(
     images = images_within(host, CUTOFF_A + 4 * _spacing_A(host))
     channel = element_channels(host)
     anion = np.where(host.is_anion, np.arange(len(host.z)), -1)
-    return void_map(  # type: ignore[no-any-return]
+    return void_map(
         host.lattice,
         shape,
         images.position_A - _START / shape @ host.lattice,
