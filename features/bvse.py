@@ -166,8 +166,9 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
 
 
 def _mobile_site_energies(host: Host, field: ForceField) -> FloatArray:
+    # A host atom on the same spot is an alternative on a mixed site, not a neighbour.
     points = host.mobile_frac @ host.lattice
-    return energies_at(points, *field.arguments())
+    return np.asarray(energies_at(points, *field.arguments(), _SHORTEST_A))
 
 
 def force_field(prepared: PreparedStructure, host: Host) -> ForceField:
@@ -310,7 +311,7 @@ class _Network:
         difference = (low - high) @ self.inverse
         half = high + 0.5 * (difference - np.rint(difference)) @ self.host.lattice
         # Two neighbouring grid points may stand on either side of a ridge: look between them.
-        between = energies_at(half, *self.field.arguments())
+        between = energies_at(half, *self.field.arguments(), 0.0)
         steeper = between > self.level[pending]
         self.level[pending] = np.maximum(self.level[pending], between)
         self.grid_level[pending] = self.level[pending]

@@ -45,8 +45,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     _column(
         "bvse_accessible_fraction",
         "1",
-        f"share of the cell within {ACCESSIBLE_EV} eV of the deepest minimum (edge smooth over "
-        "0.2 Å)",
+        f"share of the cell within {ACCESSIBLE_EV} eV of the deepest minimum, counted on the grid",
         upper=1,
     ),
     _column(
@@ -126,39 +125,5 @@ def _sites(prepared: PreparedStructure, found: Landscape) -> Values:
 
 
 def accessible_fraction(found: Landscape, within_eV: float) -> float:
-    """Share of the cell below an energy, the boundary smooth over 0.2 Å.
-
-    Parameters
-    ----------
-    found : Landscape
-    within_eV : float
-        Energy above the deepest minimum, eV.
-
-    Notes
-    -----
-    A grid point counts by its estimated distance to the boundary, (E − E_0)/|∇E|, not by yes or
-    no, so the share depends little on the grid.
-    """
-    from scipy.special import erfc
-
-    relative = found.energy_eV - found.lowest_eV - within_eV
-    near = np.abs(relative) < 2.0
-    steepness = _steepness(np.minimum(found.energy_eV, found.lowest_eV + 5.0), found.lattice)
-    distance = relative[near] / np.maximum(steepness[near], 1e-3)
-    inside = float((relative <= -2.0).sum()) + float((0.5 * erfc(distance / 0.2)).sum())
-    return inside / found.energy_eV.size
-
-
-def _steepness(energy: np.ndarray, lattice: np.ndarray) -> np.ndarray:
-    """Length of the gradient, eV/Å, by central differences on a periodic grid."""
-    slopes = [
-        (np.roll(energy, -1, axis) - np.roll(energy, 1, axis)) * (0.5 * energy.shape[axis])
-        for axis in range(3)
-    ]
-    metric = np.linalg.inv(lattice @ lattice.T)
-    squared = sum(
-        metric[i, j] * slopes[i] * slopes[j] * (1 if i == j else 2)
-        for i in range(3)
-        for j in range(i, 3)
-    )
-    return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
+    """Share of the grid points at most an energy (eV) above the deepest minimum."""
+    return float((found.energy_eV <= found.lowest_eV + within_eV).mean())

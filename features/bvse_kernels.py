@@ -132,7 +132,7 @@ def energy_at(point, position, kind, weight, parameters, cutoff):  # type: ignor
         d[1] = point[1] - position[a, 1]
         d[2] = point[2] - position[a, 2]
         r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
-        if r2 >= cutoff * cutoff:
+        if r2 >= cutoff * cutoff or r2 < 1e-12:
             continue
         r = math.sqrt(r2)
         e, first, second = pair_energy(parameters[kind[a]], r)
@@ -149,8 +149,8 @@ def energy_at(point, position, kind, weight, parameters, cutoff):  # type: ignor
 
 
 @njit(cache=True)
-def energies_at(points, position, kind, weight, parameters, cutoff):  # type: ignore[no-untyped-def]
-    """Energies (eV) at many points."""
+def energies_at(points, position, kind, weight, parameters, cutoff, closest):  # type: ignore[no-untyped-def]
+    """Energies (eV) at many points; host atoms nearer than ``closest`` (Å) are left out."""
     out = np.zeros(len(points))
     for p in range(len(points)):
         for a in range(len(position)):
@@ -158,7 +158,7 @@ def energies_at(points, position, kind, weight, parameters, cutoff):  # type: ig
             y = points[p, 1] - position[a, 1]
             z = points[p, 2] - position[a, 2]
             r2 = x * x + y * y + z * z
-            if r2 < cutoff * cutoff:
+            if closest * closest < r2 < cutoff * cutoff:
                 energy, _, _ = pair_energy(parameters[kind[a]], math.sqrt(r2))
                 out[p] += weight[a] * energy
     return out
