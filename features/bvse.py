@@ -55,6 +55,7 @@ MOST_POINTS: Final[int] = 250_000
 HIGHEST_EV: Final[float] = 10.0
 """Passes higher than this above the deepest point are closed."""
 
+_USUALLY_ENOUGH_EV = 2.0
 _BINS = 4096
 _SHORTEST_A = 0.5
 _PERIOD_ENDS = np.array([2, 10, 18, 36, 54, 86, 118])
@@ -152,8 +153,11 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
         CUTOFF_A,
         _BINS,
     )
-    network = _Network(host, field, shape, start, energy)
-    found = network.percolate()
+    for highest in (_USUALLY_ENOUGH_EV, HIGHEST_EV):
+        network = _Network(host, field, shape, start, energy, highest)
+        found = network.percolate()
+        if np.isfinite(found.levels).all():
+            break
     return Landscape(
         energy.reshape(shape),
         network.lowest,
@@ -228,7 +232,13 @@ class _Network:
     """Minima and passes of a landscape, refined where the answer depends on them."""
 
     def __init__(
-        self, host: Host, field: ForceField, shape: IntArray, start: FloatArray, energy: FloatArray
+        self,
+        host: Host,
+        field: ForceField,
+        shape: IntArray,
+        start: FloatArray,
+        energy: FloatArray,
+        highest_eV: float,
     ) -> None:
         self.host, self.field, self.shape, self.start = host, field, shape, start
         self.inverse = np.linalg.inv(host.lattice)
@@ -243,7 +253,7 @@ class _Network:
             self.offset,
             self.node_of,
             len(minima),
-            float(energy.min()) + HIGHEST_EV,
+            float(energy.min()) + highest_eV,
         )
         self.grid_level = self.level.copy()
         self.point = np.full((len(self.level), 3), np.nan)
@@ -257,8 +267,7 @@ class _Network:
         found = self._levels()
         for _ in range(100):
             finite = found.levels[np.isfinite(found.levels)]
-            highest = finite.max() + _GRID_ERROR_EV if len(finite) else -np.inf
-            pending = np.flatnonzero(~self.is_refined & (self.level <= highest))
+            pending = self._pending(finite, found.is_used)
             doubtful = self._doubtful(finite, found.is_used)
             if len(pending):
                 self._refine_passes(pending)
@@ -328,6 +337,15 @@ class _Network:
         self.level[edges[found]] = energies[found]
         self.point[edges[found]] = points[found]
         return ~found
+
+    def _pending(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
+        """Passes not yet refined that may decide: in use, or a little above a deciding level."""
+        if len(levels) == 0:
+            return np.empty(0, dtype=np.int64)
+        above = self.level - levels[:, None]
+        may_open = ((above > 0) & (above <= _GRID_ERROR_EV)).any(axis=0)
+        in_use = is_used & (self.level <= levels.max())
+        return np.flatnonzero(~self.is_refined & (in_use | may_open))
 
     def _doubtful(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
         """Refined passes that open at a deciding level only because refinement lowered them.

@@ -34,6 +34,7 @@ def void_map(  # type: ignore[no-untyped-def]
     nearest = np.full((total, MAX_NEAREST), -1, dtype=np.int32)
     nearest_distance = np.full((total, MAX_NEAREST), np.inf, dtype=np.float32)
     near = np.empty(len(position), dtype=np.int64)
+    close = np.empty((3, len(position)))
     step = lattice / shape.reshape(3, 1)
     half = (BLOCK - 1) / 2
     # A fixed width lets the compiler use vector instructions; the last column stays zero.
@@ -59,6 +60,9 @@ def void_map(  # type: ignore[no-untyped-def]
                     z = position[a, 2] - center[2]
                     if x * x + y * y + z * z < reach2:
                         near[n_near] = a
+                        close[0, n_near] = position[a, 0]
+                        close[1, n_near] = position[a, 1]
+                        close[2, n_near] = position[a, 2]
                         n_near += 1
                 for i in range(i0, min(i0 + BLOCK, shape[0])):
                     for j in range(j0, min(j0 + BLOCK, shape[1])):
@@ -66,20 +70,19 @@ def void_map(  # type: ignore[no-untyped-def]
                             px = i * step[0, 0] + j * step[1, 0] + k * step[2, 0]
                             py = i * step[0, 1] + j * step[1, 1] + k * step[2, 1]
                             pz = i * step[0, 2] + j * step[1, 2] + k * step[2, 2]
-                            closest2 = np.inf
-                            anion2 = np.inf
+                            # Plain arithmetic on rows of numbers first, decisions after.
                             for m in range(n_near):
-                                a = near[m]
-                                x = position[a, 0] - px
-                                y = position[a, 1] - py
-                                z = position[a, 2] - pz
-                                r2 = x * x + y * y + z * z
-                                r2s[m] = r2
-                                closest2 = min(closest2, r2)
-                                if anion[a] >= 0:
-                                    anion2 = min(anion2, r2)
+                                x = close[0, m] - px
+                                y = close[1, m] - py
+                                z = close[2, m] - pz
+                                r2s[m] = x * x + y * y + z * z
+                            closest2 = r2s[:n_near].min() if n_near > 0 else np.inf
                             if closest2 < clearance * clearance:
                                 continue
+                            anion2 = np.inf
+                            for m in range(n_near):
+                                if anion[near[m]] >= 0:
+                                    anion2 = min(anion2, r2s[m])
                             limit2 = (np.sqrt(anion2) + tie) ** 2
                             slots = 0
                             found[:] = 0.0
