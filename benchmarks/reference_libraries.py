@@ -170,9 +170,9 @@ def _pymatgen_ewald() -> list[Reference]:
 
 def _dscribe_acsf() -> list[Reference]:
     import dscribe  # noqa: F401
-    from ionsieve.features.host import host_of
 
     from ionsieve.features import acsf
+    from ionsieve.features.host import host_of
 
     def theirs(structure: Any, prepared: PreparedStructure) -> Numbers:
         return acsf.dscribe_environments(prepared)

@@ -89,6 +89,8 @@ _MODULES: Final[dict[str, str]] = {
     "bond_order": ".bond_order",
     "radial": ".radial",
     "anion_packing": ".packing",
+    "similarity": ".similarity_columns",
+    "bvse": ".bvse_columns",
 }
 """Family name → module that defines ``COLUMNS`` and ``compute``; order is column order."""
 

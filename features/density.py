@@ -9,7 +9,7 @@ import numpy as np
 from ..data.records import FloatArray
 from ..data.units import AMU_A3_TO_G_CM3
 from .catalogue import Column, Notes, Values
-from .elements import atomic_masses_amu, slater_radii_A, covalent_radii_A
+from .elements import atomic_masses_amu, covalent_radii_A, slater_radii_A
 from .prepared import PreparedStructure
 
 _FAMILY = "density"

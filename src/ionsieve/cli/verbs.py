@@ -3,22 +3,23 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from .evaluate import evaluate
-from .predict import predict
 from .aimd import aimd
 from .arrhenius import arrhenius
 from .catalogue import catalogue
+from .evaluate import evaluate
 from .featurize import featurize
+from .predict import predict
 from .screen import screen
 from .train import train
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
-    "aimd": aimd,
-    "arrhenius": arrhenius,
-    "catalogue": catalogue,
-    "featurize": featurize,
     "screen": screen,
+    "featurize": featurize,
+    "catalogue": catalogue,
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "aimd": aimd,
+    "arrhenius": arrhenius,
 }
+"""In the order in which ``--help`` lists them."""
