@@ -34,6 +34,7 @@ NEUTRALITY: Final[float] = 0.01
 
 def _column(name: str, unit: str, definition: str, nan_means: str, **options: object) -> Column:
     source = _YANG if "isolated" in name or "contrast" in name else _EWALD
+    options = {"cost": "medium", **options}
     return Column(name, unit, definition, source, _FAMILY, nan_means=nan_means, **options)  # type: ignore[arg-type]
 
 
