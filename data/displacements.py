@@ -107,7 +107,7 @@ def _accumulate(run: Trajectory, moving: BoolArray) -> Displacements:
     n_mobile, n_rest = int(moving.sum()), int((~moving).sum())
     ions = allocate((run.n_frames, n_mobile, 3))
     rest = allocate((run.n_frames, n_rest, 3))
-    squares = np.empty((3, run.n_frames - 1))
+    squares = np.empty((4, run.n_frames - 1))
     last = np.asarray(run.frac[0]) @ run.lattice(0)
     ions[0], rest[0] = last[moving], last[~moving]
     origin = rest[0].mean(axis=0) if n_rest else np.zeros(3)
@@ -122,6 +122,7 @@ def _accumulate(run: Trajectory, moving: BoolArray) -> Displacements:
         own = np.square(steps).sum(axis=2)
         squares[0, start - 1 : stop - 1] = own.mean(axis=1)
         squares[2, start - 1 : stop - 1] = own.max(axis=1)
+        squares[3, start - 1 : stop - 1] = np.median(own, axis=1)
         if n_rest:
             own = np.square(steps[:, ~moving] - steps[:, ~moving].mean(axis=1, keepdims=True))
             squares[1, start - 1 : stop - 1] = own.sum(axis=2).mean(axis=1)
@@ -142,7 +143,7 @@ def _accumulate(run: Trajectory, moving: BoolArray) -> Displacements:
         np.abs(np.linalg.det(run.lattices)),
         risky,
         first_risky,
-        _restart_jumps(run, squares[0], squares[2]),
+        _restart_jumps(run, squares[0], squares[2], squares[3]),
         drift,
     )
 
@@ -152,25 +153,25 @@ def _long_steps(frac: FloatArray) -> FloatArray:
 
 
 def _restart_jumps(
-    run: Trajectory, mean_square_A2: FloatArray, largest_square_A2: FloatArray
+    run: Trajectory, mean_A2: FloatArray, largest_A2: FloatArray, median_A2: FloatArray
 ) -> tuple[int, ...]:
     """Frames whose step is out of line: at a joint of segments, or anywhere if enormous.
 
-    At a joint: when its mean square over atoms exceeds nearly all steps within segments by a fifth,
-    or one atom moves half as far again as any atom does within segments. Anywhere: when the mean
-    square is nine times the median. The thermal spread of a mean over all atoms is far smaller.
+    All three are squared steps over the atoms of a frame. At a joint: when the mean exceeds every
+    step within segments and nearly all of them by a fifth, or one atom moves half as far again as
+    any atom does within segments. Anywhere: when half of the atoms move by more than 0.5 Å and
+    three times as far as usual, which a few hopping ions never do.
     """
     joints = {segment.first_frame for segment in run.segments[1:]}
-    inside = np.ones(len(mean_square_A2), dtype=bool)
+    inside = np.ones(len(mean_A2), dtype=bool)
     inside[[frame - 1 for frame in joints if 0 < frame < run.n_frames]] = False
-    typical = np.sort(mean_square_A2[inside])
+    typical = np.sort(mean_A2[inside])
     if len(typical) < 3:
         return ()
-    anywhere = max(9.0 * float(np.median(typical)), 1e-6)
-    at_joint = max(1.2 * float(typical[-max(1, len(typical) // 200)]), 1e-6)
-    one_atom = max(2.25 * float(largest_square_A2[inside].max()), 1e-6)
-    large = mean_square_A2 > np.where(inside, anywhere, min(at_joint, anywhere))
-    large |= ~inside & (largest_square_A2 > one_atom)
+    at_joint = max(1.2 * float(typical[-max(1, len(typical) // 200)]), float(typical[-1]), 1e-6)
+    one_atom = max(2.25 * float(largest_A2[inside].max()), 1e-6)
+    large = ~inside & ((mean_A2 > at_joint) | (largest_A2 > one_atom))
+    large |= median_A2 > max(9.0 * float(np.median(median_A2[inside])), 0.25)
     return tuple(int(frame) + 1 for frame in np.flatnonzero(large))
 
 

@@ -2,25 +2,58 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ionsieve.cli.main import main
+
 ROOT = Path(__file__).parents[1]
 
 
-def run(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "ionsieve.cli.main", *map(str, arguments)],
+@dataclass
+class Done:
+    """What a call left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command line in this process: error boundary included, imports paid once."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ionsieve", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        out = capsys.readouterr()
+        return Done(code, out.out, out.err)
+
+    return call
+
+
+def test_from_a_shell(walk):
+    command = [sys.executable, "-m", "ionsieve.cli.main", "aimd", *map(str, walk)]
+    done = subprocess.run(
+        [*command, "--temperature", "600", "--frame-spacing-fs", "100", "--json"],
         capture_output=True,
         text=True,
-        env={**__import__("os").environ, "PYTHONPATH": str(ROOT / "src")},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         check=False,
-        **options,
     )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "diffusive"
+    assert done.stderr == ""
 
 
 NAMES = {
@@ -59,7 +92,7 @@ def walk(tmp_path_factory):
 OPTIONS = ("--temperature", 600, "--frame-spacing-fs", 100)
 
 
-def test_json_is_one_object_with_the_names_that_others_rely_on(walk):
+def test_json_is_one_object_with_the_names_that_others_rely_on(run, walk):
     done = run("aimd", *walk, *OPTIONS, "--mobile", "Li", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -75,7 +108,7 @@ def test_json_is_one_object_with_the_names_that_others_rely_on(walk):
     assert result["diffusivity_low_cm2_s"] < true_cm2_s < result["diffusivity_high_cm2_s"]
 
 
-def test_everything_at_once_is_written_and_versions_are_kept(walk, tmp_path):
+def test_everything_at_once_is_written_and_versions_are_kept(run, walk, tmp_path):
     table = tmp_path / "T.csv"
     table.write_text(
         "T_K,D_cm2_s,D_error_cm2_s,censor\n600,1e-6,2e-7,\n800,4e-6,4e-7,\n"
@@ -106,7 +139,7 @@ def test_everything_at_once_is_written_and_versions_are_kept(walk, tmp_path):
     assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_same_input_same_bytes(walk, tmp_path):
+def test_same_input_same_bytes(run, walk, tmp_path):
     pages = []
     for name in ("a.html", "b.html"):
         run("aimd", *walk, *OPTIONS, "--summary", tmp_path / name)
@@ -127,7 +160,7 @@ def test_same_input_same_bytes(walk, tmp_path):
         ),
     ],
 )
-def test_broken_input_is_one_line_and_nothing_is_written(walk, tmp_path, change, words):
+def test_broken_input_is_one_line_and_nothing_is_written(run, walk, tmp_path, change, words):
     bad = tmp_path / "run1.XDATCAR.gz"
     bad.write_bytes(change(walk[0].read_bytes()))
     outputs = [tmp_path / name for name in ("page.html", "labels.jsonl", "li.cube")]
@@ -144,7 +177,7 @@ def test_broken_input_is_one_line_and_nothing_is_written(walk, tmp_path, change,
     assert [p.name for p in tmp_path.iterdir()] == ["run1.XDATCAR.gz"]
 
 
-def test_arrhenius_with_structure(tmp_path, shared_data: Path):
+def test_arrhenius_with_structure(run, tmp_path, shared_data: Path):
     folder = shared_data / "trajectories" / "LLZO_arrhenius"
     done = run("arrhenius", folder / "D_T.csv", "--structure", folder / "POSCAR", "--json")
     assert done.returncode == 0, done.stderr

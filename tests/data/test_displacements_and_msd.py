@@ -155,6 +155,28 @@ def test_restart_jump_is_found_at_its_frame_and_ordinary_restart_is_not():
     assert jumped.restart_jumps == (40,)
 
 
+def test_hops_in_a_crystal_at_rest_are_no_jumps_and_a_glitch_within_a_segment_is_one():
+    rng = np.random.default_rng(12)
+    hops = rng.choice([-3.0, 0.0, 3.0], (300, 6, 3), p=[0.01, 0.98, 0.01])
+    positions = np.concatenate([np.cumsum(hops, axis=0), np.zeros((300, 8, 3))], axis=1)
+    parts = (Segment("a", 0, 100), Segment("b", 100, 200))
+    species = ["Li"] * 6 + ["S"] * 8
+    run = wrapped(positions + 1.0, np.eye(3) * 9, species, segments=parts)
+    assert displacements(run, "Li").restart_jumps == ()
+    positions[57:] += rng.normal(0, 1.0, (14, 3))
+    run = wrapped(positions + 1.0, np.eye(3) * 9, species, segments=parts)
+    assert displacements(run, "Li").restart_jumps == (57,)
+
+
+def test_one_ion_that_teleports_at_a_restart_is_noticed():
+    rng = np.random.default_rng(13)
+    positions = rng.normal(0, 0.2, (90, 60, 3)) + rng.random((60, 3)) * 20
+    positions[40:, 3] += [6.0, 2.0, 0.0]
+    parts = (Segment("a", 0, 40), Segment("b", 40, 50))
+    run = wrapped(positions, np.eye(3) * 20, ["Li"] * 30 + ["S"] * 30, segments=parts)
+    assert displacements(run, "Li").restart_jumps == (40,)
+
+
 def test_steps_near_half_a_cell_are_counted():
     positions = np.zeros((20, 4, 3))
     positions[10:, 0, 0] = 2.9
