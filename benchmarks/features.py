@@ -370,10 +370,11 @@ def _together(crystals: Sequence[StructureRecord], results: list[dict[str, Any]]
 def _largest_difference(theirs: np.ndarray, ours: np.ndarray) -> float | None:
     """Largest absolute difference over the largest number; None if NaN or shapes disagree."""
     theirs, ours = np.ravel(theirs), np.ravel(ours)
-    if theirs.shape != ours.shape or (np.isnan(theirs) != np.isnan(ours)).any():
+    if theirs.shape != ours.shape or (np.isfinite(theirs) != np.isfinite(ours)).any():
         return None
-    scale = max(float(np.nanmax(np.abs(theirs), initial=0.0)), 1e-12)
-    return float(np.nanmax(np.abs(theirs - ours), initial=0.0)) / scale
+    finite = np.isfinite(theirs)
+    scale = max(float(np.abs(theirs[finite]).max(initial=0.0)), 1e-12)
+    return float(np.abs(theirs[finite] - ours[finite]).max(initial=0.0)) / scale
 
 
 if __name__ == "__main__":

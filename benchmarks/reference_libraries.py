@@ -198,7 +198,9 @@ def _bvlain_barrier() -> list[Reference]:
         symbol = prepared.roles.mobile
         lain.bvse_distribution(mobile_ion=f"{symbol}1+", resolution=0.2, r_cut=10.0, k=100)
         barriers = lain.percolation_barriers(encut=5.0)
-        return np.array([barriers[f"E_{d}D"] for d in (1, 2, 3)])
+        found = np.array([barriers[f"E_{d}D"] for d in (1, 2, 3)], dtype=np.float64)
+        # No percolation is infinite there and NaN here.
+        return np.where(np.isfinite(found), found, np.nan)
 
     def ours(prepared: PreparedStructure) -> Numbers:
         values = family.compute(prepared, [])
