@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -76,8 +77,13 @@ class FeatureJob:
         return (warm_up.__module__, *family_modules(self.families))
 
     def warm_up(self) -> None:
-        """Compile or load every kernel of the chosen families."""
-        warm_up(self.families)
+        """Compile or load every kernel of the chosen families.
+
+        Where nothing is compiled yet, neighbouring workers begin at opposite ends and take from
+        the cache on disk what the other has finished: two compile in half the time of one.
+        """
+        for name in self.families if os.getpid() % 2 else reversed(self.families):
+            warm_up((name,))
 
     def __call__(self, item: StructureRecord) -> FeatureRow:
         """Featurize; a structure without roles comes back with its reason."""

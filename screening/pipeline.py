@@ -14,11 +14,14 @@ from ..data.policy import DisorderPolicy, reason_against
 from ..data.readers import iter_structures, structure_files
 from ..data.records import Quarantined, StructureRecord, reduced_formula
 from ..data.units import ROOM_TEMPERATURE_K
-from ..features.catalogue import families
-from ..features.featurizer import FeatureRow, featurize_one, numeric_columns, rows_to_frame
+from ..features.catalogue import FAMILY_NAMES
+from ..features.featurizer import numeric_columns, rows_to_frame
+from ..features.rows import FeatureRow
+from .batch import FeatureJob
 from .generate import embedded_candidates
 from .ranking import FlagRules, rank_candidates
 from .training import TrainedModel, embedded_model
+from .workers import run_isolated
 
 Advance = Callable[[str, int, int], None]
 """Called with (stage, done, total); total 0 means unknown."""
@@ -46,6 +49,10 @@ class ScreenSettings:
     seed: int = 0
     families: tuple[str, ...] | None = None
     disorder: str = "occupancy"
+    workers: int = 1
+    """Processes that compute descriptors."""
+    timeout_s: float = 120.0
+    """Longest time for the descriptors of one structure, s."""
     flags: FlagRules = field(default_factory=FlagRules)
 
     def as_dict(self) -> dict[str, Any]:
@@ -150,12 +157,15 @@ def _candidates(
 def _featurize(
     records: Sequence[StructureRecord], settings: ScreenSettings, advance: Advance
 ) -> list[FeatureRow]:
-    chosen = families(settings.families)
-    rows = []
-    for done, record in enumerate(records, start=1):
-        rows.append(featurize_one(record, chosen, settings.mobile))
+    """Descriptors in isolated processes: a structure that hangs or crashes one is a row, too."""
+    job = FeatureJob(settings.families or FAMILY_NAMES, settings.mobile)
+    rows: list[FeatureRow | None] = [None] * len(records)
+    outcomes = run_isolated(job, enumerate(records), settings.workers, settings.timeout_s)
+    for done, outcome in enumerate(outcomes, start=1):
+        failed = FeatureRow(records[outcome.index].id, None, outcome.failure)
+        rows[outcome.index] = outcome.result or failed
         advance("descriptors", done, len(records))
-    return rows
+    return [row for row in rows if row is not None]
 
 
 def _rank(

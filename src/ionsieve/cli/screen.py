@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ def screen(
     disorder: str = typer.Option(
         "occupancy", help="Disordered structures: 'occupancy' uses them, 'ordered' refuses them."
     ),
+    workers: int = typer.Option(
+        0, min=0, help="Processes for descriptors; 0 takes as many as there are cores, at most 8."
+    ),
     cache: bool = typer.Option(True, help="Keep the trained model between runs."),
     top: int = typer.Option(10, min=1, help="How many to show on the terminal."),
     json: bool = typer.Option(False, "--json", help="Print one JSON object instead of tables."),
@@ -48,7 +52,11 @@ def screen(
         raise InputError(f"--threshold-mS-cm {threshold_mS_cm:g}: must be positive")
     prepared_folder(out)
     settings = ScreenSettings(
-        mobile=mobile, threshold_S_cm=1e-3 * threshold_mS_cm, seed=seed, disorder=disorder
+        mobile=mobile,
+        threshold_S_cm=1e-3 * threshold_mS_cm,
+        seed=seed,
+        disorder=disorder,
+        workers=workers or min(8, len(os.sched_getaffinity(0))),
     )
     names = [str(path) for path in inputs or []]
     with stage_progress(quiet=json) as advance:
