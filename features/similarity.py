@@ -49,7 +49,7 @@ MOBILE_LIKE_SHARE: Final[float] = 0.10
 EDGE_A: Final[float] = 0.1
 EDGE_RELATIVE: Final[float] = 0.2
 SPACING_A: Final[float] = 0.4
-LEAST_POINTS: Final[int] = 12_000
+LEAST_POINTS: Final[int] = 9_000
 MOST_POINTS: Final[int] = 60_000
 
 _START = np.array([0.37, 0.23, 0.41])
