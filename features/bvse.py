@@ -33,6 +33,7 @@ from ..data.records import FloatArray, IntArray
 from ..data.units import COULOMB_EV_A
 from .bvse_kernels import (
     block_radius,
+    coincident,
     descend,
     energies_at,
     energy_grid,
@@ -296,13 +297,10 @@ class _Network:
 
     def _join_coincident(self, nodes: IntArray, points: FloatArray) -> None:
         """Minima that the grid split but that are one point get a pass at their own level."""
-        frac = points @ self.inverse
-        difference = frac[:, None] - frac[None]
-        shift = np.rint(difference)
-        distance = np.linalg.norm((difference - shift) @ self.host.lattice, axis=2)
-        for i, j in np.argwhere(np.triu(distance < _SAME_PLACE_A, k=1)):
+        pairs = coincident(points @ self.inverse, self.host.lattice, _SAME_PLACE_A)
+        for i, j, *shift in pairs:
             level = max(self.node_level[nodes[i]], self.node_level[nodes[j]])
-            self._add_pass(nodes[i], nodes[j], shift[i, j].astype(np.int64), float(level))
+            self._add_pass(nodes[i], nodes[j], np.array(shift), float(level))
 
     def _add_pass(self, first: int, second: int, shift: IntArray, level: float) -> None:
         self.first = np.append(self.first, first)

@@ -149,6 +149,45 @@ def energy_at(point, position, kind, weight, parameters, cutoff):  # type: ignor
 
 
 @njit(cache=True)
+def eigen(matrix):  # type: ignore[no-untyped-def]
+    """Eigenvalues, ascending, and eigenvectors (columns) of a symmetric 3×3 matrix, by Jacobi.
+
+    A library call costs more than the arithmetic at this size.
+    """
+    a = matrix.copy()
+    v = np.eye(3)
+    for _ in range(30):
+        off = abs(a[0, 1]) + abs(a[0, 2]) + abs(a[1, 2])
+        if off <= 1e-14 * (abs(a[0, 0]) + abs(a[1, 1]) + abs(a[2, 2])):
+            break
+        for p in range(2):
+            for q in range(p + 1, 3):
+                if a[p, q] == 0.0:
+                    continue
+                theta = (a[q, q] - a[p, p]) / (2.0 * a[p, q])
+                t = (1.0 if theta >= 0 else -1.0) / (abs(theta) + math.sqrt(theta * theta + 1.0))
+                c = 1.0 / math.sqrt(t * t + 1.0)
+                s = t * c
+                for k in range(3):
+                    x, y = a[k, p], a[k, q]
+                    a[k, p], a[k, q] = c * x - s * y, s * x + c * y
+                for k in range(3):
+                    x, y = a[p, k], a[q, k]
+                    a[p, k], a[q, k] = c * x - s * y, s * x + c * y
+                for k in range(3):
+                    x, y = v[k, p], v[k, q]
+                    v[k, p], v[k, q] = c * x - s * y, s * x + c * y
+    values = np.array([a[0, 0], a[1, 1], a[2, 2]])
+    for i in range(2):
+        for j in range(2 - i):
+            if values[j] > values[j + 1]:
+                values[j], values[j + 1] = values[j + 1], values[j]
+                for k in range(3):
+                    v[k, j], v[k, j + 1] = v[k, j + 1], v[k, j]
+    return values, v
+
+
+@njit(cache=True)
 def energies_at(points, position, kind, weight, parameters, cutoff, closest):  # type: ignore[no-untyped-def]
     """Energies (eV) at many points; host atoms nearer than ``closest`` (Å) are left out."""
     out = np.zeros(len(points))
@@ -165,6 +204,41 @@ def energies_at(points, position, kind, weight, parameters, cutoff, closest):  #
 
 
 @njit(cache=True)
+def in_reach(point, position, kind, weight, reach):  # type: ignore[no-untyped-def]
+    """Atoms within ``reach`` (Å) of a point: a walk from there need not look at all others."""
+    chosen = np.empty(len(position), dtype=np.int64)
+    count = 0
+    for a in range(len(position)):
+        x = position[a, 0] - point[0]
+        y = position[a, 1] - point[1]
+        z = position[a, 2] - point[2]
+        if x * x + y * y + z * z < reach * reach:
+            chosen[count] = a
+            count += 1
+    chosen = chosen[:count]
+    return position[chosen], kind[chosen], weight[chosen]
+
+
+@njit(cache=True)
+def coincident(frac, lattice, nearest):  # type: ignore[no-untyped-def]
+    """Pairs of points closer than ``nearest`` (Å) with the translation between them, as rows."""
+    rows = []
+    for i in range(len(frac)):
+        for j in range(i + 1, len(frac)):
+            u = frac[i] - frac[j]
+            s = np.rint(u)
+            distance2 = 0.0
+            for k in range(3):
+                x = 0.0
+                for m in range(3):
+                    x += (u[m] - s[m]) * lattice[m, k]
+                distance2 += x * x
+            if distance2 < nearest * nearest:
+                rows.append((i, j, int(s[0]), int(s[1]), int(s[2])))
+    return rows
+
+
+@njit(cache=True)
 def stationary_point(  # type: ignore[no-untyped-def]
     start, order, position, kind, weight, parameters, cutoff, farthest
 ):
@@ -172,12 +246,12 @@ def stationary_point(  # type: ignore[no-untyped-def]
 
     Returns its energy, position and whether it was found within ``farthest`` (Å) of the start.
     """
+    position, kind, weight = in_reach(start, position, kind, weight, cutoff + farthest + 0.2)
     point = start.copy()
     for _ in range(40):
         energy, gradient, hessian = energy_at(point, position, kind, weight, parameters, cutoff)
-        values, modes = np.linalg.eigh(hessian)
-        force = modes.T @ gradient
-        if np.abs(force).max() < 1e-6:
+        values, modes = eigen(hessian)
+        if max(abs(gradient[0]), abs(gradient[1]), abs(gradient[2])) < 1e-4:
             negative = 0
             for v in values:
                 if v < 0.0:
@@ -186,8 +260,12 @@ def stationary_point(  # type: ignore[no-untyped-def]
         step = np.zeros(3)
         for m in range(3):
             # Uphill along the lowest modes of a pass, downhill along all others.
-            stiffness = max(abs(values[m]), 0.05)
-            step += (1.0 if m < order else -1.0) * force[m] / stiffness * modes[:, m]
+            force = 0.0
+            for x in range(3):
+                force += modes[x, m] * gradient[x]
+            length = (1.0 if m < order else -1.0) * force / max(abs(values[m]), 0.05)
+            for x in range(3):
+                step[x] += length * modes[x, m]
         length = math.sqrt((step * step).sum())
         if length > 0.15:
             step *= 0.15 / length
@@ -339,8 +417,10 @@ def passes(energy, shape, basin, offset, node_of, n_nodes, highest):  # type: ig
 def sides(point, position, kind, weight, parameters, cutoff):  # type: ignore[no-untyped-def]
     """Where the two ways down from a pass end: the minimum on either side, shape (2, 3)."""
     ends = np.empty((2, 3))
+    # 0.9 Å down by steps, then at most 2 Å by stationary_point.
+    position, kind, weight = in_reach(point, position, kind, weight, cutoff + 3.2)
     _, _, hessian = energy_at(point, position, kind, weight, parameters, cutoff)
-    _, modes = np.linalg.eigh(hessian)
+    _, modes = eigen(hessian)
     for side in range(2):
         here = point + (0.1 if side == 0 else -0.1) * modes[:, 0]
         for _ in range(8):

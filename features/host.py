@@ -8,6 +8,7 @@ primitive, reduced cell makes every number the same for a supercell, and cheaper
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -61,7 +62,24 @@ class Host:
         return abs(float(np.linalg.det(self.lattice)))
 
 
+_KNOWN: WeakKeyDictionary[PreparedStructure, Host] = WeakKeyDictionary()
+
+
 def host_of(prepared: PreparedStructure) -> Host:
+    """The host of a prepared structure, found once and shared by the families that use it.
+
+    Raises
+    ------
+    FeatureError
+        If nothing but mobile ions is there.
+    """
+    host = _KNOWN.get(prepared)
+    if host is None:
+        host = _KNOWN[prepared] = find_host(prepared)
+    return host
+
+
+def find_host(prepared: PreparedStructure) -> Host:
     """Remove the mobile ions and reduce what is left to its primitive cell.
 
     Raises

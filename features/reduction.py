@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from ..data.records import FloatArray, IntArray
+from .periodic import heights_A
 
 TRANSLATION_TOLERANCE_A: Final[float] = 1e-3
 """Two atoms closer than this after a translation are the same atom."""
@@ -245,7 +246,7 @@ def canonical_frame(
     rarest = np.flatnonzero(counts[z] == counts[counts > 0].min())
     rarest = rarest[z[rarest] == z[rarest].min()]
     frames = symmetric_frames(lattice)
-    reach = _PROBE_A / plane_spacings_A(lattice) + 1e-9
+    reach = _PROBE_A / heights_A(lattice) + 1e-9
     images, atom = periodic_images(frac - np.floor(frac), reach)
     origins = frac[rarest] @ lattice
     probes = (origins[:, None] + _PROBE @ frames).reshape(-1, 3) @ np.linalg.inv(lattice)
@@ -267,11 +268,6 @@ def _density(points, position, weight, cutoff):  # type: ignore[no-untyped-def]
             if t > 0.0:
                 out[p] += weight[a] * t * t * t
     return out
-
-
-def plane_spacings_A(lattice: FloatArray) -> FloatArray:
-    """Distances between opposite faces of the cell, Å, shape (3,)."""
-    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0))
 
 
 @njit(cache=True)

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..data.records import FloatArray, IntArray
 from .host import Host
-from .reduction import periodic_images, plane_spacings_A
+from .periodic import heights_A
+from .reduction import periodic_images
 
 BLOCK: Final[int] = 4
 """Grid points per block edge."""
@@ -47,7 +48,7 @@ def images_within(host: Host, cutoff_A: float, chosen: np.ndarray | None = None)
         Atoms to take; default all.
     """
     atoms = np.arange(len(host.frac)) if chosen is None else np.flatnonzero(chosen)
-    reach = cutoff_A / plane_spacings_A(host.lattice) + 1e-9
+    reach = cutoff_A / heights_A(host.lattice) + 1e-9
     frac, index = periodic_images(host.frac[atoms], reach)
     return Images(np.ascontiguousarray(frac @ host.lattice), atoms[index].astype(np.int64))
 

@@ -20,6 +20,7 @@ from ionsieve.features.bvse import (
 from ionsieve.features.bvse_columns import accessible_fraction
 from ionsieve.features.bvse_kernels import (
     descend,
+    eigen,
     energies_at,
     energy_at,
     energy_grid,
@@ -231,6 +232,17 @@ def test_pair_derivatives_are_those_of_finite_differences(
         _, first, second = pair_energy(np.array(parameters), r)
         assert first == pytest.approx((above - below) / (2 * step), rel=1e-5)
         assert second == pytest.approx((above - 2 * here + below) / step**2, rel=1e-3)
+
+
+def test_eigenvalues_are_those_of_numpy() -> None:
+    rng = np.random.default_rng(4)
+    matrices = [m + m.T for m in rng.normal(size=(50, 3, 3))]
+    matrices += [np.diag([2.0, 2.0, -1.0]), np.zeros((3, 3)), np.full((3, 3), 2.0)]
+    for matrix in matrices:
+        values, modes = eigen(matrix)
+        np.testing.assert_allclose(values, np.linalg.eigvalsh(matrix), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(modes @ np.diag(values) @ modes.T, matrix, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(modes.T @ modes, np.eye(3), rtol=0, atol=1e-12)
 
 
 def test_gradient_and_hessian_are_those_of_finite_differences() -> None:
