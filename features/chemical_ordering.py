@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..data.records import FloatArray
+from ..data.records import FloatArray, IntArray
 from .voronoi import Tessellation
 
 N_SHELLS = 3
@@ -35,7 +35,17 @@ def chemical_ordering(cells: Tessellation, share: FloatArray) -> FloatArray:
 
 
 @njit(cache=True)
-def _step_weight(start, neighbor, image, weight, origin, target, i0, i1, i2):  # type: ignore[no-untyped-def]
+def _step_weight(
+    start: IntArray,
+    neighbor: IntArray,
+    image: IntArray,
+    weight: FloatArray,
+    origin: int,
+    target: int,
+    i0: int,
+    i1: int,
+    i2: int,
+) -> float:
     """Weight of the step from one site to an image of another; 0 if they share no face."""
     for f in range(start[origin], start[origin + 1]):
         if neighbor[f] == target and image[f, 0] == i0 and image[f, 1] == i1 and image[f, 2] == i2:
@@ -44,7 +54,9 @@ def _step_weight(start, neighbor, image, weight, origin, target, i0, i1, i2):  #
 
 
 @njit(cache=True)
-def _walk(start, neighbor, image, weight, share):  # type: ignore[no-untyped-def]
+def _walk(
+    start: IntArray, neighbor: IntArray, image: IntArray, weight: FloatArray, share: FloatArray
+) -> FloatArray:
     """Weight of each element at the end of self-avoiding paths, shape (3, n_sites, n_elements)."""
     n, n_elements = share.shape
     reached = np.zeros((3, n, n_elements))

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from ..data.elements import SYMBOLS
 from ..data.records import FloatArray
 from ..data.units import AMU_A3_TO_G_CM3
 from .catalogue import Column, Notes, Values
@@ -65,6 +66,7 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     atoms, roles = prepared.atoms, prepared.roles
     weight, volume = atoms.occupancy, atoms.volume_A3
     mobile = float(weight[roles.is_mobile].sum())
+    _note_missing_radii(prepared, notes)
     mass_amu = float((weight * atomic_masses_amu()[atoms.z]).sum())
     return {
         "density_g_cm3": mass_amu / volume * AMU_A3_TO_G_CM3,
@@ -77,6 +79,14 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
         "mobile_anion_distance_A": _mean_nearest(prepared, roles.is_anion),
         "mobile_mobile_distance_A": _mean_nearest(prepared, roles.is_mobile),
     }
+
+
+def _note_missing_radii(prepared: PreparedStructure, notes: Notes) -> None:
+    present = np.unique(prepared.atoms.z)
+    for kind, table in (("atomic", slater_radii_A()), ("covalent", covalent_radii_A())):
+        missing = [SYMBOLS[z - 1] for z in present if not np.isfinite(table[z])]
+        if missing:
+            notes.append(f"{_FAMILY}: no {kind} radius is tabulated for {', '.join(missing)}")
 
 
 def _mean_nearest(prepared: PreparedStructure, partner: np.ndarray) -> float:

@@ -58,7 +58,14 @@ def periodic_pairs(
 
 
 @njit(cache=True)
-def _search(lattice, frac, cutoff_A, centers, n_bins, reach):  # type: ignore[no-untyped-def]
+def _search(
+    lattice: FloatArray,
+    frac: FloatArray,
+    cutoff_A: float,
+    centers: IntArray,
+    n_bins: IntArray,
+    reach: IntArray,
+) -> PairArrays:
     shift, first, order, bins = _fill_bins(frac, n_bins)
     n = len(centers)
     start = np.zeros(n + 1, dtype=np.int64)
@@ -113,7 +120,7 @@ def _search(lattice, frac, cutoff_A, centers, n_bins, reach):  # type: ignore[no
 
 
 @njit(cache=True)
-def _fill_bins(frac, n_bins):  # type: ignore[no-untyped-def]
+def _fill_bins(frac: FloatArray, n_bins: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Fold atoms into the cell and sort them by bin."""
     n = len(frac)
     shift = np.empty((n, 3), dtype=np.int64)
@@ -131,6 +138,6 @@ def _fill_bins(frac, n_bins):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _longer(old, new):  # type: ignore[no-untyped-def]
+def _longer(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     new[: len(old)] = old
     return new

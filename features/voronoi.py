@@ -134,7 +134,14 @@ def tessellation(prepared: PreparedStructure) -> Tessellation:
     return tessellate(record.lattice, record.frac)
 
 
-def _chosen(atoms, closed, face_start, pair, area, angle):  # type: ignore[no-untyped-def]
+def _chosen(
+    atoms: IntArray,
+    closed: np.ndarray,
+    face_start: IntArray,
+    pair: IntArray,
+    area: FloatArray,
+    angle: FloatArray,
+) -> tuple[np.ndarray, ...]:
     owner = np.repeat(np.arange(len(atoms)), np.diff(face_start))
     keep = closed[owner]
     return atoms[owner[keep]], pair[keep], area[keep], angle[keep]
@@ -158,7 +165,9 @@ def _assembled(n: int, parts: list) -> Tessellation:
 
 
 @njit(cache=True)
-def _clip_all(start, vector, distance, cutoff_A):  # type: ignore[no-untyped-def]
+def _clip_all(
+    start: IntArray, vector: FloatArray, distance: FloatArray, cutoff_A: float
+) -> tuple[IntArray, IntArray, FloatArray, FloatArray, FloatArray]:
     """Faces of every centre: start, pair index, area, solid angle; and twice the cell radius."""
     n = len(start) - 1
     size = 24 * n
@@ -205,7 +214,7 @@ def _clip_all(start, vector, distance, cutoff_A):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True)
-def _cube(vertices, n_vertices, owner, half):  # type: ignore[no-untyped-def]
+def _cube(vertices: FloatArray, n_vertices: IntArray, owner: IntArray, half: float) -> int:
     """Start cell: six faces of the cube of half edge ``half``, owned by nobody."""
     corner = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
     for axis in range(3):
@@ -220,7 +229,7 @@ def _cube(vertices, n_vertices, owner, half):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _radius2(vertices, n_vertices, n_faces):  # type: ignore[no-untyped-def]
+def _radius2(vertices: FloatArray, n_vertices: IntArray, n_faces: int) -> float:
     largest = 0.0
     for f in range(n_faces):
         for v in range(n_vertices[f]):
@@ -230,7 +239,16 @@ def _radius2(vertices, n_vertices, n_faces):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _cut(vertices, n_vertices, owner, n_faces, rim, vector, distance, p):  # type: ignore[no-untyped-def]
+def _cut(
+    vertices: FloatArray,
+    n_vertices: IntArray,
+    owner: IntArray,
+    n_faces: int,
+    rim: FloatArray,
+    vector: FloatArray,
+    distance: float,
+    p: int,
+) -> tuple[int, bool]:
     """Cut the cell by one bisector plane; returns the number of faces (-1: too many) and if cut."""
     nx, ny, nz = vector[0] / distance, vector[1] / distance, vector[2] / distance
     depth = np.empty(_MAX_VERTICES)
@@ -272,7 +290,9 @@ def _cut(vertices, n_vertices, owner, n_faces, rim, vector, distance, p):  # typ
 
 
 @njit(cache=True)
-def _cut_polygon(polygon, n, depth, rim, n_rim):  # type: ignore[no-untyped-def]
+def _cut_polygon(
+    polygon: FloatArray, n: int, depth: FloatArray, rim: FloatArray, n_rim: int
+) -> tuple[int, int]:
     """Keep the part of a polygon below the plane (Sutherland–Hodgman); note where it is cut."""
     kept = np.empty((n + 2, 3))
     m = 0
@@ -294,7 +314,7 @@ def _cut_polygon(polygon, n, depth, rim, n_rim):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _lid(rim, n_rim, nx, ny, nz, polygon):  # type: ignore[no-untyped-def]
+def _lid(rim: FloatArray, n_rim: int, nx: float, ny: float, nz: float, polygon: FloatArray) -> int:
     """Order the rim of a cut around its middle: the new face. Every point comes twice."""
     # Two axes in the plane, from the coordinate axis that is most nearly in it.
     if abs(nx) <= abs(ny) and abs(nx) <= abs(nz):
@@ -316,7 +336,7 @@ def _lid(rim, n_rim, nx, ny, nz, polygon):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _append(polygon, m, x, y, z):  # type: ignore[no-untyped-def]
+def _append(polygon: FloatArray, m: int, x: float, y: float, z: float) -> int:
     """Add a vertex unless it is the previous one again."""
     if m > 0:
         dx, dy, dz = x - polygon[m - 1, 0], y - polygon[m - 1, 1], z - polygon[m - 1, 2]
@@ -327,7 +347,7 @@ def _append(polygon, m, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _closed(polygon, m):  # type: ignore[no-untyped-def]
+def _closed(polygon: FloatArray, m: int) -> int:
     """Drop the last vertex where it is the first one again."""
     while m > 1:
         dx, dy = polygon[m - 1, 0] - polygon[0, 0], polygon[m - 1, 1] - polygon[0, 1]
@@ -339,7 +359,7 @@ def _closed(polygon, m):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _measure(polygon, n):  # type: ignore[no-untyped-def]
+def _measure(polygon: FloatArray, n: int) -> tuple[float, float]:
     """Area and solid angle seen from the origin (van Oosterom & Strackee 1983) of a polygon."""
     area, angle = 0.0, 0.0
     ax, ay, az = polygon[0, 0], polygon[0, 1], polygon[0, 2]

@@ -9,9 +9,11 @@ import pool
 import structures
 from ionsieve.data import RoleError, StructureRecord
 from ionsieve.data.convert import to_pymatgen
+from ionsieve.data.elements import ATOMIC_NUMBER
 from ionsieve.data.units import AMU_A3_TO_G_CM3, AVOGADRO_MOL
 from ionsieve.features import prepare
 from ionsieve.features.density import COLUMNS, compute
+from ionsieve.features.elements import atomic_masses_amu, electronegativities, slater_radii_A
 
 
 def assert_equals_matminer(record: StructureRecord) -> None:
@@ -47,3 +49,30 @@ def test_disordered_cell_counts_occupancies() -> None:
     values = compute(prepare(structures.get("LGPS_exp")), [])
     assert 1.9 < values["density_g_cm3"] < 2.1
     assert list(values) == [c.name for c in COLUMNS]
+
+
+def test_a_missing_radius_is_nan_with_a_reason() -> None:
+    """Xenon has a covalent, but no Slater radius."""
+    record = StructureRecord.ordered(
+        "LiXeF3",
+        np.eye(3) * 5.0,
+        ["Li", "Xe", "F", "F", "F"],
+        [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]],
+    )
+    prepared = prepare(record)
+    notes: list[str] = []
+    values = compute(prepared, notes)
+    assert np.isnan(values["packing_fraction"])
+    assert np.isfinite(values["covalent_packing_fraction"])
+    assert notes == ["density: no atomic radius is tabulated for Xe"]
+
+
+@pytest.mark.parametrize("element", ["Ca", "Hg", "Li", "F"])
+def test_element_tables_are_pymatgens(element: str) -> None:
+    """Also where pymatgen stores a whole number: calcium has X = 1, not a missing value."""
+    from pymatgen.core import Element
+
+    z = ATOMIC_NUMBER[element]
+    assert electronegativities()[z] == Element(element).X
+    assert slater_radii_A()[z] == Element(element).atomic_radius
+    assert atomic_masses_amu()[z] == Element(element).atomic_mass
