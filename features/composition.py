@@ -160,15 +160,36 @@ _NAMES: Final[tuple[str, ...]] = tuple(c.name for c in COLUMNS)
 
 def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     """Composition columns, occupancies counted; see the catalogue for each."""
-    z, weight = prepared.atoms.z, prepared.atoms.occupancy
-    amounts = np.bincount(z, weights=weight, minlength=N_ELEMENTS)
-    present = np.flatnonzero(amounts)
-    row = _batch(present, amounts[present].astype(np.float64), np.array([0], dtype=np.int64))[0]
-    missing = present[~np.isfinite(magpie_table()[present]).all(axis=1)]
-    if len(missing):
-        names = ", ".join(SYMBOLS[k - 1] for k in missing)
-        notes.append(f"{_FAMILY}: the Magpie table has gaps for {names}")
-    return dict(zip(_NAMES, row.tolist(), strict=True))
+    return compute_batch([prepared], [notes])[0]
+
+
+def compute_batch(prepared: Sequence[PreparedStructure], notes: Sequence[Notes]) -> list[Values]:
+    """As :func:`compute` for many structures at once, with one list of notes each."""
+    amounts = np.array([_amounts(p) for p in prepared])
+    group, z = np.nonzero(amounts)
+    start = np.searchsorted(group, np.arange(len(prepared))).astype(np.int64)
+    rows = _batch(z.astype(np.int64), amounts[group, z], start).tolist()
+    for k in np.unique(group[_has_gap()[z]]):
+        notes[k].extend(_note_on_gaps(np.flatnonzero(amounts[k])))
+    return [dict(zip(_NAMES, row, strict=True)) for row in rows]
+
+
+def _amounts(prepared: PreparedStructure) -> FloatArray:
+    atoms = prepared.atoms
+    amounts = np.bincount(atoms.z, weights=atoms.occupancy, minlength=N_ELEMENTS)
+    return amounts.astype(np.float64)
+
+
+@lru_cache(maxsize=1)
+def _has_gap() -> np.ndarray:
+    """True for elements with a missing property, by atomic number."""
+    return np.asarray(~np.isfinite(magpie_table()).all(axis=1))
+
+
+def _note_on_gaps(present: IntArray) -> list[str]:
+    missing = present[_has_gap()[present]]
+    names = ", ".join(SYMBOLS[k - 1] for k in missing)
+    return [f"{_FAMILY}: the Magpie table has gaps for {names}"] if names else []
 
 
 def magpie_matrix(compositions: Sequence[Mapping[str, float]]) -> FloatArray:

@@ -58,5 +58,6 @@ def test_columns_are_unique_and_complete() -> None:
 def test_units_agree_with_names(suffix: str) -> None:
     unit = {"_A": "Å", "_eV": "eV", "_A3": "Å³", "_kB": "k", "_g_cm3": "g/cm³"}[suffix]
     for c in catalogue():
-        if c.name.endswith(suffix):
+        # In ``rdf_2.5_3.0_A`` the length is the bin, not the value.
+        if c.name.endswith(suffix) and not c.name.startswith("rdf_"):
             assert unit in c.unit, f"{c.name}: {c.unit}"
