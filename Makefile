@@ -12,6 +12,7 @@ help:
 	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
 	@echo "make test     run the test suite"
 	@echo "make check    lint, types, import directions"
+	@echo "make docs     write the descriptor reference anew"
 	@echo "make format   rewrite the code in the house format"
 	@echo "make clean    remove the virtual environment and what runs left here"
 
@@ -42,6 +43,11 @@ check: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: $(VENV)/.installed
+	@mkdir -p docs
+	@$(BIN)/ionsieve catalogue --markdown > docs/.descriptors.md
+	@mv docs/.descriptors.md docs/descriptors.md
 
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .

@@ -14,6 +14,8 @@ COULOMB_EV_A: Final[float] = _c.elementary_charge / (4.0 * _c.pi * _c.epsilon_0)
 """e²/(4πε₀) in eV·Å: energy of two unit charges one ångström apart."""
 AVOGADRO_MOL: Final[float] = _c.Avogadro
 """Avogadro constant, 1/mol."""
+AMU_A3_TO_G_CM3: Final[float] = _c.atomic_mass / _c.gram / (_c.angstrom / _c.centi) ** 3
+"""One atomic mass unit per Å³ in g/cm³."""
 ROOM_TEMPERATURE_K: Final[float] = 300.0
 """The temperature at which conductivities are ranked, K."""
 

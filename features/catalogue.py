@@ -21,6 +21,8 @@ Values = dict[str, Value]
 Notes = list[str]
 """Reasons for NaN, appended by a family as ``"family: reason"``."""
 Compute = Callable[[PreparedStructure, Notes], Values]
+ComputeBatch = Callable[[Sequence[PreparedStructure], Sequence[Notes]], list[Values]]
+"""Optional ``compute_batch``: the same values for many structures at once, one ``Notes`` each."""
 
 DType = Literal["float", "bool", "category"]
 Cost = Literal["low", "medium", "high"]
@@ -66,11 +68,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Family:
-    """A descriptor family: its columns and the function that computes them."""
+    """A descriptor family: its columns and the functions that compute them."""
 
     name: str
     columns: tuple[Column, ...]
     compute: Compute
+    compute_batch: ComputeBatch | None = None
 
 
 _MODULES: Final[dict[str, str]] = {
@@ -81,6 +84,13 @@ _MODULES: Final[dict[str, str]] = {
     "frustration": ".frustration",
     "composition": ".composition",
     "density": ".density",
+    "symmetry": ".symmetry",
+    "voronoi_order": ".voronoi_order",
+    "bond_order": ".bond_order",
+    "radial": ".radial",
+    "anion_packing": ".packing",
+    "similarity": ".similarity_columns",
+    "bvse": ".bvse_columns",
 }
 """Family name → module that defines ``COLUMNS`` and ``compute``; order is column order."""
 
@@ -98,7 +108,13 @@ def family(name: str) -> Family:
     if name not in _MODULES:
         raise FeatureError(f"no feature family {name!r}; choose from {', '.join(FAMILY_NAMES)}")
     module = import_module(_MODULES[name], package=__package__)
-    return Family(name, tuple(module.COLUMNS), cast(Compute, module.compute))
+    batch = cast("ComputeBatch | None", getattr(module, "compute_batch", None))
+    return Family(name, tuple(module.COLUMNS), cast(Compute, module.compute), batch)
+
+
+def family_modules(names: Iterable[str]) -> tuple[str, ...]:
+    """Full module names of families, for processes that import them ahead."""
+    return tuple(f"{__package__}{_MODULES[name]}" for name in names)
 
 
 def families(names: Iterable[str] | None = None) -> tuple[Family, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data.elements import SYMBOLS
 from ..data.records import FloatArray
-from .atoms import weighted_spread
+from .atoms import weighted_mean, weighted_spread
 from .catalogue import Notes, Values
 from .elements import ANION_POLARIZABILITY_A3, bond_valence_table, covalent_radii_A
 from .isolated import COVALENT_RATIO, framework_bonds, framework_cations
@@ -46,18 +46,18 @@ def bond_valence_values(prepared: PreparedStructure) -> Values:
     pairs, atoms, roles = prepared.neighbors, prepared.atoms, prepared.roles
     valence = pair_valences_e(prepared)
     weights = valence * atoms.occupancy[pairs.neighbor]
-    total = np.bincount(pairs.center, weights=weights, minlength=len(atoms.z))
+    total = np.bincount(pairs.center, weights=weights, minlength=len(atoms.z)).astype(np.float64)
     mobile, weight = roles.is_mobile, atoms.occupancy
     misfit = (total - np.abs(roles.oxidation)) ** 2
     values: Values = {
-        "mobile_bond_valence_mean_e": float(np.average(total[mobile], weights=weight[mobile])),
+        "mobile_bond_valence_mean_e": weighted_mean(total[mobile], weight[mobile]),
         "mobile_bond_valence_spread_e": weighted_spread(total[mobile], weight[mobile]),
-        "global_instability_index_e": float(np.sqrt(np.average(misfit, weights=weight))),
+        "global_instability_index_e": weighted_mean(misfit, weight) ** 0.5,
     }
     shell = np.flatnonzero(first_shell(prepared) & (valence > 0))
     if len(shell):
         share = atoms.occupancy[pairs.center[shell]] * atoms.occupancy[pairs.neighbor[shell]]
-        mean = float(np.average(valence[shell], weights=share))
+        mean = weighted_mean(valence[shell], share)
         values["mobile_bond_variation"] = weighted_spread(valence[shell], share) / mean
     return values
 
@@ -70,17 +70,15 @@ def anion_character_values(prepared: PreparedStructure, notes: Notes) -> Values:
     values: Values = {"anion_electronegativity_spread": weighted_spread(x[z], weight)}
     framework = prepared.roles.is_framework_cation
     if framework.any():
-        cation = np.average(x[atoms.z[framework]], weights=atoms.occupancy[framework])
-        values["framework_electronegativity_contrast"] = float(
-            np.average(x[z], weights=weight) - cation
-        )
+        cation = weighted_mean(x[atoms.z[framework]], atoms.occupancy[framework])
+        values["framework_electronegativity_contrast"] = weighted_mean(x[z], weight) - cation
     alpha = np.array([ANION_POLARIZABILITY_A3.get(SYMBOLS[k - 1], np.nan) for k in z])
     if np.isnan(alpha).any():
         unknown = sorted({SYMBOLS[k - 1] for k in z[np.isnan(alpha)]})
         notes.append(f"frustration: no tabulated polarisability of {', '.join(unknown)}")
         return values
     return values | {
-        "anion_polarizability_mean_A3": float(np.average(alpha, weights=weight)),
+        "anion_polarizability_mean_A3": weighted_mean(alpha, weight),
         "anion_polarizability_max_A3": float(alpha.max()),
         "anion_polarizability_spread_A3": weighted_spread(alpha, weight),
     }
@@ -103,4 +101,4 @@ def symmetry_mismatch_values(prepared: PreparedStructure) -> Values:
     if not known.any():
         return {}
     weight = atoms.occupancy[framework][known]
-    return {"polyanion_symmetry_mismatch": float(np.average(mismatch[known], weights=weight))}
+    return {"polyanion_symmetry_mismatch": weighted_mean(mismatch[known], weight)}

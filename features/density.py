@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from ..data.elements import SYMBOLS
+from ..data.records import FloatArray
+from ..data.units import AMU_A3_TO_G_CM3
 from .catalogue import Column, Notes, Values
-from .elements import covalent_radii_A
+from .elements import atomic_masses_amu, covalent_radii_A, slater_radii_A
 from .prepared import PreparedStructure
 
 _FAMILY = "density"
@@ -20,10 +21,20 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "packing_fraction",
         "1",
-        "volume of covalent (Cordero) spheres over cell volume; matminer uses atomic radii",
+        "volume of spheres of the atomic (Slater) radii over cell volume",
         _MATMINER,
         _FAMILY,
         lower=0,
+        nan_means="an element has no tabulated atomic radius",
+    ),
+    Column(
+        "covalent_packing_fraction",
+        "1",
+        "volume of spheres of the covalent (Cordero) radii over cell volume",
+        "ionsieve",
+        _FAMILY,
+        lower=0,
+        nan_means="an element has no tabulated covalent radius",
     ),
     Column("mobile_density_A3", "1/Å³", "mobile ions per volume", "ionsieve", _FAMILY, lower=0),
     Column("mobile_fraction", "1", "mobile ions per atom", "ionsieve", _FAMILY, lower=0, upper=1),
@@ -48,19 +59,18 @@ COLUMNS: Final[tuple[Column, ...]] = (
     ),
 )
 
-_AMU_A3_TO_G_CM3 = 1.66053906892
-
 
 def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     """Density columns; see the catalogue for each."""
     atoms, roles = prepared.atoms, prepared.roles
     weight, volume = atoms.occupancy, atoms.volume_A3
-    radii = covalent_radii_A()[atoms.z]
     mobile = float(weight[roles.is_mobile].sum())
+    mass_amu = float((weight * atomic_masses_amu()[atoms.z]).sum())
     return {
-        "density_g_cm3": float((weight * _masses()[atoms.z]).sum()) / volume * _AMU_A3_TO_G_CM3,
+        "density_g_cm3": mass_amu / volume * AMU_A3_TO_G_CM3,
         "volume_per_atom_A3": volume / float(weight.sum()),
-        "packing_fraction": float((weight * 4 / 3 * np.pi * radii**3).sum()) / volume,
+        "packing_fraction": _filled(weight, slater_radii_A()[atoms.z], volume),
+        "covalent_packing_fraction": _filled(weight, covalent_radii_A()[atoms.z], volume),
         "mobile_density_A3": mobile / volume,
         "mobile_fraction": mobile / float(weight.sum()),
         "volume_per_anion_A3": volume / float(weight[roles.is_anion].sum()),
@@ -80,7 +90,5 @@ def _mean_nearest(prepared: PreparedStructure, partner: np.ndarray) -> float:
     return float(np.average(nearest[reached], weights=prepared.atoms.occupancy[reached]))
 
 
-def _masses() -> np.ndarray:
-    from ase.data import atomic_masses
-
-    return np.asarray(atomic_masses)[: len(SYMBOLS) + 1]
+def _filled(weight: FloatArray, radius_A: FloatArray, volume_A3: float) -> float:
+    return float((weight * 4 / 3 * np.pi * radius_A**3).sum()) / volume_A3

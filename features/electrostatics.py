@@ -16,7 +16,7 @@ import numpy as np
 from ..data.elements import SYMBOLS
 from ..data.errors import FeatureError
 from ..data.records import FloatArray
-from .atoms import weighted_spread
+from .atoms import weighted_mean, weighted_spread
 from .catalogue import Column, Notes, Values
 from .ewald import ewald_potentials_V
 from .isolated import ANION_ELEMENTS, find_isolated_anions
@@ -34,6 +34,7 @@ NEUTRALITY: Final[float] = 0.01
 
 def _column(name: str, unit: str, definition: str, nan_means: str, **options: object) -> Column:
     source = _YANG if "isolated" in name or "contrast" in name else _EWALD
+    options = {"cost": "medium", **options}
     return Column(name, unit, definition, source, _FAMILY, nan_means=nan_means, **options)  # type: ignore[arg-type]
 
 
@@ -147,7 +148,7 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     mobile = roles.is_mobile
     values: Values = {
         "madelung_energy_eV_atom": total / float(weight.sum()),
-        "ewald_mobile_mean_eV": float(np.average(energy[mobile], weights=weight[mobile])),
+        "ewald_mobile_mean_eV": weighted_mean(energy[mobile], weight[mobile]),
         "ewald_mobile_spread_eV": weighted_spread(energy[mobile], weight[mobile]),
         "ewald_mobile_range_eV": float(np.ptp(energy[mobile])),
         "ewald_anion_spread_V": weighted_spread(potential[roles.is_anion], weight[roles.is_anion]),
@@ -166,17 +167,17 @@ def _isolated_values(
         "ewald_contrast_eV": float(np.ptp(energy[isolated])),
         "ewald_contrast_per_q2_eV": float(np.ptp(reduced)),
         "ewald_isolated_min_eV": float(energy[isolated].min()),
-        "ewald_isolated_mean_eV": float(np.average(energy[isolated], weights=weight[isolated])),
+        "ewald_isolated_mean_eV": weighted_mean(energy[isolated], weight[isolated]),
     }
     others = prepared.roles.is_anion & ~isolated
     if others.any():
         values["ewald_isolated_bonded_difference_V"] = float(
-            np.average(potential[isolated], weights=weight[isolated])
-            - np.average(potential[others], weights=weight[others])
+            weighted_mean(potential[isolated], weight[isolated])
+            - weighted_mean(potential[others], weight[others])
         )
     for z in np.unique(prepared.atoms.z[isolated]):
         members = isolated & (prepared.atoms.z == z)
         name = f"ewald_isolated_{SYMBOLS[z - 1]}_eV"
         if SYMBOLS[z - 1] in ANION_ELEMENTS:
-            values[name] = float(np.average(energy[members], weights=weight[members]))
+            values[name] = weighted_mean(energy[members], weight[members])
     return values

@@ -20,29 +20,47 @@ N_ELEMENTS: Final[int] = len(SYMBOLS) + 1
 """Tables are indexed by atomic number, so entry 0 is unused."""
 
 
+_LAST_CORDERO = 96
+
+
 @lru_cache(maxsize=1)
 def covalent_radii_A() -> FloatArray:
     """Covalent radii by atomic number, Å, shape (119,); NaN where Cordero gives none."""
-    from ase.data import covalent_radii, missing
+    from ase.data import covalent_radii
 
     radii = np.full(N_ELEMENTS, np.nan)
-    n = min(N_ELEMENTS, len(covalent_radii))
-    radii[:n] = covalent_radii[:n]
-    # ase marks a radius it does not know with a conventional 0.2 Å.
-    radii[radii == missing] = np.nan
+    # Cordero ends at curium; beyond it ase repeats a placeholder (which is also the value of Pa).
+    radii[1 : _LAST_CORDERO + 1] = covalent_radii[1 : _LAST_CORDERO + 1]
     return radii
 
 
 @lru_cache(maxsize=1)
 def slater_radii_A() -> FloatArray:
     """Slater atomic radii (1964, 10.1063/1.1725697) by atomic number, Å, NaN where missing."""
+    return _pymatgen_table("Atomic radius")
+
+
+@lru_cache(maxsize=1)
+def atomic_masses_amu() -> FloatArray:
+    """Atomic masses through pymatgen, so that densities equal pymatgen's, by atomic number."""
+    return _pymatgen_table("Atomic mass")
+
+
+@lru_cache(maxsize=1)
+def electronegativities() -> FloatArray:
+    """Pauling electronegativities through pymatgen, by atomic number; NaN for light noble gases."""
+    return _pymatgen_table("X")
+
+
+def _pymatgen_table(key: str) -> FloatArray:
+    """An element property by atomic number, shape (119,); NaN where there is none."""
     from pymatgen.core import Element
 
-    radii = np.full(N_ELEMENTS, np.nan)
+    table = np.full(N_ELEMENTS, np.nan)
     for symbol, z in ATOMIC_NUMBER.items():
-        value = Element(symbol).data.get("Atomic radius")
-        radii[z] = value if isinstance(value, float) else np.nan
-    return radii
+        value = Element(symbol).data.get(key)
+        table[z] = value if isinstance(value, int | float) else np.nan
+    return table
 
 
 ANION_POLARIZABILITY_A3: Final[dict[str, float]] = {
@@ -93,18 +111,16 @@ def bond_valence_table() -> BondValenceTable:
     from pymatgen.analysis.bond_valence import BV_PARAMS, ELECTRONEG
     from pymatgen.core import Element
 
-    r, c, x = (np.full(N_ELEMENTS, np.nan) for _ in range(3))
+    r, c = (np.full(N_ELEMENTS, np.nan) for _ in range(2))
     former = np.zeros(N_ELEMENTS, dtype=bool)
     for symbol, z in ATOMIC_NUMBER.items():
         element = Element(symbol)
         parameters = BV_PARAMS.get(element)
         if parameters is not None:
             r[z], c[z] = parameters["r"], parameters["c"]
-        # ``Element.X`` warns for noble gases, where it is not defined.
-        x[z] = element.data.get("X") if isinstance(element.data.get("X"), float) else np.nan
         former[z] = element in ELECTRONEG
     statistics = {z: _statistics(z, symbol) for symbol, z in ATOMIC_NUMBER.items()}
-    return BondValenceTable(r, c, x, former, statistics)
+    return BondValenceTable(r, c, electronegativities(), former, statistics)
 
 
 def _statistics(z: int, symbol: str) -> OxidationStatistics:

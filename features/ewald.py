@@ -52,10 +52,11 @@ def ewald_potentials_V(lattice: FloatArray, frac: FloatArray, charge_e: FloatArr
     indices, distance = half_pairs(lattice, heights, frac, cutoff)
     potential = _real_part(indices, distance, charge_e, alpha)
     reciprocal = 2 * math.pi * np.linalg.inv(lattice).T
-    k_max = 2 * _TAIL * alpha
-    # A lattice plane family with spacing h meets the sphere of radius k_max this often.
-    limits = np.floor(k_max * np.linalg.norm(lattice, axis=1) / (2 * math.pi)).astype(np.int64)
-    potential += _reciprocal_part(reciprocal, limits, frac, charge_e, alpha, k_max, volume)
+    radius = 2 * _TAIL * alpha
+    # A family of lattice planes along an edge meets the sphere of that radius this often.
+    limits = np.floor(radius * np.linalg.norm(lattice, axis=1) / (2 * math.pi)).astype(int)
+    along = [_phases(frac, int(limit), axis) for axis, limit in enumerate(limits)]
+    potential += _reciprocal_part(reciprocal, *along, charge_e, alpha, radius, volume)
     potential -= 2 * alpha / math.sqrt(math.pi) * charge_e
     potential -= math.pi * charge_e.sum() / (volume * alpha**2)
     return np.asarray(COULOMB_EV_A * potential, dtype=np.float64)
@@ -81,50 +82,45 @@ def _real_part(
     return potential
 
 
-@njit(cache=True)
 def _phases(frac: FloatArray, limit: int, axis: int) -> ComplexArray:
-    """exp(2πi m x) for m = −limit … limit, shape (2 limit + 1, n), by recurrence."""
-    phase = np.empty((2 * limit + 1, len(frac)), np.complex128)
-    phase[limit] = 1.0
-    step = np.exp(2j * np.pi * frac[:, axis])
-    for m in range(1, limit + 1):
-        phase[limit + m] = phase[limit + m - 1] * step
-        phase[limit - m] = np.conj(phase[limit + m])
-    return phase
+    """exp(2πi m x) for m = −limit … limit, shape (2 limit + 1, n)."""
+    half = np.exp(2j * np.pi * np.outer(np.arange(limit + 1), frac[:, axis]))
+    return np.ascontiguousarray(np.vstack([half[:0:-1].conj(), half]))
 
 
 @njit(cache=True, fastmath=True)
 def _reciprocal_part(
     reciprocal: FloatArray,
-    limits: IntArray,
-    frac: FloatArray,
+    along_a: ComplexArray,
+    along_b: ComplexArray,
+    along_c: ComplexArray,
     charge: FloatArray,
     alpha: float,
-    k_max: float,
+    radius: float,
     volume: float,
 ) -> FloatArray:
-    along = _phases(frac, limits[0], 0), _phases(frac, limits[1], 1), _phases(frac, limits[2], 2)
+    h_max, k_max, m_max = len(along_a) // 2, len(along_b) // 2, len(along_c) // 2
     potential, n = np.zeros(len(charge)), len(charge)
     plane, wave = np.empty(n, np.complex128), np.empty(n, np.complex128)
     # Half of reciprocal space: k and −k give the same term.
-    for h in range(limits[0] + 1):
-        for k in range(-limits[1] if h > 0 else 0, limits[1] + 1):
-            start = -limits[2] if h > 0 or k > 0 else 1
+    for h in range(h_max + 1):
+        for k in range(-k_max if h > 0 else 0, k_max + 1):
+            start = -m_max if h > 0 or k > 0 else 1
             in_plane = False
-            for m in range(start, limits[2] + 1):
+            for m in range(start, m_max + 1):
                 square = 0.0
                 for x in range(3):
                     g = h * reciprocal[0, x] + k * reciprocal[1, x] + m * reciprocal[2, x]
                     square += g * g
-                if square > k_max * k_max:
+                if square > radius * radius:
                     continue
                 if not in_plane:
                     for a in range(n):
-                        plane[a] = along[0][limits[0] + h, a] * along[1][limits[1] + k, a]
+                        plane[a] = along_a[h_max + h, a] * along_b[k_max + k, a]
                     in_plane = True
                 real, imaginary = 0.0, 0.0
                 for a in range(n):
-                    wave[a] = plane[a] * along[2][limits[2] + m, a]
+                    wave[a] = plane[a] * along_c[m_max + m, a]
                     real += charge[a] * wave[a].real
                     imaginary += charge[a] * wave[a].imag
                 weight = 8 * np.pi / volume * math.exp(-square / (4 * alpha * alpha)) / square

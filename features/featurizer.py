@@ -3,59 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ..data.errors import IonsieveError
-from .catalogue import Family, Notes, Values, catalogue, families, feature_set_hash
-from .prepared import PreparedStructure, StructureLike, as_prepared
+from ..data.errors import FeatureError
+from .catalogue import catalogue, families, feature_set_hash
+from .matminer_contract import MatminerContract
+from .prepared import StructureLike
+from .rows import FeatureRow, featurize_many, featurize_one
+
+__all__ = [
+    "FeatureRow",
+    "StructureFeaturizer",
+    "featurize_many",
+    "featurize_one",
+    "numeric_columns",
+    "rows_to_frame",
+]
 
 
-@dataclass(frozen=True)
-class FeatureRow:
-    """Features of one structure, or the reason why there are none."""
-
-    id: str
-    values: Values | None
-    reason: str
-    """Why there are none (``values`` is None), or which columns are NaN and why."""
-
-
-def featurize_one(
-    structure: StructureLike, chosen: Sequence[Family], mobile: str = "Li"
-) -> FeatureRow:
-    """Compute the chosen families for one structure; never raises on a bad structure.
-
-    A family that cannot be computed leaves NaN in its columns and its reason in the row; a
-    structure without roles has no row values at all, only the reason.
-    """
-    record_id = getattr(structure, "id", None) or getattr(structure, "formula", "structure")
-    try:
-        prepared = as_prepared(structure, mobile)
-    except IonsieveError as error:
-        return FeatureRow(str(record_id), None, str(error))
-    notes: Notes = []
-    values: Values = {}
-    for family in chosen:
-        values |= _family_values(family, prepared, notes)
-    return FeatureRow(prepared.record.id, values, "; ".join(notes))
-
-
-def _family_values(family: Family, prepared: PreparedStructure, notes: Notes) -> Values:
-    empty: Values = {c.name: "" if c.dtype == "category" else np.nan for c in family.columns}
-    try:
-        return empty | family.compute(prepared, notes)
-    except (IonsieveError, ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError) as error:
-        # One family's failure must not take the others with it; the reason stays in the row.
-        notes.append(f"{family.name}: {type(error).__name__}: {error}")
-        return empty
-
-
-class StructureFeaturizer(TransformerMixin, BaseEstimator):
+class StructureFeaturizer(MatminerContract, TransformerMixin, BaseEstimator):
     """Turn structures into a table of descriptors.
 
     Parameters
@@ -67,13 +37,17 @@ class StructureFeaturizer(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    reasons_ : dict of str
-        After ``transform``: per structure id, why it has no features or which are NaN.
+    reasons_ : Series of str
+        After ``transform``, by the index of its result: why a structure has no features, or
+        which are NaN and why. Structures without such a reason are left out.
 
     Notes
     -----
     Stateless: ``fit`` learns nothing. NaN means "not defined here" and stays NaN. A structure
     that cannot be featurized has a row of NaN and an entry in ``reasons_``.
+
+    A scikit-learn transformer whose input are structures instead of numbers, as its tags say; and
+    a matminer featurizer (:class:`~ionsieve.features.matminer_contract.MatminerContract`).
     """
 
     def __init__(self, families: Sequence[str] | None = None, mobile: str = "Li") -> None:
@@ -85,12 +59,27 @@ class StructureFeaturizer(TransformerMixin, BaseEstimator):
         families(self.families)
         return self
 
-    def transform(self, X: Iterable[StructureLike]) -> pd.DataFrame:
-        """One row per structure, indexed by its id; columns as in the catalogue."""
-        chosen = families(self.families)
-        rows = [featurize_one(structure, chosen, self.mobile) for structure in X]
-        self.reasons_ = {row.id: row.reason for row in rows if row.reason}
-        return rows_to_frame(rows, self.families)
+    def transform(self, X: Iterable[StructureLike] | pd.Series | pd.DataFrame) -> pd.DataFrame:
+        """Compute one row per structure, with columns as in the catalogue.
+
+        Parameters
+        ----------
+        X : iterable of structures, Series, or DataFrame of one column
+            pymatgen Structures, records or prepared structures.
+
+        Returns
+        -------
+        DataFrame (n_structures, n_columns)
+            Indexed like X if that is a Series or DataFrame, else by structure id.
+        """
+        given, index = _structures_and_index(X)
+        rows = list(featurize_many(given, families(self.families), self.mobile))
+        frame = rows_to_frame(rows, self.families)
+        if index is not None:
+            frame.index = index
+        reasons = pd.Series([row.reason for row in rows], frame.index, dtype=object, name="reason")
+        self.reasons_ = reasons[reasons != ""]
+        return frame
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Column names in output order."""
@@ -103,6 +92,27 @@ class StructureFeaturizer(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.no_validation = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _structures_and_index(X: Any) -> tuple[Iterable[StructureLike], pd.Index | None]:
+    if isinstance(X, pd.DataFrame):
+        if X.shape[1] != 1:
+            raise FeatureError(
+                f"a DataFrame of {X.shape[1]} columns was given; pass the one with the structures"
+            )
+        return list(X.iloc[:, 0]), X.index
+    if isinstance(X, pd.Series):
+        return list(X), X.index
+    return X, None
 
 
 def rows_to_frame(rows: Sequence[FeatureRow], names: Iterable[str] | None) -> pd.DataFrame:

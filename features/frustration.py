@@ -29,6 +29,7 @@ def _column(
     lower: float | None = 0,
     **rest: object,
 ) -> Column:
+    rest = {"cost": "medium", **rest}
     return Column(name, unit, definition, source, _FAMILY, lower, **rest)  # type: ignore[arg-type]
 
 

@@ -166,9 +166,10 @@ def _lower(
     to_m = prepared.roles.is_anion[pairs.center] & framework[pairs.neighbor]
     center, distance = pairs.center[to_m], pairs.distance_A[to_m]
     total = _covalent_sums_A(prepared.atoms.z, pairs)[to_m]
-    np.minimum.at(smallest[0], center, distance / total)
-    np.minimum.at(smallest[1], center, distance)
-    np.minimum.at(smallest[2], center, distance - COVALENT_RATIO * total)
+    # fmin: a cation without a covalent radius gives no ratio, its distance still counts.
+    np.fmin.at(smallest[0], center, distance / total)
+    np.fmin.at(smallest[1], center, distance)
+    np.fmin.at(smallest[2], center, distance - COVALENT_RATIO * total)
 
 
 def _mobile_coordination(prepared: PreparedStructure) -> FloatArray:

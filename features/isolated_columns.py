@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from ..data.elements import ATOMIC_NUMBER, SYMBOLS
+from .atoms import weighted_mean
 from .catalogue import Column, Notes, Values
 from .isolated import (
     ANION_ELEMENTS,
@@ -149,7 +150,7 @@ def _cage_values(prepared: PreparedStructure, found: IsolatedAnions) -> Values:
     isolated, weight = found.is_isolated, prepared.atoms.occupancy
     if not isolated.any():
         return {}
-    around = np.average(found.mobile_coordination[isolated], weights=weight[isolated])
+    around = weighted_mean(found.mobile_coordination[isolated], weight[isolated])
     values: Values = {"isolated_mobile_coordination": float(around)}
     smallest = {
         "isolated_margin": found.margin,

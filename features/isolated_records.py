@@ -12,6 +12,7 @@ from ..data.records import FloatArray
 from .electrostatics import site_energies_eV
 from .isolated import find_isolated_anions
 from .prepared import PreparedStructure, StructureLike, as_prepared
+from .similarity import acsf_enrichment
 from .site_symmetry import host_site_symmetry
 
 
@@ -42,6 +43,8 @@ class IsolatedAnion:
         Mobile ions within 1.25 × the covalent radius sum, weighted by occupancy.
     ewald_site_energy_eV : float, eV
         ½ q φ with formal charges; NaN where the cell is not neutral.
+    acsf_enrichment : float
+        Share of the mobile-like void nearest to it over its share of all void; NaN without void.
     """
 
     index: int
@@ -56,6 +59,7 @@ class IsolatedAnion:
     clearance_A: float
     mobile_coordination: float
     ewald_site_energy_eV: float
+    acsf_enrichment: float
 
 
 def isolated_anions(structure: StructureLike, mobile: str = "Li") -> list[IsolatedAnion]:
@@ -88,6 +92,7 @@ def isolated_anions(structure: StructureLike, mobile: str = "Li") -> list[Isolat
     if not found.is_isolated.any():
         return []
     symmetry, energy = host_site_symmetry(prepared), _energies(prepared)
+    enrichment = _enrichment(prepared)
     return [
         IsolatedAnion(
             index=int(atoms.site[atom]),
@@ -102,6 +107,7 @@ def isolated_anions(structure: StructureLike, mobile: str = "Li") -> list[Isolat
             clearance_A=float(found.clearance_A[atom]),
             mobile_coordination=float(found.mobile_coordination[atom]),
             ewald_site_energy_eV=float(energy[atom]),
+            acsf_enrichment=float(enrichment[atom]),
         )
         for atom in np.flatnonzero(found.is_isolated)
     ]
@@ -110,5 +116,12 @@ def isolated_anions(structure: StructureLike, mobile: str = "Li") -> list[Isolat
 def _energies(prepared: PreparedStructure) -> FloatArray:
     try:
         return site_energies_eV(prepared)
+    except FeatureError:
+        return np.full(len(prepared.atoms.z), np.nan)
+
+
+def _enrichment(prepared: PreparedStructure) -> FloatArray:
+    try:
+        return acsf_enrichment(prepared)
     except FeatureError:
         return np.full(len(prepared.atoms.z), np.nan)

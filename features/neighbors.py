@@ -8,6 +8,8 @@ import numpy as np
 
 from ..data.records import FloatArray, IntArray
 
+_SPARE_A = 1e-8
+
 
 @dataclass(frozen=True, eq=False)
 class NeighborList:
@@ -78,31 +80,20 @@ def neighbor_list(
 
     Notes
     -----
-    The search is pymatgen's compiled ``find_points_in_spheres``.
+    The cutoff is met with 1e-8 Å to spare, so that rounding in a rotated cell cannot drop pairs of
+    a symmetric crystal that lie on it.
     """
-    from pymatgen.optimization.neighbors import find_points_in_spheres
+    # Late, so that listing the catalogue needs no compiler.
+    from .pair_search import periodic_pairs
 
-    cartesian = np.ascontiguousarray(frac @ lattice)
-    chosen = np.arange(len(frac), dtype=np.int64) if centers is None else centers
-    center, neighbor, image, distance = find_points_in_spheres(
-        all_coords=cartesian,
-        center_coords=np.ascontiguousarray(cartesian[chosen]),
-        r=float(cutoff_A),
-        pbc=np.ones(3, dtype=np.int64),
-        lattice=np.ascontiguousarray(lattice, dtype=np.float64),
-        tol=1e-8,
-    )
-    center = chosen[center]
-    image = np.rint(image).astype(np.int64)
-    itself = (center == neighbor) & (image == 0).all(axis=1)
-    center, neighbor, image, distance = (a[~itself] for a in (center, neighbor, image, distance))
-    order = np.lexsort((image[:, 2], image[:, 1], image[:, 0], neighbor, distance, center))
-    center = center[order]
+    chosen = np.arange(len(frac)) if centers is None else np.sort(centers)
+    start, neighbor, _, distance = periodic_pairs(lattice, frac, cutoff_A + _SPARE_A, chosen)
+    center = np.repeat(chosen, np.diff(start))
     return NeighborList(
         float(cutoff_A),
         center,
-        neighbor[order].astype(np.int64),
-        image[order],
-        distance[order],
+        neighbor[:, 0],
+        neighbor[:, 1:],
+        distance,
         _starts(center, len(frac)),
     )

@@ -78,15 +78,11 @@ def n_primitive_cells(prepared: PreparedStructure) -> int:
     contents = [
         tuple((s.element, round(s.occupancy, 4)) for s in c) for c in prepared.record.species
     ]
-    kinds = {content: k for k, content in enumerate(dict.fromkeys(contents))}
-    return int(
-        count_pure_translations(
-            prepared.record.lattice,
-            prepared.record.frac,
-            np.array([kinds[content] for content in contents], dtype=np.int64),
-            TRANSLATION_TOLERANCE_A,
-        )
-    )
+    number = {content: k for k, content in enumerate(dict.fromkeys(contents))}
+    kinds = np.array([number[content] for content in contents], dtype=np.int64)
+    lattice, frac = prepared.record.lattice, prepared.record.frac
+    rarest = int(np.argmin(np.bincount(kinds)))
+    return int(count_pure_translations(lattice, frac, kinds, rarest, TRANSLATION_TOLERANCE_A))
 
 
 def as_prepared(structure: StructureLike, mobile: str = "Li") -> PreparedStructure:

@@ -10,7 +10,6 @@ cells. The share of the best combination in the total probability is reported as
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -36,7 +35,7 @@ MOBILE_SPECIES: Final[dict[str, tuple[float, ...]]] = {
 POLYANION_RATIO: Final[float] = 1.15
 """Two anions closer than this times the sum of covalent radii belong to a polyanion."""
 
-_MAX_COMBINATIONS = 200_000
+_MAX_COMBINATIONS = 100_000
 _NEUTRALITY = 0.01
 _DISORDERED_NEUTRALITY = 0.10
 _LOG_FLOOR = -14.0
@@ -179,6 +178,13 @@ def pair_valence_e(zi: IntArray, zj: IntArray, distance_A: FloatArray) -> FloatA
     return np.where(counted & np.isfinite(valence), valence, 0.0)
 
 
+class _Combinations(NamedTuple):
+    """Combinations of oxidation states: log score of each, state of each group in each."""
+
+    score: FloatArray
+    states: FloatArray
+
+
 class _Assignment:
     """The search for the most probable neutral combination of oxidation states."""
 
@@ -195,16 +201,16 @@ class _Assignment:
         self.scores = [scores for _, scores in options]
 
     def solve(self) -> _Solution:
-        combinations = self._neutral_combinations()
-        if combinations:
-            return self._best(combinations)
+        found = self._neutral_combinations(_NEUTRALITY)
+        if len(found.score):
+            return self._best(found)
         average = self._average_polyanion()
         average = self._average_cation() if average is None else average
         if average is not None:
             return _Solution(self._spread(average), "composition_average", 0.5, 1)
         if self.atoms.is_disordered:
             nearly = self._neutral_combinations(_DISORDERED_NEUTRALITY)
-            if nearly:
+            if len(nearly.score):
                 best = self._best(nearly)
                 return best._replace(
                     method="bond_valence_unbalanced", confidence=min(best.confidence, 0.5)
@@ -238,36 +244,43 @@ class _Assignment:
         evidence = np.maximum(log_density, _LOG_FLOOR).mean(axis=0)
         return statistics.states, evidence + statistics.log_prior
 
-    def _neutral_combinations(
-        self, tolerance: float = _NEUTRALITY
-    ) -> list[tuple[float, tuple[int, ...]]]:
-        """Neutral combinations as (log score, index of the state of each group)."""
-        if np.prod([len(s) for s in self.states], dtype=np.float64) > _MAX_COMBINATIONS:
-            self._keep_probable_states()
-        found = []
-        for choice in itertools.product(*(range(len(s)) for s in self.states)):
-            charges = self.counts * [s[k] for s, k in zip(self.states, choice, strict=True)]
-            positive = float(charges[charges > 0].sum())
-            if charges.min() < 0 and abs(float(charges.sum())) <= tolerance * positive:
-                score = sum(s[k] for s, k in zip(self.scores, choice, strict=True))
-                found.append((float(score), choice))
-        return sorted(found, key=lambda item: (-item[0], item[1]))
+    def _neutral_combinations(self, tolerance: float) -> _Combinations:
+        """Neutral combinations, the most probable first."""
+        found = self._combinations(range(len(self.states)))
+        has_anion = (found.states < 0).any(axis=1)
+        charges = found.states * self.counts
+        positive = np.maximum(charges, 0.0).sum(axis=1)
+        neutral = has_anion & (np.abs(charges.sum(axis=1)) <= tolerance * positive)
+        order = np.argsort(-found.score[neutral], kind="stable")
+        return _Combinations(found.score[neutral][order], found.states[neutral][order])
 
-    def _keep_probable_states(self) -> None:
-        """Bound the search: the five best-scored states of each group."""
-        for index, scores in enumerate(self.scores):
-            best = np.sort(np.argsort(-scores, kind="stable")[:5])
-            self.states[index], self.scores[index] = self.states[index][best], scores[best]
+    def _combinations(self, groups: Sequence[int]) -> _Combinations:
+        """All combinations of one state for each of the groups given, the others left at zero."""
+        kept = self._probable_states(groups)
+        mesh = np.indices([len(k) for k in kept]).reshape(len(kept), -1)
+        states = np.zeros((mesh.shape[1], len(self.states)))
+        score = np.zeros(mesh.shape[1])
+        for group, indices, choice in zip(groups, kept, mesh, strict=True):
+            states[:, group] = self.states[group][indices[choice]]
+            score += self.scores[group][indices[choice]]
+        return _Combinations(score, states)
 
-    def _best(self, combinations: Sequence[tuple[float, tuple[int, ...]]]) -> _Solution:
-        weights = np.exp(np.array([score for score, _ in combinations]) - combinations[0][0])
-        chosen = [s[k] for s, k in zip(self.states, combinations[0][1], strict=True)]
+    def _probable_states(self, groups: Sequence[int]) -> list[IntArray]:
+        """Bound the search: where combinations are too many, the best-scored states of each."""
+        n_states = np.array([len(self.states[g]) for g in groups], dtype=np.float64)
+        keep = int(n_states.max(initial=1))
+        while np.minimum(n_states, keep).prod() > _MAX_COMBINATIONS:
+            keep -= 1
+        ranked = [np.argsort(-self.scores[g], kind="stable")[:keep] for g in groups]
+        return [np.sort(best).astype(np.int64) for best in ranked]
+
+    def _best(self, found: _Combinations) -> _Solution:
         has_evidence = bool(np.abs(self.sums).max() > 0.1)
         return _Solution(
-            self._spread(np.array(chosen)),
+            self._spread(found.states[0]),
             "bond_valence" if has_evidence else "composition",
-            float(1.0 / weights.sum()),
-            len(combinations),
+            float(1.0 / np.exp(found.score - found.score[0]).sum()),
+            len(found.score),
         )
 
     def _average_polyanion(self) -> FloatArray | None:
@@ -307,19 +320,15 @@ class _Assignment:
         return best[1] if best else None
 
     def _with_average(self, index: int, low: float, high: float) -> tuple[float, FloatArray] | None:
-        others = [k for k in range(len(self.states)) if k != index]
-        best: tuple[float, FloatArray] | None = None
-        for choice in itertools.product(*(range(len(self.states[k])) for k in others)):
-            states = np.zeros(len(self.states))
-            states[others] = [self.states[k][c] for k, c in zip(others, choice, strict=True)]
-            state = -float((self.counts * states).sum()) / self.counts[index]
-            if not low < state < high or states.min() >= 0:
-                continue
-            states[index] = state
-            score = sum(self.scores[k][c] for k, c in zip(others, choice, strict=True))
-            if best is None or score > best[0]:
-                best = (float(score), states)
-        return best
+        found = self._combinations([k for k in range(len(self.states)) if k != index])
+        state = -(found.states @ self.counts) / self.counts[index]
+        possible = (low < state) & (state < high) & (found.states < 0).any(axis=1)
+        if not possible.any():
+            return None
+        best = int(np.argmax(np.where(possible, found.score, -np.inf)))
+        states = found.states[best]
+        states[index] = state[best]
+        return float(found.score[best]), states
 
     def _spread(self, states: FloatArray) -> FloatArray:
         oxidation = np.zeros(len(self.atoms.z))

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import entr
 
 from ..data.records import FloatArray, IntArray
-from .atoms import Atoms, weighted_spread
+from .atoms import Atoms, weighted_mean, weighted_spread
 from .catalogue import Values
 from .chemical_frustration import first_shell, pair_valences_e
 from .isolated import find_isolated_anions, framework_bonds, framework_cations
@@ -49,7 +49,7 @@ def site_occupancy_entropy_kB(
     if ((p < 0) | (p > 1)).any():
         raise ValueError(f"occupancies must lie between 0 and 1, got {p.tolist()}")
     share = np.ones_like(p) if n_sites is None else np.asarray(n_sites, dtype=np.float64)
-    return float(np.average(entr(p) + entr(1 - p), weights=share))
+    return weighted_mean(entr(p) + entr(1 - p), share)
 
 
 def occupancy_values(prepared: PreparedStructure) -> Values:
@@ -97,7 +97,7 @@ def coordination_values(prepared: PreparedStructure) -> Values:
     mobile, n = roles.is_mobile, len(atoms.z)
     count = np.bincount(center, weights=share, minlength=n).astype(np.float64)
     values["mobile_coordination_mean"] = float(
-        np.average(count[mobile], weights=atoms.occupancy[mobile])
+        weighted_mean(count[mobile], atoms.occupancy[mobile])
     )
     values["mobile_coordination_breadth"] = weighted_spread(count[mobile], atoms.occupancy[mobile])
     return values | _polyhedron_values(prepared, shell, count)
@@ -117,10 +117,10 @@ def _polyhedron_values(prepared: PreparedStructure, shell: IntArray, count: Floa
     weight = atoms.occupancy[filled]
     return {
         "mobile_polyhedron_distortion": float(
-            np.average(spread[filled] / count[filled] / mean, weights=weight)
+            weighted_mean(spread[filled] / count[filled] / mean, weight)
         ),
         "mobile_off_center_A": float(
-            np.average(np.linalg.norm(offset, axis=0)[filled] / count[filled], weights=weight)
+            weighted_mean(np.linalg.norm(offset, axis=0)[filled] / count[filled], weight)
         ),
     }
 
@@ -203,6 +203,6 @@ def _stiffness_values(prepared: PreparedStructure) -> Values:
     share = atoms.occupancy[pairs.center[bonds]] * atoms.occupancy[pairs.neighbor[bonds]]
     valence = pair_valences_e(prepared)[bonds]
     return {
-        "framework_bond_valence_mean_e": float(np.average(valence, weights=share)),
+        "framework_bond_valence_mean_e": weighted_mean(valence, share),
         "framework_bond_valence_density_e_A3": float((share * valence).sum()) / atoms.volume_A3,
     }

@@ -87,9 +87,10 @@ def conformal_factor(
 ) -> float:
     """Factor on the claimed width that reaches the coverage on new groups.
 
-    The level carries the finite-sample correction (n + 1)/n over the number of groups.
+    The level carries the finite-sample correction (n + 1)/n over the number of labels that can
+    miss.
     """
     scores, exact = residual_scores(bounds, prediction, width)
-    n_groups = len(np.unique(groups))
-    level = min(1.0, coverage * (n_groups + 1) / n_groups)
+    n_scores = max(int(exact.sum()), 1)
+    level = min(1.0, coverage * (n_scores + 1) / n_scores)
     return product_limit_quantile(scores, exact, group_weights(groups), level)

@@ -41,17 +41,12 @@ class DomainDistance:
         """Relative distance of each row to its nearest training row, shape (n,)."""
         return self.nearest(values)[0] / self.typical_
 
-    def between(self, values: FloatArray, references: FloatArray) -> FloatArray:
-        """Relative distance of each row to the nearest of other rows than those of training."""
-        points, others = self._embed(values), self._embed(references)
-        return np.sqrt(_squared(points, others).min(axis=1)) / self.typical_
-
     def nearest(self, values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
         """Absolute distance (in spreads per column) and index of the nearest training row."""
         points = self._embed(values)
         distance, index = np.empty(len(points)), np.empty(len(points), dtype=np.int64)
         for start in range(0, len(points), _CHUNK):
-            block = _squared(points[start : start + _CHUNK], self.reference_)
+            block = self._squared(points[start : start + _CHUNK])
             index[start : start + _CHUNK] = nearest = block.argmin(axis=1)
             distance[start : start + _CHUNK] = np.sqrt(block[np.arange(len(block)), nearest])
         return distance, index
@@ -65,22 +60,20 @@ class DomainDistance:
             np.sqrt(max(values.shape[1], 1))
         )
 
+    def _squared(self, points: NDArray[np.float32]) -> FloatArray:
+        square = (points**2).sum(axis=1)[:, None] - 2.0 * (points @ self.reference_.T)
+        square = square + (self.reference_**2).sum(axis=1)[None, :]
+        # Float32 cancellation leaves about 1e-6: a training row is at distance zero.
+        return np.where(square < 1e-5, 0.0, square).astype(np.float64)
+
     def _typical(self, groups: NDArray[np.int64]) -> float:
-        square = _squared(self.reference_, self.reference_)
+        square = self._squared(self.reference_)
         same = groups[:, None] == groups[None, :]
         if same.all():
             same = np.eye(len(groups), dtype=bool)
         nearest = np.sqrt(np.where(same, np.inf, square).min(axis=1))
         typical = float(np.median(nearest[np.isfinite(nearest)])) if len(groups) > 1 else 0.0
         return typical if typical > 0 else 1.0
-
-
-def _squared(points: NDArray[np.float32], others: NDArray[np.float32]) -> FloatArray:
-    """Squared distances, shape (n, m)."""
-    square = (points**2).sum(axis=1)[:, None] - 2.0 * (points @ others.T)
-    square = square + (others**2).sum(axis=1)[None, :]
-    # Float32 cancellation leaves about 1e-6: a row is at distance zero from itself.
-    return np.where(square < 1e-5, 0.0, square).astype(np.float64)
 
 
 def _nan_quantile(values: FloatArray, q: float) -> FloatArray:

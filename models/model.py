@@ -19,11 +19,11 @@ from numpy.typing import ArrayLike
 from ..data.errors import ModelError
 from ..data.units import ROOM_TEMPERATURE_K
 from .censoring import FloatArray, is_exact
-from .domain import DomainDistance
-from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, EnsemblePrediction, probability_above
-from .held_out import held_out_scores
+from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, probability_above
+from .selfcheck import held_out_scores
 from .tables import LabelArrays, feature_matrix, usable_columns
 from .targets import make_target
+from .trust import Combined
 
 PREDICTION_COLUMNS: Final = (
     "prediction",
@@ -56,6 +56,14 @@ class StructureModel:
         Learner families (:data:`.ensemble.MEMBERS`).
     parameters : mapping, optional
         Settings by learner family, from tuning.
+
+    Attributes
+    ----------
+    evaluation_ : dict
+        What was left out → method → score → [value, low, high] of a 95 % interval
+        (:mod:`.selfcheck`), from the predictions that calibrated the model.
+    training_ : dict
+        What it was trained on, in numbers.
     """
 
     def __init__(
@@ -103,22 +111,18 @@ class StructureModel:
         self.columns_ = usable_columns(features.iloc[arrays.row])
         matrix = feature_matrix(features, self.columns_)
         self.target.fit(arrays)
-        materials, first = np.unique(arrays.row, return_index=True)
-        self.domain_ = DomainDistance().fit(matrix[materials], arrays.group[first])
-        bounds = self.standardised(arrays)
         self.ensemble_ = CalibratedEnsemble(
             self.members, self.coverage, self.n_folds, self.seed, self.parameters
         ).fit(
             matrix[arrays.row],
-            bounds,
+            self.standardised(arrays),
             self._label_weights(arrays),
             arrays.group,
             arrays.row,
-            self.domain_,
+            float(np.sqrt(np.mean(1.0 / self.target.label_weight(arrays) - 1.0))),
         )
-        self.training_ = _training_summary(labels, arrays) | {
-            "held_out": held_out_scores(arrays, self.target, self.ensemble_, self.seed)
-        }
+        self.training_ = _training_summary(labels, arrays)
+        self.evaluation_ = held_out_scores(self.ensemble_, self.target, arrays, self.seed)
         return self
 
     def predict(
@@ -145,8 +149,7 @@ class StructureModel:
         self._require_fitted()
         temperature = _checked_temperature(temperature_K, len(features))
         matrix = feature_matrix(features, self.columns_)
-        distance = self.domain_.transform(matrix)
-        position = self.ensemble_.predict(matrix, distance)
+        position, distance = self.ensemble_.predict(matrix)
         centre, half, scale = self._placed(position, temperature)
         event = self._event_probability(centre, half, temperature)
         values = (
@@ -190,7 +193,7 @@ class StructureModel:
         return model
 
     def _placed(
-        self, position: EnsemblePrediction, temperature: FloatArray
+        self, position: Combined, temperature: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         mean, scale = self.target.line(temperature)
         return mean + scale * position.mean, scale * position.half_width, scale
@@ -206,8 +209,7 @@ class StructureModel:
     def _label_weights(self, arrays: LabelArrays) -> FloatArray:
         """Certainty of labels; further temperatures of one material add less than new materials."""
         _, inverse, counts = np.unique(arrays.row, return_inverse=True, return_counts=True)
-        weight = self.target.label_weight(arrays) / np.sqrt(counts[inverse])
-        return np.asarray(weight / weight.mean())
+        return np.asarray(self.target.label_weight(arrays) / np.sqrt(counts[inverse]))
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "ensemble_"):

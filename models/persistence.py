@@ -33,6 +33,7 @@ from .gaussian_process import BoundedGaussianProcess
 from .model import StructureModel, make_model
 from .tables import feature_set_hash
 from .trees import BoundedBoosting, BoundedExtraTrees
+from .trust import Trust
 
 FORMAT: Final = 1
 ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
@@ -47,19 +48,12 @@ ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
 trusts its node table, so :func:`read_learner` checks every node before the tree is used."""
 _CHECKED_VERSIONS: Final = ("scikit-learn", "xgboost")
 _MAX_BYTES: Final = 2_000_000_000
-_ENSEMBLE_NUMBERS: Final = (
-    "floor_",
-    "near_floor_",
-    "factor_",
-    "near_factor_",
-    "far_distance_",
-    "near_distance_",
-)
 
 
 def save_model(model: StructureModel, folder: Path) -> Path:
     """Write a fitted model; ``model.json`` last, so that a half-written folder is not a model."""
-    files = _learner_files(model.ensemble_) | {"domain.parquet": _parquet(model.domain_.reference_)}
+    files = _learner_files(model.ensemble_)
+    files["domain.parquet"] = _parquet(model.ensemble_.domain_.reference_)
     for name, content in files.items():
         write_bytes_atomic(folder / name, content)
     write_json_atomic(folder / "model.json", _description(model, files))
@@ -84,8 +78,9 @@ def load_model(folder: Path) -> StructureModel:
         _check_columns(folder, model.columns_, description["feature_set_hash"])
         model.target.restore({k: float(v) for k, v in description["population"].items()})
         model.ensemble_ = _read_ensemble(folder, model, content, description)
-        model.domain_ = _read_domain(content["domain.parquet"], description["domain"])
-        model.training_ = description["training"]
+        domain = _read_domain(content["domain.parquet"], description["domain"])
+        model.ensemble_.domain_ = domain
+        model.training_, model.evaluation_ = description["training"], description["evaluation"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}: model.json is damaged ({error}); train again") from error
     return model
@@ -151,7 +146,7 @@ def _learner_files(ensemble: CalibratedEnsemble) -> dict[str, bytes]:
 
 
 def _description(model: StructureModel, files: dict[str, bytes]) -> dict[str, Any]:
-    ensemble, domain = model.ensemble_, model.domain_
+    ensemble, domain = model.ensemble_, model.ensemble_.domain_
     boosting = ensemble.learners_.get("xgboost")
     return {
         "format": FORMAT,
@@ -171,11 +166,7 @@ def _description(model: StructureModel, files: dict[str, bytes]) -> dict[str, An
         "columns": list(model.columns_),
         "feature_set_hash": feature_set_hash(model.columns_),
         "population": model.target.state(),
-        "ensemble": {
-            "weights": ensemble.weights_.tolist(),
-            "near_weights": ensemble.near_weights_.tolist(),
-            **{k: getattr(ensemble, k) for k in _ENSEMBLE_NUMBERS},
-        },
+        "trust": ensemble.trust_.as_dict(),
         "boosting": None
         if boosting is None
         else {"centre_": boosting.centre_, "unit_": boosting.unit_},
@@ -185,6 +176,7 @@ def _description(model: StructureModel, files: dict[str, bytes]) -> dict[str, An
             "typical_": domain.typical_,
         },
         "training": model.training_,
+        "evaluation": model.evaluation_,
     }
 
 
@@ -253,13 +245,9 @@ def _read_ensemble(
     ensemble = CalibratedEnsemble(
         model.members, model.coverage, model.n_folds, model.seed, model.parameters
     )
-    for name in _ENSEMBLE_NUMBERS:
-        setattr(ensemble, name, float(description["ensemble"][name]))
-    for name in ("weights", "near_weights"):
-        weights = np.array(description["ensemble"][name], dtype=np.float64)
-        if weights.shape != (len(model.members),):
-            raise ModelError(f"{folder}: model.json has not one weight for each learner")
-        setattr(ensemble, f"{name}_", weights)
+    ensemble.trust_ = Trust.from_dict(description["trust"])
+    if ensemble.trust_.weights.shape[1] != len(model.members):
+        raise ModelError(f"{folder}: model.json has not one weight for each learner")
     ensemble.learners_ = {}
     for member in model.members:
         file = _file_of(member)

@@ -28,7 +28,7 @@ class BoundedExtraTrees(BoundedRegressor):
     Parameters
     ----------
     n_trees : int
-        Trees of the final forest; imputing forests have half as many.
+        Trees of the final forest; imputing forests have a quarter of them.
     min_samples_leaf : int
     max_features : float
         Share of the columns tried at a split.
@@ -104,7 +104,7 @@ class BoundedExtraTrees(BoundedRegressor):
         sd = float(np.std(known)) or 1.0
         target, _ = truncated_moments(bounds, float(np.mean(known)), sd)
         for step in range(self.imputation_rounds):
-            forest = self._forest(max(self.n_trees // 2, 10), seed + 1 + step, oob=True)
+            forest = self._forest(max(self.n_trees // 4, 40), seed + 1 + step, oob=True)
             forest.fit(filled, target, sample_weight=weight)
             centre = np.asarray(forest.oob_prediction_, dtype=np.float64)
             residual = (target - centre)[closed] if closed.any() else target - centre

@@ -87,6 +87,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
             "key": result.trained.key,
             "label_kind": "aimd",
             "training": result.trained.model.training_,
+            "held_out": result.trained.model.evaluation_,
         },
         "ranking_sha256": hashlib.sha256(ranking_csv.encode()).hexdigest(),
         "versions": {**{p: _version(p) for p in _PACKAGES}, "python": platform.python_version()},

@@ -58,7 +58,7 @@ def test_oxidation_states_chemists_agree_on(name: str) -> None:
 def test_roles_record_method_and_ambiguity() -> None:
     lgps = prepare(structures.get("Li10GeP2S12_ordered")).roles
     assert lgps.method == "bond_valence"
-    assert lgps.n_combinations > 5
+    assert lgps.n_combinations > 1
     assert 0.5 < lgps.confidence <= 1.0
     assert prepare(structures.get("Li2S")).roles.confidence > 0.9
 

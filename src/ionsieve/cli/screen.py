@@ -106,10 +106,24 @@ def _closing_lines(run: dict[str, Any], out: Path) -> list[str]:
     return [
         "σ in S/cm, as AIMD would find it (optimistic against experiment); * formula is in the "
         "AIMD table",
-        f"model: {training['n_labels']} AIMD labels of {training['n_structures']} materials, "
-        f"{training['n_bounds']} of them bounds",
+        f"model: {training['n_labels']} AIMD labels of {training['n_structures']} structures, "
+        f"{training['n_bounds']} of them bounds; mean error in decades, held out:",
+        *_held_out_lines(run["model"]["held_out"]),
         f"{counts['ranked']:,} ranked, {counts['quarantined']:,} quarantined "
         f"(see {out / 'quarantine.csv'})",
         f"next: open {out / 'report.html'}; screen your own: "
         "ionsieve screen FOLDER_OF_CIFS --out DIR",
     ]
+
+
+def _held_out_lines(held_out: dict[str, Any]) -> list[str]:
+    """One line a scheme: error of the model with interval, beside the naive baseline."""
+    lines = []
+    for scheme, methods in held_out.items():
+        (mae, low, high), naive = methods["model"]["mae"], methods["temperature only"]["mae"][0]
+        inside = methods["model"]["coverage"][0]
+        lines.append(
+            f"  {scheme.replace('_', ' ')}: {mae:.2f} [{low:.2f}, {high:.2f}], knowing only the "
+            f"temperature {naive:.2f}; 90 % interval holds {inside:.0%}"
+        )
+    return lines

@@ -5,10 +5,21 @@ from typing import Any, Final
 
 from .aimd import aimd
 from .arrhenius import arrhenius
+from .catalogue import catalogue
+from .evaluate import evaluate
+from .featurize import featurize
+from .predict import predict
 from .screen import screen
+from .train import train
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
+    "screen": screen,
+    "featurize": featurize,
+    "catalogue": catalogue,
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
     "aimd": aimd,
     "arrhenius": arrhenius,
-    "screen": screen,
 }
+"""In the order in which ``--help`` lists them."""

@@ -1,0 +1,142 @@
+"""Rows: one structure → its values, or the reason why there are none.
+
+Apart from the tables of :mod:`.featurizer`, so that a worker process loads no pandas and no
+scikit-learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ..data.errors import FeatureError, IonsieveError
+from .catalogue import Family, Notes, Values
+from .prepared import PreparedStructure, StructureLike, as_prepared
+
+BLOCK: Final[int] = 256
+"""Structures prepared at a time: enough for batch kernels, little enough for memory."""
+
+_DEFECTS_OF_INPUT = (
+    IonsieveError,
+    ArithmeticError,
+    ValueError,
+    IndexError,
+    np.linalg.LinAlgError,
+)
+
+
+@dataclass(frozen=True)
+class FeatureRow:
+    """Features of one structure, or the reason why there are none."""
+
+    id: str
+    values: Values | None
+    reason: str
+    """Why there are none (``values`` is None), or which columns are NaN and why."""
+
+
+def featurize_one(
+    structure: StructureLike, chosen: Sequence[Family], mobile: str = "Li"
+) -> FeatureRow:
+    """Compute the chosen families for one structure; never raises on a bad structure.
+
+    A family that cannot be computed leaves NaN in its columns and its reason in the row; a
+    structure without roles has no row values at all, only the reason.
+    """
+    prepared = _prepared(structure, mobile)
+    if isinstance(prepared, FeatureRow):
+        return prepared
+    notes: Notes = []
+    values: Values = {}
+    for family in chosen:
+        values |= _family_values(family, prepared, notes)
+    return FeatureRow(prepared.record.id, values, "; ".join(notes))
+
+
+def featurize_many(
+    structures: Iterable[StructureLike], chosen: Sequence[Family], mobile: str = "Li"
+) -> Iterator[FeatureRow]:
+    """As :func:`featurize_one` for each, with batch functions where families have them."""
+    for block in _blocks(structures):
+        prepared = [_prepared(structure, mobile) for structure in block]
+        good = [p for p in prepared if isinstance(p, PreparedStructure)]
+        rows = iter(_rows_of(good, chosen))
+        for entry in prepared:
+            yield entry if isinstance(entry, FeatureRow) else next(rows)
+
+
+def _blocks(structures: Iterable[StructureLike]) -> Iterator[list[StructureLike]]:
+    block: list[StructureLike] = []
+    for structure in structures:
+        block.append(structure)
+        if len(block) == BLOCK:
+            yield block
+            block = []
+    yield block
+
+
+def _rows_of(prepared: list[PreparedStructure], chosen: Sequence[Family]) -> list[FeatureRow]:
+    values: list[Values] = [{} for _ in prepared]
+    notes: list[Notes] = [[] for _ in prepared]
+    for family in chosen:
+        for row, new in zip(values, _values_of_all(family, prepared, notes), strict=True):
+            row |= new
+    return [
+        FeatureRow(p.record.id, v, "; ".join(n))
+        for p, v, n in zip(prepared, values, notes, strict=True)
+    ]
+
+
+def _values_of_all(
+    family: Family, prepared: list[PreparedStructure], notes: list[Notes]
+) -> list[Values]:
+    if family.compute_batch is not None and prepared:
+        new_notes: list[Notes] = [[] for _ in prepared]
+        try:
+            found = family.compute_batch(prepared, new_notes)
+        except _DEFECTS_OF_INPUT:
+            # One by one below, so that only the structure at fault has NaN.
+            pass
+        else:
+            for own, new in zip(notes, new_notes, strict=True):
+                own += new
+            empty = _empty(family)
+            return [empty | values for values in found]
+    return [_family_values(family, p, n) for p, n in zip(prepared, notes, strict=True)]
+
+
+def _empty(family: Family) -> Values:
+    return {c.name: "" if c.dtype == "category" else np.nan for c in family.columns}
+
+
+def _family_values(family: Family, prepared: PreparedStructure, notes: Notes) -> Values:
+    try:
+        return _empty(family) | family.compute(prepared, notes)
+    except _DEFECTS_OF_INPUT as error:
+        # One family's failure must not take the others with it; the reason stays in the row.
+        notes.append(f"{family.name}: {type(error).__name__}: {error}")
+        return _empty(family)
+
+
+def _prepared(structure: StructureLike, mobile: str) -> PreparedStructure | FeatureRow:
+    """The prepared structure, or the row that says why it cannot be prepared."""
+    if isinstance(structure, PreparedStructure):
+        return structure
+    record_id = str(getattr(structure, "id", None) or _formula(structure))
+    try:
+        return as_prepared(structure, mobile)
+    except IonsieveError as error:
+        return FeatureRow(record_id, None, str(error))
+
+
+def _formula(structure: Any) -> str:
+    formula = getattr(structure, "formula", None)
+    if formula is None:
+        raise FeatureError(
+            f"cannot featurize a {type(structure).__name__}; give pymatgen Structures or "
+            "StructureRecords"
+        )
+    return str(formula).replace(" ", "")

@@ -1,0 +1,129 @@
+"""What a model knows about itself: scores of the held-out predictions that calibrated it.
+
+These come at no further cost and are honest in what matters: the learners have not seen the group
+(or material), and the trust in them was measured without it. Two things are shared with the held
+out labels: the five numbers of the population, and hyperparameters if they were tuned on all
+labels. :func:`.evaluate_grouped` repeats everything per fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+
+from .censoring import FloatArray, truncated_moments
+from .ensemble import CalibratedEnsemble
+from .folds import IntArray
+from .metrics import (
+    Outcome,
+    concordance,
+    coverage,
+    mean_absolute_error,
+    mean_bound_violation,
+    root_mean_square_error,
+    sharpness,
+    spearman,
+    with_interval,
+)
+from .tables import LabelArrays
+from .targets import Target
+from .trust import Combined, HeldOut, cross_fitted
+
+Scores = dict[str, dict[str, dict[str, list[float | None]]]]
+
+GROUP_OUT: Final = "leave_group_out"
+MATERIAL_OUT: Final = "leave_material_out"
+_SAMPLES: Final = 100
+_SCORES: Final[Mapping[str, Callable[[Outcome], float]]] = {
+    "mae": mean_absolute_error,
+    "rmse": root_mean_square_error,
+    "bound_violation": mean_bound_violation,
+    "spearman": spearman,
+    "concordance": concordance,
+    "coverage": coverage,
+    "sharpness": sharpness,
+}
+
+
+def held_out_scores(
+    ensemble: CalibratedEnsemble, target: Target, arrays: LabelArrays, seed: int
+) -> Scores:
+    """Scores by what was left out, then method, then name, as [value, low, high].
+
+    Parameters
+    ----------
+    ensemble : CalibratedEnsemble
+        Fitted.
+    target : Target
+        Fitted.
+    arrays : LabelArrays
+        The labels it was fitted to.
+    seed : int
+        Of the bootstrap over groups.
+    """
+    mean, scale = target.line(arrays.temperature_K)
+    bounds = (arrays.bounds - mean[:, None]) / scale[:, None]
+    names = [GROUP_OUT] if len(ensemble.levels_) == 1 else [MATERIAL_OUT, GROUP_OUT]
+    found: Scores = {}
+    for which, name in enumerate(names):
+        level = ensemble.levels_[which]
+        model = cross_fitted(ensemble.levels_, which, bounds, ensemble.label_sd_, ensemble.coverage)
+        answers = {"model": model, **_naive(level, bounds, arrays.group)}
+        found[name] = {
+            method: _scored(answer, mean, scale, target, arrays, seed)
+            for method, answer in answers.items()
+        }
+    return found
+
+
+def _naive(level: HeldOut, bounds: FloatArray, groups: IntArray) -> dict[str, Combined]:
+    """Answers without learning; the group's own mean exists where relatives are left in."""
+    answers = {
+        "temperature only": np.zeros(len(bounds)),
+        "nearest neighbour": level.neighbour,
+    }
+    if not np.array_equal(level.groups, groups):
+        answers["group mean"] = _group_means(level, bounds, groups)
+    nothing = np.full(len(bounds), np.nan)
+    return {name: Combined(z, nothing, nothing, nothing) for name, z in answers.items()}
+
+
+def _group_means(level: HeldOut, bounds: FloatArray, groups: IntArray) -> FloatArray:
+    """Mean position of the other materials of the group; the population where there are none."""
+    expected, _ = truncated_moments(bounds, 0.0, 1.0)
+    result = np.zeros(len(bounds))
+    for row in range(len(bounds)):
+        others = (groups == groups[row]) & (level.groups != level.groups[row])
+        if others.any():
+            result[row] = expected[others].mean()
+    return result
+
+
+def _scored(
+    answer: Combined,
+    mean: FloatArray,
+    scale: FloatArray,
+    target: Target,
+    arrays: LabelArrays,
+    seed: int,
+) -> dict[str, list[float | None]]:
+    centre, half = mean + scale * answer.mean, scale * answer.half_width
+    nothing = np.full(len(centre), np.nan)
+    outcome = Outcome(
+        target.shown(arrays.bounds),
+        target.shown(centre),
+        np.column_stack([target.shown(centre - half), target.shown(centre + half)]),
+        arrays.group,
+        np.nan_to_num(arrays.temperature_K),
+        nothing,
+        nothing,
+    )
+    result = {}
+    for name, score in _SCORES.items():
+        found = with_interval(score, outcome, seed, _SAMPLES)
+        # JSON knows no NaN: a score that is not defined is null.
+        numbers = (found.value, found.low, found.high)
+        result[name] = [float(v) if np.isfinite(v) else None for v in numbers]
+    return result

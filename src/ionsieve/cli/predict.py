@@ -1,0 +1,79 @@
+"""``ionsieve predict``: apply a saved model to structures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def predict(
+    model: Path = typer.Argument(..., metavar="MODEL", help="Folder written by train."),
+    inputs: list[Path] = typer.Argument(
+        ..., metavar="INPUT…", help="CIF or POSCAR files, or folders of them."
+    ),
+    temperature: float = typer.Option(300.0, "--temperature", help="Temperature, K."),
+    out: Path = typer.Option(..., "--out", "-o", help="CSV or Parquet file to write."),
+    explain: bool = typer.Option(
+        False, "--explain", help="Also write contributions by feature family beside it."
+    ),
+    mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
+    json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+) -> None:
+    """Predict with interval, exceedance probability and domain distance.
+
+    Columns: id, formula, prediction, low, high, p_exceeds, domain_distance, spread,
+    family_disagreement. What cannot be predicted is listed in OUT.quarantine.csv with the reason.
+    """
+    from ..data.errors import InputError
+    from ..models import StructureModel
+    from .model_inputs import feature_inputs, write_quarantine
+    from .progress import stage_progress
+
+    if out.suffix not in (".csv", ".parquet"):
+        raise InputError(f"--out {out}: end it in .csv or .parquet")
+    loaded = StructureModel.load(model)
+    with stage_progress(quiet=json) as advance:
+        data = feature_inputs(inputs, mobile, advance)
+    answer = loaded.predict(data.features, temperature).rename_axis("id")
+    answer.insert(0, "formula", data.structures["formula"].reindex(answer.index))
+    _write(answer, out)
+    if explain:
+        from ..features.catalogue import catalogue
+        from ..models.explain import contributions, family_contributions
+
+        shares = contributions(loaded, data.features, temperature)
+        families = {c.name: c.family for c in catalogue()}
+        _write(family_contributions(shares, families).rename_axis("id"), _beside(out, "families"))
+        _write(shares.rename_axis("id"), _beside(out, "contributions"))
+    write_quarantine(out.with_name(f"{out.stem}.quarantine.csv"), data.quarantined)
+    if json:
+        import json as json_module
+
+        result = {
+            "out": str(out),
+            "quantity": loaded.quantity,
+            "unit": loaded.target.unit,
+            "temperature_K": temperature,
+            "n_predicted": len(answer),
+            "n_quarantined": len(data.quarantined),
+        }
+        typer.echo(json_module.dumps(result, sort_keys=True))
+    else:
+        typer.echo(f"{len(answer)} predicted ({loaded.quantity}, {loaded.target.unit}), ", nl=False)
+        typer.echo(f"{len(data.quarantined)} quarantined; see {out}")
+
+
+def _beside(out: Path, what: str) -> Path:
+    return out.with_name(f"{out.stem}.{what}{out.suffix}")
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    from ..data.atomic import write_bytes_atomic
+
+    content = table.to_parquet() if path.suffix == ".parquet" else table.to_csv().encode()
+    write_bytes_atomic(path, content)
