@@ -156,3 +156,22 @@ def read_structures(
             file = item.provenance.file or ""
             result.quarantined.append(Quarantined(item.id, file, "policy", reason))
     return result
+
+
+def read_one_structure(path: str | Path) -> StructureRecord:
+    """The first structure of a CIF or POSCAR file, for commands that need exactly one.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or what stands in it cannot be used; with the reason.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    found = read_file(path, path.name)
+    if not found:
+        raise InputError(f"{path}: no structure in it")
+    if isinstance(found[0], Quarantined):
+        raise InputError(f"{path}: {found[0].reason}")
+    return found[0]

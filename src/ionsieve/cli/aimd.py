@@ -39,6 +39,9 @@ def aimd(
     frustration: bool = typer.Option(
         False, "--frustration", help="Add dynamical frustration: sites, jumps, cages, rotation."
     ),
+    sites: Path | None = typer.Option(
+        None, "--sites", help="CIF or POSCAR with the sites; by default maxima of the density."
+    ),
     density: Path | None = typer.Option(
         None,
         "--density",
@@ -76,8 +79,8 @@ def aimd(
     )
     label = analyse(run, settings)
     result = label.as_dict()
-    if frustration or density or summary:
-        result.update(_more(run, label, frustration, density, summary, arrhenius_table))
+    if frustration or sites or density or summary:
+        result.update(_more(run, label, frustration, sites, density, summary, arrhenius_table))
     if labels is not None:
         from ..data.label_history import append_label
 
@@ -89,6 +92,7 @@ def _more(
     run: Trajectory,
     label: TransportLabel,
     frustration: bool,
+    sites: Path | None,
     density: Path | None,
     summary: Path | None,
     arrhenius_table: Path | None,
@@ -96,15 +100,18 @@ def _more(
     """Everything beyond the label, from one unwrapping of the run."""
     from ..data.arrhenius import fit_arrhenius, read_points
     from ..data.displacements import displacements
+    from ..data.readers import read_one_structure
     from ..screening.trajectory_density import write_density
     from ..screening.trajectory_frustration import frame_run
     from ..screening.trajectory_frustration import frustration as measure
+    from ..screening.trajectory_sites import sites_from_structure
     from ..screening.trajectory_summary import write_summary
 
     points = None if arrhenius_table is None else read_points(arrhenius_table)
     moves = displacements(run, label.settings.mobile)
     framed = frame_run(run, moves, label.settings.mobile, label.n_equilibration_frames)
-    found = measure(framed) if frustration else None
+    given = None if sites is None else sites_from_structure(read_one_structure(sites), framed)
+    found = measure(framed, given) if frustration else None
     if density is not None:
         write_density(density, framed)
     if summary is not None:

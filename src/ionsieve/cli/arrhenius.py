@@ -41,20 +41,13 @@ def _sigma_per_diffusivity(
 ) -> float | None:
     """Conductivity at 300 K (mS/cm) of one cm²/s in this cell; None without a structure."""
     from ..data.errors import InputError
-    from ..data.readers import read_file
-    from ..data.records import StructureRecord
+    from ..data.readers import read_one_structure
     from ..data.transport_label import CHARGES_E
     from ..data.units import ROOM_TEMPERATURE_K, nernst_einstein_sigma_S_cm
 
     if structure is None:
         return None
-    if not structure.is_file():
-        raise InputError(f"{structure}: no such file")
-    found = read_file(structure, structure.name)
-    record = found[0] if found else None
-    if not isinstance(record, StructureRecord):
-        reason = record.reason if record is not None else "no structure in it"
-        raise InputError(f"{structure}: {reason}")
+    record = read_one_structure(structure)
     ions = record.composition.get(mobile, 0.0)
     if ions == 0.0:
         raise InputError(f"{structure}: no {mobile} in it; give --mobile")
