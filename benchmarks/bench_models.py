@@ -79,7 +79,7 @@ class PlainTrees:
 
 
 def mlip_md(args: argparse.Namespace) -> list[str]:
-    features, _structures, labels, families = _load("mlip_md", "chemsys", args)
+    features, _, labels, families = _load("mlip_md", "chemsys", args)
     table = mlip_table(args.data).loc[labels["structure_id"]]
     diffuses = (table["D_1000K"] > 0).astype(float).where(table["D_1000K"].notna())
     after = diffuses.where(diffuses.notna(), (table["T_onset"] <= 1000.0).astype(float))

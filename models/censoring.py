@@ -79,6 +79,12 @@ def log_mass(interval: FloatArray) -> FloatArray:
     return mass
 
 
+def spread_or_one(values: FloatArray) -> float:
+    """Standard deviation, or 1 where all values are equal up to rounding."""
+    sd = float(np.std(values))
+    return sd if sd > 1e-9 * (1.0 + float(np.abs(values).max())) else 1.0
+
+
 def truncated_moments(
     bounds: FloatArray, mean: ArrayLike, sd: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 from sklearn.impute import SimpleImputer
 
 from .bounded import BoundedRegressor
-from .censoring import FloatArray, is_closed, is_exact, middle, truncated_moments
+from .censoring import FloatArray, is_closed, is_exact, middle, spread_or_one, truncated_moments
 
 _MAX_FIT_ROWS = 600
 """Kernel parameters are found on at most this many rows: their cost grows with the third power."""
@@ -66,7 +66,7 @@ class BoundedGaussianProcess(BoundedRegressor):
         chosen = filled[:, self.columns_]
         self.centre_, self.scale_ = chosen.mean(axis=0), _positive(chosen.std(axis=0))
         self.points_ = self._embed(filled)
-        self.offset_, self.unit_ = float(start.mean()), float(_positive(start.std()))
+        self.offset_, self.unit_ = float(start.mean()), spread_or_one(start)
         self._fit_process((bounds - self.offset_) / self.unit_, weight / weight.mean())
         return self
 

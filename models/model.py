@@ -20,7 +20,7 @@ from ..data.errors import ModelError
 from ..data.units import ROOM_TEMPERATURE_K
 from .censoring import FloatArray, is_exact
 from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, probability_above
-from .selfcheck import held_out_scores
+from .selfcheck import Scores, held_out_scores
 from .tables import LabelArrays, feature_matrix, usable_columns
 from .targets import make_target
 from .trust import Combined
@@ -59,9 +59,6 @@ class StructureModel:
 
     Attributes
     ----------
-    evaluation_ : dict
-        What was left out → method → score → [value, low, high] of a 95 % interval
-        (:mod:`.selfcheck`), from the predictions that calibrated the model.
     training_ : dict
         What it was trained on, in numbers.
     """
@@ -88,6 +85,8 @@ class StructureModel:
         self.n_folds = n_folds
         self.members = tuple(members)
         self.parameters = dict(parameters or {})
+        self._labels: LabelArrays | None = None
+        self._evaluation: Scores | None = None
 
     def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> Self:
         """Fit and calibrate.
@@ -122,8 +121,20 @@ class StructureModel:
             float(np.sqrt(np.mean(1.0 / self.target.label_weight(arrays) - 1.0))),
         )
         self.training_ = _training_summary(labels, arrays)
-        self.evaluation_ = held_out_scores(self.ensemble_, self.target, arrays, self.seed)
+        self._labels, self._evaluation = arrays, None
         return self
+
+    @property
+    def evaluation_(self) -> Scores:
+        """What was left out → method → score → [value, low, high] of a 95 % interval.
+
+        From the predictions that calibrated the model (:mod:`.selfcheck`); computed when first
+        asked for and saved with the model.
+        """
+        self._require_fitted()
+        if self._evaluation is None and self._labels is not None:
+            self._evaluation = held_out_scores(self.ensemble_, self.target, self._labels, self.seed)
+        return self._evaluation or {}
 
     def predict(
         self, features: pd.DataFrame, temperature_K: ArrayLike = ROOM_TEMPERATURE_K

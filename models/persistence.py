@@ -80,7 +80,7 @@ def load_model(folder: Path) -> StructureModel:
         model.ensemble_ = _read_ensemble(folder, model, content, description)
         domain = _read_domain(content["domain.parquet"], description["domain"])
         model.ensemble_.domain_ = domain
-        model.training_, model.evaluation_ = description["training"], description["evaluation"]
+        model.training_, model._evaluation = description["training"], description["evaluation"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}: model.json is damaged ({error}); train again") from error
     return model

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from xgboost import DMatrix
 
 from .bounded import BoundedRegressor
-from .censoring import FloatArray, is_closed, is_exact, middle, truncated_moments
+from .censoring import FloatArray, is_closed, is_exact, middle, spread_or_one, truncated_moments
 
 _EXP_LIMIT = 30.0
 """XGBoost's accelerated-failure-time objective takes exp(target); beyond this it overflows."""
@@ -101,7 +101,7 @@ class BoundedExtraTrees(BoundedRegressor):
         if is_exact(bounds).all():
             return target
         known = target[closed] if closed.any() else target
-        sd = float(np.std(known)) or 1.0
+        sd = spread_or_one(known)
         target, _ = truncated_moments(bounds, float(np.mean(known)), sd)
         for step in range(self.imputation_rounds):
             forest = self._forest(max(self.n_trees // 4, 40), seed + 1 + step, oob=True)
@@ -162,9 +162,9 @@ class BoundedBoosting(BoundedRegressor):
         import xgboost
 
         features, bounds, weight = self._checked_training(X, y, sample_weight)
-        centre, spread = float(np.median(middle(bounds))), float(np.std(middle(bounds)))
         # The likelihood's width is in target units; standardising makes the defaults fit any unit.
-        self.centre_, self.unit_ = centre, spread if spread > 0 else 1.0
+        centre = float(np.median(middle(bounds)))
+        self.centre_, self.unit_ = centre, spread_or_one(middle(bounds))
         scaled = np.clip((bounds - centre) / self.unit_, -_EXP_LIMIT, _EXP_LIMIT)
         lower, upper = np.exp(scaled).T
         lower = np.where(np.isneginf(bounds[:, 0]), 0.0, lower)

@@ -107,6 +107,27 @@ def test_one_group_cannot_be_calibrated(tables):
         ConductivityModel().fit(features, labels.assign(group="all"))
 
 
+def test_a_model_knows_how_well_it_does(model):
+    for left_out in ("leave_material_out", "leave_group_out"):
+        scores = model.evaluation_[left_out]
+        assert scores["model"]["mae"][0] < scores["temperature only"]["mae"][0]
+        assert 0.8 <= scores["model"]["coverage"][0] <= 1.0
+        value, low, high = scores["model"]["mae"]
+        assert low <= value <= high
+    assert "group mean" in model.evaluation_["leave_material_out"]
+    assert "group mean" not in model.evaluation_["leave_group_out"]
+
+
+def test_near_a_label_the_prediction_is_near_it(population):
+    features, labels = population(n_materials=60, n_groups=12, bounded=0.0)
+    model = ConductivityModel().fit(features, labels)
+    one = labels[labels["temperature_K"] == 1000.0]
+    at = features.loc[one["structure_id"]]
+    error = np.abs(model.predict(at, 1000.0)["prediction"].to_numpy() - np.log10(one["value"]))
+    population_error = np.abs(model.target.line(1000.0)[0] - np.log10(one["value"]))
+    assert error.mean() < 0.5 * population_error.mean()
+
+
 def test_an_unfitted_model_says_so(tables):
     with pytest.raises(ModelError, match="not fitted"):
         ConductivityModel().predict(tables[0])

@@ -1,0 +1,103 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ionsieve.data import ModelError
+from ionsieve.models import ConductivityModel
+from ionsieve.models.ablation import ablate, learning_curve
+from ionsieve.models.explain import contributions, family_contributions, permutation_importance
+from ionsieve.models.fidelity import other_kind_feature
+from ionsieve.models.tuning import TunedModel, tune
+
+QUICK = {"extra_trees": {"n_trees": 30}, "xgboost": {"n_rounds": 60}}
+FAMILIES = {f"f{j:02d}": "signal" if j < 2 else "noise" for j in range(12)}
+
+
+@pytest.fixture(scope="module")
+def tables(population):
+    return population(n_materials=40, n_groups=40, bounded=0.1)
+
+
+def quick():
+    return ConductivityModel(n_folds=3, parameters=QUICK)
+
+
+def boosting_only():
+    return ConductivityModel(n_folds=2, parameters=QUICK, members=("xgboost",))
+
+
+@pytest.mark.parametrize("temperature", [300.0, 900.0])
+@pytest.mark.parametrize(
+    "members", [("extra_trees", "xgboost"), ("extra_trees", "xgboost", "gaussian_process")]
+)
+def test_contributions_add_up_to_the_prediction(tables, temperature, members):
+    features, labels = tables
+    model = ConductivityModel(n_folds=3, parameters=QUICK, members=members).fit(features, labels)
+    shares = contributions(model, features, temperature)
+    predicted = model.predict(features, temperature)["prediction"]
+    np.testing.assert_allclose(shares.sum(axis=1), predicted, rtol=1e-4, atol=1e-4)
+    by_family = family_contributions(shares, FAMILIES)
+    np.testing.assert_allclose(by_family.sum(axis=1), predicted, rtol=1e-4, atol=1e-4)
+    assert by_family["signal"].std() > by_family["noise"].std()
+
+
+def test_permutation_finds_the_family_that_matters(tables):
+    found = permutation_importance(*tables, quick, FAMILIES, n_folds=3, n_repeats=2)
+    assert found.index[0] == "signal"
+    assert found.loc["signal", "low"] > 0
+    assert abs(found.loc["noise", "increase"]) < 0.3 * found.loc["signal", "increase"]
+
+
+def test_ablation_says_what_pays_and_what_does_not(tables):
+    found = ablate(*tables, FAMILIES, boosting_only, standard=("noise",), n_folds=3)
+    gain = found.gains.loc["+ signal"]
+    assert gain["mae_low"] > 0
+    # The other way round, noise brings nothing that an interval would confirm.
+    other = ablate(*tables, FAMILIES, boosting_only, standard=("signal",), n_folds=3)
+    assert other.gains.loc["+ noise", "mae_low"] <= 0
+
+
+def test_learning_curve_uses_the_same_folds(tables):
+    found = learning_curve(*tables, boosting_only, fractions=(0.3, 1.0), n_folds=3)
+    assert list(found.scores) == ["30%", "100%"]
+    assert found.scores["100%"]["mae"].value < found.scores["30%"]["mae"].value
+
+
+def test_tuning_resumes_as_if_never_interrupted(tables, tmp_path):
+    options = {"quantity": "sigma_S_cm", "seed": 1, "n_folds": 3}
+    whole = tune(*tables, n_trials=7, storage=tmp_path / "whole.sqlite", **options)
+    tune(*tables, n_trials=4, storage=tmp_path / "parts.sqlite", **options)
+    parts = tune(*tables, n_trials=7, storage=tmp_path / "parts.sqlite", **options)
+    assert parts == whole
+    assert sum(whole.n_trials.values()) == 7
+    for member, loss in whole.losses.items():
+        assert loss <= whole.default_losses[member]
+
+
+def test_tuning_never_sees_the_held_out_labels(tables):
+    features, labels = tables
+    train = labels[labels["structure_id"] < "m030"]
+    model = TunedModel("sigma_S_cm", 2, n_folds=3).fit(features, train)
+    changed = features.copy()
+    changed.loc["m030":] = 1e6
+    again = TunedModel("sigma_S_cm", 2, n_folds=3).fit(changed, train)
+    assert model.tuning_ == again.tuning_
+    seen = features.loc[:"m029"]
+    pd.testing.assert_frame_equal(model.predict(seen, 500.0), again.predict(seen, 500.0))
+
+
+def test_a_budget_below_one_trial_each_is_refused(tables):
+    with pytest.raises(ModelError, match="at least as many trials"):
+        tune(*tables, "sigma_S_cm", n_trials=1)
+
+
+def test_another_kind_is_predicted_out_of_its_own_groups(tables):
+    features, labels = tables
+    groups = pd.Series(features.index, index=features.index)
+    found = other_kind_feature(features, features, labels, quick, groups, groups, 1000.0, n_folds=4)
+    inside = quick().fit(features, labels).predict(features, 1000.0)["prediction"]
+    label = labels[labels["temperature_K"] == 1000.0].set_index("structure_id")["value"].dropna()
+    truth = np.log10(label)
+    error = np.abs(found[truth.index] - truth).mean()
+    assert error > 1.2 * np.abs(inside[truth.index] - truth).mean(), "in-sample answers leaked"
+    assert np.isfinite(found).all()
