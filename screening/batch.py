@@ -19,7 +19,7 @@ from typing import Any, Final
 from ..data.atomic import write_json_atomic
 from ..data.errors import InputError
 from ..data.records import Quarantined, StructureRecord
-from ..features.catalogue import catalogue, families, family_modules, feature_set_hash
+from ..features.catalogue import FAMILY_NAMES, catalogue, families, family_modules, feature_set_hash
 from ..features.roles import MOBILE_SPECIES
 from ..features.rows import FeatureRow, featurize_one
 from ..features.warmup import warm_up
@@ -88,6 +88,44 @@ class FeatureJob:
     def __call__(self, item: StructureRecord) -> FeatureRow:
         """Featurize; a structure without roles comes back with its reason."""
         return featurize_one(item, families(self.families), self.mobile)
+
+
+def featurize_isolated(
+    records: Sequence[StructureRecord],
+    chosen: Sequence[str] | None = None,
+    mobile: str = "Li",
+    workers: int = 1,
+    timeout_s: float = 120.0,
+    on_done: Callable[[int], None] | None = None,
+) -> list[FeatureRow]:
+    """Featurize records held in memory, each in a worker that may hang or die without harm.
+
+    Parameters
+    ----------
+    records : sequence of StructureRecord
+    chosen : sequence of str, optional
+        Descriptor families; all by default.
+    mobile : str
+    workers : int
+    timeout_s : float
+        Longest time for one structure, s.
+    on_done : callable, optional
+        Called with the number of finished structures.
+
+    Returns
+    -------
+    list of FeatureRow
+        In the order of the records; a structure that could not be finished has its reason.
+    """
+    job = FeatureJob(tuple(chosen or FAMILY_NAMES), mobile)
+    rows = [FeatureRow(record.id, None, "not computed") for record in records]
+    outcomes = run_isolated(job, enumerate(records), workers, timeout_s)
+    for done, outcome in enumerate(outcomes, start=1):
+        failed = FeatureRow(records[outcome.index].id, None, outcome.failure)
+        rows[outcome.index] = outcome.result or failed
+        if on_done is not None:
+            on_done(done)
+    return rows
 
 
 def featurize_batch(

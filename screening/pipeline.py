@@ -14,14 +14,12 @@ from ..data.policy import DisorderPolicy, reason_against
 from ..data.readers import iter_structures, structure_files
 from ..data.records import Quarantined, StructureRecord, reduced_formula
 from ..data.units import ROOM_TEMPERATURE_K
-from ..features.catalogue import FAMILY_NAMES
 from ..features.featurizer import numeric_columns, rows_to_frame
 from ..features.rows import FeatureRow
-from .batch import FeatureJob
+from .batch import featurize_isolated
 from .generate import embedded_candidates
 from .ranking import FlagRules, rank_candidates
 from .training import TrainedModel, embedded_model
-from .workers import run_isolated
 
 Advance = Callable[[str, int, int], None]
 """Called with (stage, done, total); total 0 means unknown."""
@@ -104,9 +102,22 @@ def run_screen(
     if not records:
         raise InputError(_nothing_left(quarantined))
     advance("training", 0, 1)
-    trained = embedded_model(settings.seed, settings.threshold_S_cm, settings.families, cache)
+    trained = embedded_model(
+        settings.seed,
+        settings.threshold_S_cm,
+        settings.families,
+        cache,
+        settings.workers,
+    )
     advance("training", 1, 1)
-    rows = _featurize(records, settings, advance)
+    rows = featurize_isolated(
+        records,
+        settings.families,
+        settings.mobile,
+        settings.workers,
+        settings.timeout_s,
+        lambda done: advance("descriptors", done, len(records)),
+    )
     quarantined += [
         Quarantined(r.id, s.provenance.file or "", "roles", r.reason)
         for r, s in zip(rows, records, strict=True)
@@ -152,20 +163,6 @@ def _candidates(
         else:
             records.append(item)
     return records, quarantined
-
-
-def _featurize(
-    records: Sequence[StructureRecord], settings: ScreenSettings, advance: Advance
-) -> list[FeatureRow]:
-    """Descriptors in isolated processes: a structure that hangs or crashes one is a row, too."""
-    job = FeatureJob(settings.families or FAMILY_NAMES, settings.mobile)
-    rows: list[FeatureRow | None] = [None] * len(records)
-    outcomes = run_isolated(job, enumerate(records), settings.workers, settings.timeout_s)
-    for done, outcome in enumerate(outcomes, start=1):
-        failed = FeatureRow(records[outcome.index].id, None, outcome.failure)
-        rows[outcome.index] = outcome.result or failed
-        advance("descriptors", done, len(records))
-    return [row for row in rows if row is not None]
 
 
 def _rank(

@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from ..data.aimd_table import load_aimd_labels, load_aimd_structures
+from ..data.errors import FeatureError
 from ..data.records import reduced_formula
-from ..features import StructureFeaturizer
-from ..features.featurizer import numeric_columns
+from ..features.featurizer import numeric_columns, rows_to_frame
 from ..models import ConductivityModel
+from .batch import featurize_isolated
 from .ranking import TrainingRange, training_range
 
 _FEATURES = "training_features.parquet"
@@ -42,6 +43,7 @@ def embedded_model(
     threshold_S_cm: float = 1e-3,
     families: tuple[str, ...] | None = None,
     cache: Path | None = None,
+    workers: int = 1,
 ) -> TrainedModel:
     """Train on the embedded AIMD table, or take the same model from the cache.
 
@@ -54,6 +56,8 @@ def embedded_model(
         Descriptor families; all by default.
     cache : path, optional
         Folder of cached models; None trains anew.
+    workers : int
+        Processes that compute descriptors.
     """
     labels = load_aimd_labels()
     key = _key(labels, seed, threshold_S_cm, families)
@@ -61,7 +65,7 @@ def embedded_model(
     if folder is not None and (folder / _FEATURES).is_file():
         model = ConductivityModel.load(folder)
         return TrainedModel(model, pd.read_parquet(folder / _FEATURES), labels, True, key)
-    features = training_features(families)
+    features = training_features(families, workers)
     model = ConductivityModel(seed=seed, threshold_S_cm=threshold_S_cm)
     usable = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
     model.fit(features[numeric_columns(families)], usable)
@@ -70,12 +74,22 @@ def embedded_model(
     return TrainedModel(model, features, labels, False, key)
 
 
-def training_features(families: tuple[str, ...] | None = None) -> pd.DataFrame:
-    """Features of the structures in the embedded AIMD table, with their formulas."""
+def training_features(families: tuple[str, ...] | None = None, workers: int = 1) -> pd.DataFrame:
+    """Features of the structures in the embedded AIMD table, with their formulas.
+
+    Raises
+    ------
+    FeatureError
+        If one has none: every structure of the table is known to have roles.
+    """
     records = load_aimd_structures()
-    table = StructureFeaturizer(families).fit_transform(records)
+    rows = featurize_isolated(records, families, workers=workers)
+    for row in rows:
+        if row.values is None:
+            raise FeatureError(f"AIMD table: {row.reason}")
+    table = rows_to_frame(rows, families)
     table["formula"] = [reduced_formula(r.composition) for r in records]
-    return table[table["isolated_class"] != ""]
+    return table
 
 
 def _store(model: ConductivityModel, features: pd.DataFrame, folder: Path) -> None:

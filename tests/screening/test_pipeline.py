@@ -114,10 +114,10 @@ def test_report_is_self_contained_and_escapes_strangers(written: tuple[Path, dic
     assert sum(tag == "script" for tag, _ in collector.tags) == 1
 
 
-def test_same_seed_same_bytes(
+def test_same_seed_same_bytes_with_any_number_of_workers(
     result: tuple[ScreenResult, Path], written: tuple[Path, dict], tmp_path: Path
 ) -> None:
-    again = run_screen([result[1]], ScreenSettings(families=FAMILIES))
+    again = run_screen([result[1]], ScreenSettings(families=FAMILIES, workers=2))
     write_screen(again, tmp_path, [str(result[1])])
     for name in ("ranking.csv", "ranking.parquet", "quarantine.csv"):
         assert (tmp_path / name).read_bytes() == (written[0] / name).read_bytes()
