@@ -14,6 +14,14 @@ from ionsieve.cli.main import app
 from ionsieve.data import InputError, LabelError, ModelError
 
 runner = CliRunner()
+
+
+def arguments(verb, folder, *rest):
+    """The verb with the labels and structures of the folder."""
+    given = ["--labels", str(folder / "labels.csv"), "--structures", str(folder / "cifs")]
+    return [verb, *given, *map(str, rest)]
+
+
 ROCK_SALTS = {"F": 4.03, "Cl": 5.14, "Br": 5.50, "I": 6.00, "H": 4.08}
 ANTIFLUORITES = {"O": 4.62, "S": 5.71, "Se": 6.00, "Te": 6.52}
 
@@ -177,14 +185,14 @@ def test_tuned_models_remember_their_studies(folder):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"),
+    ("options", "error", "message"),
     [
         (["--target", "colour"], InputError, "sigma_S_cm"),
         (["--groups", "random"], ModelError, "formula, chemsys"),
         (["--kind", "experiment"], LabelError, "experiment"),
     ],
 )
-def test_wrong_options_are_named(folder, arguments, error, message):
+def test_wrong_options_are_named(folder, options, error, message):
     with pytest.raises(error, match=message):
         runner.invoke(
             app,
@@ -196,7 +204,7 @@ def test_wrong_options_are_named(folder, arguments, error, message):
                 str(folder / "cifs"),
                 "--out",
                 str(folder / "no"),
-                *arguments,
+                *options,
             ],
             catch_exceptions=False,
         )
