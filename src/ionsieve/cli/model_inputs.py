@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Advance = Callable[[str, int, int], None]
 
+TIMEOUT_S: Final = 120.0
+"""Longest time for the descriptors of one structure, s."""
 TARGETS: Final = {
     "sigma": "sigma_S_cm",
     "conductivity": "sigma_S_cm",
@@ -80,22 +82,29 @@ def feature_inputs(paths: Sequence[Path], mobile: str, advance: Advance) -> Feat
 def _features(
     records: list[StructureRecord], mobile: str, advance: Advance
 ) -> tuple[pd.DataFrame, list[Quarantined]]:
+    """In isolated processes: a structure that hangs or crashes one is quarantined, no more."""
     from ..data.records import Quarantined
-    from ..features.catalogue import families
-    from ..features.featurizer import featurize_one, numeric_columns, rows_to_frame
+    from ..features.catalogue import FAMILY_NAMES
+    from ..features.featurizer import numeric_columns, rows_to_frame
+    from ..screening.batch import FeatureJob
+    from ..screening.workers import run_isolated
 
-    chosen = families()
-    rows = []
-    for done, record in enumerate(records, start=1):
-        rows.append(featurize_one(record, chosen, mobile))
+    rows, rejected = [], []
+    found = {}
+    outcomes = run_isolated(FeatureJob(FAMILY_NAMES, mobile), enumerate(records), 1, TIMEOUT_S)
+    for done, outcome in enumerate(outcomes, start=1):
+        found[outcome.index] = outcome
         advance("features", done, len(records))
-    rejected = [
-        Quarantined(row.id, record.provenance.file or "", "features", row.reason)
-        for row, record in zip(rows, records, strict=True)
-        if row.values is None
-    ]
-    table = rows_to_frame([row for row in rows if row.values is not None], None)
-    return table[numeric_columns()], rejected
+    # In the order of the input, whatever order the workers finish in.
+    for index, record in enumerate(records):
+        row = found[index].result
+        if row is None or row.values is None:
+            reason = found[index].failure if row is None else row.reason
+            file = record.provenance.file or ""
+            rejected.append(Quarantined(record.id, file, "features", reason or "no features"))
+        else:
+            rows.append(row)
+    return rows_to_frame(rows, None)[numeric_columns()], rejected
 
 
 def labelled_inputs(

@@ -1,0 +1,251 @@
+"""train, evaluate and predict on a dozen antifluorites and rock salts with made-up labels."""
+
+import json
+import os
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from pymatgen.core import Lattice, Structure
+from typer.testing import CliRunner
+
+from ionsieve.cli.main import app
+from ionsieve.data import InputError, LabelError, ModelError
+
+runner = CliRunner()
+
+
+def arguments(verb, folder, *rest):
+    """The verb with the labels and structures of the folder."""
+    given = ["--labels", str(folder / "labels.csv"), "--structures", str(folder / "cifs")]
+    return [verb, *given, *map(str, rest)]
+
+
+ROCK_SALTS = {"F": 4.03, "Cl": 5.14, "Br": 5.50, "I": 6.00, "H": 4.08}
+ANTIFLUORITES = {"O": 4.62, "S": 5.71, "Se": 6.00, "Te": 6.52}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models")
+    (path / "cifs").mkdir()
+    rows = []
+    for x, a in ROCK_SALTS.items():
+        s = Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(a), ["Li", x], [[0, 0, 0], [0.5, 0.5, 0.5]]
+        )
+        _add(path, rows, f"Li{x}", s, a, "rock salt")
+    for x, a in ANTIFLUORITES.items():
+        s = Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(a), ["Li", x], [[0.25, 0.25, 0.25], [0, 0, 0]]
+        )
+        _add(path, rows, f"Li2{x}", s, a, "antifluorite")
+    (path / "cifs" / "broken.cif").write_text("data_broken\n_cell_length_a 3\n")
+    pd.DataFrame(rows).to_csv(path / "labels.csv", index=False)
+    return path
+
+
+def _add(path, rows, name, structure, a, family):
+    structure.to(filename=str(path / "cifs" / f"{name}.cif"))
+    bound = name == "LiF"
+    for temperature in (600.0, 1000.0):
+        sigma = 10 ** (a - 5.0 - 1200.0 / temperature)
+        rows.append(
+            {
+                "structure_id": name,
+                "temperature_K": temperature,
+                "kind": "aimd",
+                "quantity": "sigma_S_cm",
+                "value": np.nan if bound else sigma,
+                "upper": sigma if bound else np.nan,
+                "group": family,
+                "source": f"paper {len(rows) // 2 % 3}",
+            }
+        )
+
+
+@pytest.fixture(scope="module")
+def trained(folder):
+    out = folder / "model"
+    result = runner.invoke(
+        app,
+        [
+            "train",
+            "--labels",
+            str(folder / "labels.csv"),
+            "--structures",
+            str(folder / "cifs"),
+            "--target",
+            "sigma_S_cm",
+            "--out",
+            str(out),
+            "--groups",
+            "formula",
+            "--json",
+        ],
+        catch_exceptions=False,
+    )
+    return out, json.loads(result.stdout)
+
+
+def test_train_writes_model_card_and_quarantine(trained):
+    out, result = trained
+    assert result["training"]["n_structures"] == 9
+    assert result["training"]["n_bounds"] == 2
+    card = (out / "card.md").read_text()
+    assert "AIMD conductivities are optimistic" in card
+    assert "Leave group out" in card
+    quarantine = pd.read_csv(out / "quarantine.csv")
+    assert quarantine["id"].tolist() == ["broken"]
+
+
+def test_predict_writes_the_promised_columns(trained, folder):
+    out = folder / "predictions.csv"
+    result = runner.invoke(
+        app,
+        [
+            "predict",
+            str(trained[0]),
+            str(folder / "cifs"),
+            "--temperature",
+            "1000",
+            "--out",
+            str(out),
+            "--explain",
+            "--json",
+        ],
+        catch_exceptions=False,
+    )
+    assert json.loads(result.stdout)["n_predicted"] == 9
+    table = pd.read_csv(out, index_col="id")
+    for column in ("prediction", "low", "high", "p_exceeds", "domain_distance"):
+        assert np.isfinite(table[column]).all()
+    assert table.loc["LiF", "formula"] == "LiF"
+    assert ((table.low < table.prediction) & (table.prediction < table.high)).all()
+    shares = pd.read_csv(folder / "predictions.families.csv", index_col="id")
+    np.testing.assert_allclose(shares.sum(axis=1), table.prediction, atol=1e-3)
+    assert "composition" in shares
+    assert (folder / "predictions.quarantine.csv").read_text().count("broken") >= 1
+
+
+def test_evaluate_writes_metrics_predictions_and_card(folder):
+    out = folder / "evaluation"
+    runner.invoke(
+        app,
+        [
+            "evaluate",
+            "--labels",
+            str(folder / "labels.csv"),
+            "--structures",
+            str(folder / "cifs"),
+            "--out",
+            str(out),
+            "--groups",
+            "chemsys",
+            "--folds",
+            "3",
+            "--json",
+        ],
+        catch_exceptions=False,
+    )
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert set(metrics["scores"]) == {"model", "temperature only", "nearest neighbour"}
+    assert metrics["n_folds"] == 3
+    assert metrics["context"]["grouped_by"] == "chemsys"
+    predictions = pd.read_csv(out / "predictions.csv")
+    assert len(predictions) == 3 * 18
+    assert "temperature only" in (out / "card.md").read_text()
+    assert (out / "evaluation.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_tuned_models_remember_their_studies(folder):
+    out = folder / "tuned"
+    runner.invoke(
+        app,
+        [
+            "train",
+            "--labels",
+            str(folder / "labels.csv"),
+            "--structures",
+            str(folder / "cifs"),
+            "--target",
+            "sigma",
+            "--out",
+            str(out),
+            "--tune",
+            "2",
+            "--groups",
+            "doi",
+        ],
+        catch_exceptions=False,
+    )
+    assert (out / "tuning.sqlite").is_file()
+    assert json.loads((out / "model.json").read_text())["settings"]["parameters"]["xgboost"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (["--target", "colour"], InputError, "sigma_S_cm"),
+        (["--groups", "random"], ModelError, "formula, chemsys"),
+        (["--kind", "experiment"], LabelError, "experiment"),
+    ],
+)
+def test_wrong_options_are_named(folder, options, error, message):
+    with pytest.raises(error, match=message):
+        runner.invoke(
+            app,
+            [
+                "train",
+                "--labels",
+                str(folder / "labels.csv"),
+                "--structures",
+                str(folder / "cifs"),
+                "--out",
+                str(folder / "no"),
+                *options,
+            ],
+            catch_exceptions=False,
+        )
+
+
+def test_labels_of_other_structures_are_noticed(folder):
+    table = pd.read_csv(folder / "labels.csv")
+    table.assign(structure_id="x" + table["structure_id"]).to_csv(folder / "o.csv", index=False)
+    with pytest.raises(InputError, match="ids are file names without ending"):
+        runner.invoke(
+            app,
+            [
+                "train",
+                "--labels",
+                str(folder / "o.csv"),
+                "--structures",
+                str(folder / "cifs"),
+                "--out",
+                str(folder / "no"),
+            ],
+            catch_exceptions=False,
+        )
+
+
+class Malicious:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_a_pickle_is_not_a_model(folder, tmp_path):
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    for name in ("model.json", "extra_trees.skops", "xgboost.ubj", "model.pkl"):
+        (bad / name).write_bytes(pickle.dumps(Malicious(str(tmp_path / "executed"))))
+    with pytest.raises(ModelError, match="not valid JSON"):
+        runner.invoke(
+            app,
+            ["predict", str(bad), str(folder / "cifs"), "--out", str(tmp_path / "p.csv")],
+            catch_exceptions=False,
+        )
+    assert not (tmp_path / "executed").exists()
