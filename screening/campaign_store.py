@@ -232,7 +232,10 @@ class CampaignStore:
             f"submission FROM jobs WHERE state IN ({marks}) ORDER BY round, id",
             wanted,
         )
-        return [Job(*row[:6], json.loads(row[6]), *row[7:]) for row in rows]
+        return [
+            Job(job, candidate, number, t, attempt, state, json.loads(plan), reason, submission)
+            for job, candidate, number, t, attempt, state, plan, reason, submission in rows
+        ]
 
     def results(self) -> list[Result]:
         """All results, by job id."""
@@ -257,7 +260,7 @@ class CampaignStore:
         rows = self._connection.execute(
             "SELECT id, folder, labels_sha256, details FROM models ORDER BY id"
         )
-        return [ModelEntry(*row[:3], json.loads(row[3])) for row in rows]
+        return [ModelEntry(i, at, sha, json.loads(details)) for i, at, sha, details in rows]
 
     def history(self) -> list[dict[str, Any]]:
         """Everything that happened, in order."""
