@@ -134,9 +134,9 @@ def test_neutrality_is_restored_by_mobile_ions() -> None:
 
 
 def test_occupancies_that_clash_are_refused() -> None:
-    # Two sites 1 Å apart, both full.
+    # Two sites 1.25 Å apart, both full.
     crowded = record(
-        [[("Li", 1.0)], [("Li", 1.0)], [("S", 1.0)]], [[0, 0, 0], [0.2, 0, 0], [0.5] * 3]
+        [[("Li", 1.0)], [("Li", 1.0)], [("S", 1.0)]], [[0, 0, 0], [0.25, 0, 0], [0.5] * 3]
     )
     with pytest.raises(StructureError, match="closer than"):
         simulation_cells(crowded, target_A=4.0)
