@@ -8,11 +8,11 @@ NVT Nosé, 10 ps equilibration, 60 ps production, spin only where a cation is op
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from ..data.errors import InputError
-from ..data.records import Label, StructureRecord
+from ..data.records import StructureRecord
 from .electrons import high_spin_moment
 from .simulation_cell import SimulationCell, simulation_cells
 from .structure_json import record_from_dict, record_to_dict
@@ -40,6 +40,8 @@ class ProtocolSettings:
         Discarded, first and longest production time, ps.
     frame_spacing_fs : float
         Frames are kept this far apart, fs.
+    max_temperatures : int
+        Temperatures that one candidate may cost.
     demonstration : bool
         Coarse settings: labels are marked and not trained on.
     """
@@ -53,6 +55,7 @@ class ProtocolSettings:
     production_ps: float = 60.0
     max_production_ps: float = 240.0
     frame_spacing_fs: float = 20.0
+    max_temperatures: int = 4
     demonstration: bool = False
 
     def __post_init__(self) -> None:
@@ -214,9 +217,7 @@ class NextStep:
     production_ps: float | None = None
 
 
-def next_step(
-    outcomes: Sequence[RunOutcome], settings: ProtocolSettings, max_temperatures: int = 4
-) -> NextStep:
+def next_step(outcomes: Sequence[RunOutcome], settings: ProtocolSettings) -> NextStep:
     """Decide how to go on with a candidate whose runs have all ended.
 
     Too short: run on, twice as long, up to the limit. Then towards three diffusive temperatures:
@@ -227,8 +228,6 @@ def next_step(
     outcomes : sequence of RunOutcome
         One for each temperature.
     settings : ProtocolSettings
-    max_temperatures : int
-        Temperatures that one candidate may cost.
     """
     for outcome in outcomes:
         if outcome.verdict == "too_short" and outcome.production_ps < settings.max_production_ps:
@@ -238,7 +237,7 @@ def next_step(
     diffusive = [o.temperature_K for o in outcomes if o.verdict == "diffusive"]
     if len(diffusive) >= MIN_DIFFUSIVE_TEMPERATURES:
         return NextStep("close", f"{len(diffusive)} diffusive temperatures")
-    if len(outcomes) >= max_temperatures:
+    if len(outcomes) >= settings.max_temperatures:
         return NextStep("close", f"{len(outcomes)} temperatures were tried")
     return _another_temperature(outcomes, diffusive, settings)
 
@@ -279,9 +278,3 @@ def retry_settings(reason: str, settings: Mapping[str, Any], attempt: int) -> di
         ladder = ({"mixing": 0.02, "max_scf_steps": 300}, {"mixing": 0.01, "smearing_eV": 0.1})
         return {**settings, **ladder[attempt - 1]}
     return dict(settings) if attempt < 2 else None
-
-
-def demonstration_note(label: Label) -> Label:
-    """Mark a label that coarse settings gave: never trained on unless asked for."""
-    content = {**asdict(label), "grade": "demonstration"}
-    return Label(**content)

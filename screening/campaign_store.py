@@ -9,8 +9,11 @@ same change twice. Paths are relative to the campaign folder: it can be moved or
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
+import math
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -33,7 +36,7 @@ _SCHEMA: Final[str] = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE candidates (
     id TEXT PRIMARY KEY, formula TEXT NOT NULL, system TEXT NOT NULL, record TEXT NOT NULL,
-    n_electrons REAL NOT NULL, volume_A3 REAL NOT NULL, excluded TEXT
+    n_electrons REAL NOT NULL, volume_A3 REAL NOT NULL, excluded TEXT, closed TEXT
 ) WITHOUT ROWID;
 CREATE TABLE rounds (
     number INTEGER PRIMARY KEY, utc TEXT NOT NULL, model_id INTEGER NOT NULL, details TEXT NOT NULL
@@ -79,6 +82,8 @@ class Candidate:
     """Volume of the simulation cell, Å³."""
     excluded: str | None = None
     """Why it cannot be simulated; None if it can."""
+    closed: str | None = None
+    """Why no further run of it is planned; None while it is open."""
 
 
 @dataclass(frozen=True)
@@ -123,14 +128,30 @@ class ModelEntry:
     details: dict[str, Any]
 
 
+def job_name(round_number: int, candidate_id: str, temperature_K: float, attempt: int) -> str:
+    """Folder name of a job: readable, unique, safe on any file system."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", candidate_id).strip("-")[:40]
+    digest = hashlib.sha256(candidate_id.encode()).hexdigest()[:6]
+    name = f"{round_number:03d}-{readable}-{digest}-{temperature_K:g}K"
+    return name if attempt == 1 else f"{name}-attempt{attempt}"
+
+
 def utc_now() -> str:
     """Time stamp, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def to_json(content: Any) -> str:
-    """JSON with sorted keys; NaN is refused."""
-    return json.dumps(content, sort_keys=True, allow_nan=False)
+    """JSON with sorted keys; a number that is not finite becomes null."""
+    return json.dumps(_finite(content), sort_keys=True, allow_nan=False)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 class CampaignStore:
@@ -219,7 +240,7 @@ class CampaignStore:
     def candidates(self) -> list[Candidate]:
         """All candidates, by id."""
         return [Candidate(*row) for row in self._connection.execute(
-            "SELECT id, formula, system, record, n_electrons, volume_A3, excluded "
+            "SELECT id, formula, system, record, n_electrons, volume_A3, excluded, closed "
             "FROM candidates ORDER BY id"
         )]  # fmt: skip
 
@@ -299,14 +320,19 @@ class Transaction:
         """Add candidates; ids must be new."""
         for c in candidates:
             self._execute(
-                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (c.id, c.formula, c.system, c.record, c.n_electrons, c.volume_A3, c.excluded),
+                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (c.id, c.formula, c.system, c.record, c.n_electrons, c.volume_A3, None, None),
             )
 
     def exclude(self, candidate_id: str, reason: str) -> None:
         """Close a candidate that cannot be simulated."""
         self._execute("UPDATE candidates SET excluded = ? WHERE id = ?", (reason, candidate_id))
         self.note("excluded", candidate_id, {"reason": reason})
+
+    def close_candidate(self, candidate_id: str, reason: str) -> None:
+        """End the study of a candidate."""
+        self._execute("UPDATE candidates SET closed = ? WHERE id = ?", (reason, candidate_id))
+        self.note("closed", candidate_id, {"reason": reason})
 
     def add_round(self, model_id: int, details: dict[str, Any]) -> int:
         """Start a round and give its number."""
