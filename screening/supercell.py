@@ -129,7 +129,7 @@ def image_distances(lattice: FloatArray, forms: IntArray, reach_A: float) -> Flo
     inverse = np.linalg.inv(forms)
     coordinates = np.einsum("kj,mji->mki", vectors, inverse)
     inside = (np.abs(coordinates - np.rint(coordinates)) < 1e-6).all(axis=2)
-    return np.where(inside, lengths, reach_A).min(axis=1)
+    return np.where(inside, lengths, reach_A).min(axis=1, initial=reach_A)
 
 
 def _short_vectors(lattice: FloatArray, reach_A: float) -> tuple[IntArray, FloatArray]:
