@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -100,16 +101,25 @@ def submit(
 
 
 def write_array_scripts(folder: Path, jobs: Sequence[Job]) -> list[str]:
-    """SLURM and PBS array scripts for the jobs of each round, relative to the campaign."""
+    """SLURM and PBS array scripts for the jobs of each round, relative to the campaign.
+
+    The folder is named by the jobs in it and never written differently: an array that waits in a
+    scheduler's queue finds the list that it was handed over with.
+    """
     scripts = []
     for number in sorted({job.round for job in jobs}):
         own = [job.id for job in jobs if job.round == number]
-        where = folder / "rounds" / f"{number:03d}"
+        where = folder / _array_folder(number, own)
         write_text_atomic(where / "jobs.txt", "".join(f"{name}\n" for name in own))
         for scheduler, head in _array_heads(len(own), f"ionsieve-{number:03d}").items():
             write_text_atomic(where / f"{scheduler}.sh", head + _ARRAY_BODY)
-            scripts.append(f"rounds/{number:03d}/{scheduler}.sh")
+            scripts.append(f"{_array_folder(number, own)}/{scheduler}.sh")
     return scripts
+
+
+def _array_folder(number: int, names: Sequence[str]) -> str:
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]
+    return f"arrays/{number:03d}-{digest}"
 
 
 _ARRAY_BODY: Final[str] = """\
@@ -148,16 +158,16 @@ def _hand_over(store: CampaignStore, command: str) -> None:
     kind = "pbs" if re.search(r"\bqsub\b", command) else "slurm"
     write_array_scripts(store.folder, pending)
     for number in sorted({job.round for job in pending}):
-        where = store.folder / "rounds" / f"{number:03d}"
+        own = [job.id for job in pending if job.round == number]
+        where = store.folder / _array_folder(number, own)
         line = command.replace("{script}", f"{kind}.sh")
         # The command is the user's own, typed into their shell.
         done = subprocess.run(line, shell=True, cwd=where, capture_output=True, text=True)
         if done.returncode:
             raise InputError(f"'{line}' ended with status {done.returncode}: {done.stderr.strip()}")
         with store.transaction() as t:
-            for job in pending:
-                if job.round == number:
-                    t.set_submission(job.id, done.stdout.strip() or line)
+            for name in own:
+                t.set_submission(name, done.stdout.strip() or line)
 
 
 def _run_here(

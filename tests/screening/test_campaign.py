@@ -224,6 +224,8 @@ def test_scheduler_array_runs_every_job(folder: Path, monkeypatch: pytest.Monkey
     names = propose(folder).jobs
     loop = "for i in 1 2; do SLURM_ARRAY_TASK_ID=$i sh {script} || exit 1; done"
     submit(folder, command=loop)
+    listed = [p.read_text().split() for p in folder.glob("arrays/*/jobs.txt")]
+    assert listed == [list(names)]
     assert [j.state for j in jobs_of(folder)] == ["submitted"] * 2
     # Handing over again finds nothing to hand over.
     submit(folder, command="exit 9 # {script}")
