@@ -62,6 +62,7 @@ def submit(
     run: bool = False,
     command: str | None = None,
     limit: int | None = None,
+    again: bool = False,
 ) -> dict[str, Any]:
     """Hand jobs over: write array scripts, and run them here or by a scheduler's command.
 
@@ -75,6 +76,9 @@ def submit(
         Run for each array script, for instance ``sbatch {script}``.
     limit : int, optional
         With ``run``: at most so many jobs.
+    again : bool
+        With ``command``: hand over also what was submitted before and has not ended, for instance
+        after a walltime limit.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def submit(
             ready = store.jobs("ready")
             scripts = write_array_scripts(store.folder, ready)
             if command:
-                _hand_over(store, command)
+                _hand_over(store, settings, command, again)
         ran = _run_here(store, settings, limit) if run else {}
     return {"scripts": scripts, "ready": [j.id for j in ready], "ran": ran}
 
@@ -145,7 +149,7 @@ def _array_heads(n_jobs: int, name: str) -> dict[str, str]:
     return {"slurm": slurm, "pbs": pbs}
 
 
-def _hand_over(store: CampaignStore, command: str) -> None:
+def _hand_over(store: CampaignStore, settings: CampaignSettings, command: str, again: bool) -> None:
     """Mark first, then call: a kill in between leaves jobs that the next call hands over again.
 
     Handing over twice is harmless: a job's lock and its end marks let it run once.
@@ -154,6 +158,9 @@ def _hand_over(store: CampaignStore, command: str) -> None:
         for job in store.jobs("ready"):
             t.set_submission(job.id, HANDING_OVER)
             t.move_job(job.id, "ready", "submitted", command=command)
+        for job in _not_ended(store, settings) if again else []:
+            t.set_submission(job.id, HANDING_OVER)
+            t.note("handed over again", job.id, {"command": command})
     pending = [j for j in store.jobs("submitted") if j.submission == HANDING_OVER]
     kind = "pbs" if re.search(r"\bqsub\b", command) else "slurm"
     write_array_scripts(store.folder, pending)
@@ -168,6 +175,18 @@ def _hand_over(store: CampaignStore, command: str) -> None:
         with store.transaction() as t:
             for name in own:
                 t.set_submission(name, done.stdout.strip() or line)
+
+
+def _not_ended(store: CampaignStore, settings: CampaignSettings) -> list[Job]:
+    chosen = engine(settings.engine)
+    return [
+        job
+        for job in store.jobs("submitted")
+        if job.submission != HANDING_OVER
+        and not is_running(store.folder / job.folder)
+        and chosen.progress(AimdPlan.from_dict(job.plan), store.folder / job.folder).state
+        in ("waiting", "started")
+    ]
 
 
 def _run_here(

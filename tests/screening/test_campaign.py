@@ -232,6 +232,16 @@ def test_scheduler_array_runs_every_job(folder: Path, monkeypatch: pytest.Monkey
     assert set(collect(folder)["results"]) == set(names)
 
 
+def test_jobs_cut_off_are_handed_over_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IONSIEVE_PYTHON", sys.executable)
+    propose(folder, size=1)
+    submit(folder, command="true # {script}")
+    submit(folder, command="exit 9 # {script}")
+    assert collect(folder)["results"] == {}
+    submit(folder, command="sh {script}", again=True)
+    assert len(collect(folder)["results"]) == 1
+
+
 def test_refused_submission_can_be_repeated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IONSIEVE_PYTHON", sys.executable)
     propose(folder, size=1)

@@ -105,7 +105,7 @@ def test_cp2k_accepts_the_input(name: str, plans, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cp2k_pseudopotentials_exist(name: str, plans) -> None:
-    library = Path("/usr/share/cp2k/data/GTH_POTENTIALS")
+    library = Path("/usr/share/cp2k/GTH_POTENTIALS")
     if not library.exists():
         pytest.skip("CP2K's data files are not installed")
     known = library.read_text()

@@ -101,12 +101,15 @@ def submit(
     run: bool = typer.Option(False, "--run", help="Run the jobs here, one after the other."),
     command: str = typer.Option(None, help="Scheduler's command, e.g. 'sbatch {script}'."),
     limit: int = typer.Option(None, min=1, help="With --run: at most so many jobs."),
+    again: bool = typer.Option(
+        False, "--again", help="With --command: also jobs cut off by a time limit."
+    ),
     json: bool = _JSON,
 ) -> None:
     """Write array scripts; run jobs here or hand them to a scheduler."""
     from ..screening.campaign_jobs import submit as hand_over
 
-    done = hand_over(folder, run, command, limit)
+    done = hand_over(folder, run, command, limit, again)
     lines = [*done["scripts"], *(f"{k}: exit status {v}" for k, v in done["ran"].items())]
     _say(json, done, lines or ["no job is ready"])
     if any(done["ran"].values()):
