@@ -24,8 +24,9 @@ from ..models import ConductivityModel
 from .acquisition import Beliefs, FloatArray, StopDecision, stop_decision
 from .aimd_plan import make_plan
 from .campaign_jobs import write_job_folders
+from .campaign_records import Candidate, Job, Result, job_name, to_json, utc_now
 from .campaign_setup import FEATURES, TRAINING_FEATURES, TRAINING_LABELS, CampaignSettings
-from .campaign_store import CampaignStore, Candidate, Job, Result, job_name, to_json, utc_now
+from .campaign_store import CampaignStore
 from .cost import CostModel, calibrated_cost
 from .selection import Pick, choose_batch, diversity_embedding
 from .structure_json import record_from_json

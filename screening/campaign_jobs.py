@@ -16,8 +16,9 @@ from ..data.atomic import write_json_atomic, write_text_atomic
 from ..data.errors import InputError
 from .aimd_plan import AimdPlan, NextStep, RunOutcome, next_step, retry_settings
 from .campaign_labels import analyse_job
+from .campaign_records import Job, Result, job_name
 from .campaign_setup import CampaignSettings
-from .campaign_store import CampaignStore, Job, Result, Transaction, file_lock, job_name
+from .campaign_store import CampaignStore, Transaction, file_lock
 from .engines import Engine, engine
 from .md import LOCK
 from .md_job import PLAN

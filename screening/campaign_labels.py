@@ -13,8 +13,8 @@ from ..data.trajectory import Segment, Trajectory
 from ..data.trajectory_readers import read_trajectory
 from ..data.transport_label import AnalysisSettings, TransportLabel, analyse, file_sha256
 from .aimd_plan import AimdPlan
+from .campaign_records import Job, Result
 from .campaign_setup import CampaignSettings
-from .campaign_store import Job, Result
 from .engines import Engine
 from .md import FRAMES, read_frames
 

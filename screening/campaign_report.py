@@ -13,8 +13,9 @@ from ..data.atomic import write_text_atomic
 from .aimd_plan import AimdPlan
 from .campaign import campaign_labels, cost_model
 from .campaign_jobs import is_running
+from .campaign_records import Job
 from .campaign_setup import CampaignSettings
-from .campaign_store import CampaignStore, Job
+from .campaign_store import CampaignStore
 from .engines import Engine, engine
 
 

@@ -19,7 +19,8 @@ from ..features.catalogue import families
 from ..features.featurizer import featurize_one, rows_to_frame
 from .acquisition import AcquisitionSettings
 from .aimd_plan import ProtocolSettings
-from .campaign_store import CampaignStore, Candidate, file_lock
+from .campaign_records import Candidate
+from .campaign_store import CampaignStore, file_lock
 from .electrons import valence_electrons
 from .engines import engine
 from .generate import embedded_candidates

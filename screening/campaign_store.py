@@ -9,28 +9,29 @@ same change twice. Paths are relative to the campaign folder: it can be moved or
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
-import math
 import os
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from ..data.errors import InputError
+from .campaign_records import (
+    JOB_STATES,
+    Candidate,
+    Job,
+    JobState,
+    ModelEntry,
+    Result,
+    to_json,
+    utc_now,
+)
 
 SCHEMA_VERSION: Final[int] = 1
 DATABASE: Final[str] = "campaign.sqlite"
 BUSY_TIMEOUT_S: Final[float] = 60.0
-
-JobState = Literal["proposed", "ready", "submitted", "done", "failed"]
-JOB_STATES: Final[tuple[JobState, ...]] = get_args(JobState)
-OPEN_STATES: Final[tuple[JobState, ...]] = ("proposed", "ready", "submitted")
 
 _SCHEMA: Final[str] = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -64,94 +65,6 @@ BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
 CREATE TRIGGER history_stays BEFORE DELETE ON history
 BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
 """
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A structure that may be simulated."""
-
-    id: str
-    formula: str
-    system: str
-    """Elements in alphabetical order, joined by hyphens."""
-    record: str
-    """The structure as JSON (:func:`.structure_json.record_to_json`)."""
-    n_electrons: float
-    """Valence electrons of the simulation cell."""
-    volume_A3: float
-    """Volume of the simulation cell, Å³."""
-    excluded: str | None = None
-    """Why it cannot be simulated; None if it can."""
-    closed: str | None = None
-    """Why no further run of it is planned; None while it is open."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One simulation of one candidate at one temperature."""
-
-    id: str
-    candidate_id: str
-    round: int
-    temperature_K: float
-    attempt: int
-    state: JobState
-    plan: dict[str, Any]
-    reason: str
-    submission: str | None = None
-
-    @property
-    def folder(self) -> str:
-        """Folder of the job, relative to the campaign."""
-        return f"jobs/{self.id}"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a job's trajectory says so far."""
-
-    job_id: str
-    complete: bool
-    """False while the job still runs: a later collection replaces it."""
-    verdict: str
-    label: dict[str, Any] | None
-    details: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ModelEntry:
-    """A trained model in the campaign."""
-
-    id: int
-    folder: str
-    labels_sha256: str
-    details: dict[str, Any]
-
-
-def job_name(round_number: int, candidate_id: str, temperature_K: float, attempt: int) -> str:
-    """Folder name of a job: readable, unique, safe on any file system."""
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", candidate_id).strip("-")[:40]
-    digest = hashlib.sha256(candidate_id.encode()).hexdigest()[:6]
-    name = f"{round_number:03d}-{readable}-{digest}-{temperature_K:g}K"
-    return name if attempt == 1 else f"{name}-attempt{attempt}"
-
-
-def utc_now() -> str:
-    """Time stamp, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def to_json(content: Any) -> str:
-    """JSON with sorted keys; a number that is not finite becomes null."""
-    return json.dumps(_finite(content), sort_keys=True, allow_nan=False)
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 class CampaignStore:

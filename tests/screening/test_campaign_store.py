@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ionsieve.data.errors import InputError
-from ionsieve.screening.campaign_store import CampaignStore, Candidate, Job, Result, file_lock
+from ionsieve.screening.campaign_records import Candidate, Job, Result
+from ionsieve.screening.campaign_store import CampaignStore, file_lock
 
 
 def candidate(name: str = "Li3N") -> Candidate:
