@@ -181,18 +181,21 @@ def ratio_interval(found: np.ndarray, random: np.ndarray) -> tuple[float, float,
 
 
 def table(curves: dict[str, np.ndarray], budget: int, total: int, label: str) -> list[str]:
-    """Markdown rows at one budget: found, share of all, ratio to random."""
+    """Markdown rows at one budget: found, ratio to random, difference to greedy, seeds paired."""
     lines = [
-        f"| {label} | found of {total} | 95 % | ratio to random | 95 % |",
-        "|---|---|---|---|---|",
+        f"| {label} | found of {total} | 95 % | ratio to random | 95 % | minus greedy | 95 % |",
+        "|---|---|---|---|---|---|---|",
     ]
+    greedy = curves["greedy"][:, budget - 1]
     for name, curve in curves.items():
         found = curve[:, budget - 1]
         low, high = interval(found)
         ratio, worst, best = ratio_interval(found, curves["random"][:, budget - 1])
+        less, more = interval(found - greedy)
         lines.append(
-            f"| {name} | {found.mean():.1f} | {low:.1f}–{high:.1f} | {ratio:.2f} | "
-            f"{worst:.2f}–{best:.2f} |"
+            f"| {name} | {found.mean():.1f} | {low:.1f} to {high:.1f} | {ratio:.2f} | "
+            f"{worst:.2f} to {best:.2f} | {(found - greedy).mean():+.1f} | "
+            f"{less:+.1f} to {more:+.1f} |"
         )
     return [*lines, ""]
 

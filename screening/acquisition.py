@@ -105,7 +105,7 @@ class AcquisitionSettings:
         Domain distance from which a candidate is far.
     """
 
-    function: Acquisition = "ei"
+    function: Acquisition = "poe"
     kappa: float = 1.0
     threshold_log10: float = -3.0
     cost_weight: float = 0.5

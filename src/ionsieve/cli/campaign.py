@@ -25,7 +25,7 @@ def init(
     ),
     engine: str = typer.Option("gpaw", help="gpaw, cp2k, vasp or espresso."),
     acquisition: str = typer.Option(
-        "ei", help="greedy, ucb, ei, poe, thompson, max_variance or random."
+        "poe", help="greedy, ucb, ei, poe, thompson, max_variance or random."
     ),
     batch: int = typer.Option(5, min=1, help="Candidates in a round."),
     mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
