@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help screen test check format docs clean
+.PHONY: help gpaw screen test check format docs clean
 
 help:
 	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
 	@echo "make test     run the test suite"
 	@echo "make check    lint, types, import directions"
 	@echo "make docs     write the descriptor reference anew"
+	@echo "make gpaw     build the GPAW engine for campaigns that run here"
 	@echo "make format   rewrite the code in the house format"
 	@echo "make clean    remove the virtual environment and what runs left here"
 
@@ -48,6 +49,13 @@ docs: $(VENV)/.installed
 	@mkdir -p docs
 	@$(BIN)/ionsieve catalogue --markdown > docs/.descriptors.md
 	@mv docs/.descriptors.md docs/descriptors.md
+
+# GPAW 26 compiles its C files as C++; with CC=gcc that fails.
+gpaw: $(VENV)/.installed
+	@command -v g++ >/dev/null || { echo "GPAW needs a C++ compiler, libxc and BLAS: on Debian, apt-get install g++ libxc-dev libopenblas-dev" >&2; exit 1; }
+	@echo "building GPAW into $(VENV) (minutes)"
+	@CC=g++ LDSHARED="g++ -shared" $(PIP) install -c constraints.txt gpaw gpaw-data \
+	  || { echo "GPAW did not build: on Debian, apt-get install g++ python3-dev libxc-dev libopenblas-dev" >&2; exit 1; }
 
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .

@@ -13,7 +13,7 @@ import traceback
 import typer
 
 from .. import __version__
-from .verbs import VERBS
+from .verbs import GROUPS, VERBS
 
 EXIT_INPUT = 1
 EXIT_USAGE = 2
@@ -46,6 +46,8 @@ def _root(
 
 for _name, _command in VERBS.items():
     app.command(_name)(_command)
+for _name, _group in GROUPS.items():
+    app.add_typer(_group, name=_name)
 
 
 def main() -> None:

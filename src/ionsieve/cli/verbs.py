@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+import typer
+
 from .aimd import aimd
 from .arrhenius import arrhenius
+from .campaign import campaign
 from .catalogue import catalogue
 from .evaluate import evaluate
 from .featurize import featurize
@@ -23,3 +26,8 @@ VERBS: Final[dict[str, Callable[..., Any]]] = {
     "arrhenius": arrhenius,
 }
 """In the order in which ``--help`` lists them."""
+
+GROUPS: Final[dict[str, typer.Typer]] = {
+    "campaign": campaign,
+}
+"""Verbs that have verbs of their own."""

@@ -1,0 +1,242 @@
+"""Settings of a campaign, and the folder it starts from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from ..data.atomic import write_text_atomic
+from ..data.errors import InputError
+from ..data.policy import DisorderPolicy
+from ..data.readers import read_structures
+from ..data.records import Quarantined, StructureRecord, reduced_formula
+from ..features.catalogue import families
+from ..features.featurizer import featurize_one, rows_to_frame
+from .acquisition import AcquisitionSettings
+from .aimd_plan import ProtocolSettings
+from .campaign_records import Candidate
+from .campaign_store import CampaignStore, file_lock
+from .electrons import valence_electrons
+from .engines import engine
+from .generate import embedded_candidates
+from .pipeline import quarantine_frame
+from .structure_json import record_to_json
+from .training import TrainedModel, embedded_model
+
+FEATURES: Final[str] = "features.parquet"
+TRAINING_FEATURES: Final[str] = "training_features.parquet"
+TRAINING_LABELS: Final[str] = "training_labels.parquet"
+
+
+@dataclass(frozen=True)
+class CampaignSettings:
+    """What a campaign looks for and how.
+
+    Parameters
+    ----------
+    engine : str
+        Name of the engine (:data:`.engines.ENGINES`).
+    engine_settings : dict
+        Passed to it.
+    mobile : str
+        Mobile species.
+    threshold_S_cm : float
+        Conductivity at 300 K, S/cm, that counts as fast.
+    batch_size : int
+        Candidates in a round.
+    seed : int
+    acquisition : AcquisitionSettings
+    protocol : ProtocolSettings
+    minimum_gain_decades, minimum_hits : float
+        Stop rule (:func:`.acquisition.stop_decision`).
+    """
+
+    engine: str = "gpaw"
+    engine_settings: dict[str, Any] = field(default_factory=dict)
+    mobile: str = "Li"
+    threshold_S_cm: float = 1e-3
+    batch_size: int = 5
+    seed: int = 0
+    acquisition: AcquisitionSettings = field(default_factory=AcquisitionSettings)
+    protocol: ProtocolSettings = field(default_factory=ProtocolSettings)
+    minimum_gain_decades: float = 0.05
+    minimum_hits: float = 0.2
+
+    def __post_init__(self) -> None:
+        engine(self.engine)
+        if self.batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
+        if not self.threshold_S_cm > 0:
+            raise InputError(f"threshold_S_cm must be positive, got {self.threshold_S_cm}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> CampaignSettings:
+        """Read settings; unknown names are refused.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown or a value not allowed.
+        """
+        known = {k: v for k, v in content.items() if not k.startswith("stopped")}
+        try:
+            acquisition = AcquisitionSettings(**known.pop("acquisition", {}))
+            protocol = ProtocolSettings(**known.pop("protocol", {}))
+            return cls(acquisition=acquisition, protocol=protocol, **known)
+        except TypeError as error:
+            raise InputError(f"campaign settings: {error}") from None
+
+
+Advance = Callable[[str, int, int], None]
+
+
+def init_campaign(
+    folder: str | Path,
+    inputs: Sequence[str | Path] = (),
+    settings: CampaignSettings | None = None,
+    cache: Path | None = None,
+    advance: Advance | None = None,
+    network_file_system: bool = False,
+) -> dict[str, int]:
+    """Make a campaign folder: candidates with features, a first model, an empty history.
+
+    Everything is made beside the folder and renamed: the folder is whole or absent.
+
+    Parameters
+    ----------
+    folder : path
+        Must not exist, or be empty.
+    inputs : sequence of path
+        CIF and POSCAR files or folders of them; none: the embedded candidates.
+    settings : CampaignSettings, optional
+    cache : path, optional
+        Folder of cached models.
+    advance : callable, optional
+        Progress callback.
+    network_file_system : bool
+        Keep the database in a form that network file systems can hold.
+
+    Returns
+    -------
+    dict
+        Numbers of candidates and of quarantined inputs.
+
+    Raises
+    ------
+    InputError
+        If the folder is in use or nothing can be simulated.
+    """
+    settings = settings or CampaignSettings()
+    target = Path(folder).resolve()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{folder}: is there already and not an empty folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.parent / f".{target.name}.init"
+    lock = target.parent / f".{target.name}.init-lock"
+    with file_lock(lock, wait=False) as mine:
+        if not mine:
+            raise InputError(f"{folder}: another process is making this campaign")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir()
+        try:
+            counts = _fill(staging, inputs, settings, cache, advance, network_file_system)
+            staging.rename(target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+    return counts
+
+
+def _fill(
+    folder: Path,
+    inputs: Sequence[str | Path],
+    settings: CampaignSettings,
+    cache: Path | None,
+    advance: Advance | None,
+    network_file_system: bool,
+) -> dict[str, int]:
+    records, quarantined = _candidates(inputs, settings.mobile)
+    trained = embedded_model(settings.seed, settings.threshold_S_cm, None, cache)
+    features, reasons = _features(records, settings.mobile, advance or (lambda *_: None))
+    records = [r for r in records if r.id in features.index]
+    quarantined += reasons
+    if not records:
+        first = quarantined[0].reason if quarantined else "no structure was given"
+        raise InputError(f"no candidate can be simulated; the first was refused because: {first}")
+    _write_tables(folder, features, trained, quarantined)
+    candidates = [_candidate(record, settings) for record in records]
+    journal = "delete" if network_file_system else "wal"
+    with CampaignStore.create(folder, settings.as_dict(), candidates, journal) as store:  # type: ignore[arg-type]
+        trained.model.save(folder / "models" / "000")
+        with store.transaction() as t:
+            details = {"n_labels": len(trained.labels), "n_campaign_labels": 0, "n_results": 0}
+            t.add_model("models/000", "embedded", details)
+    return {"candidates": len(candidates), "quarantined": len(quarantined)}
+
+
+def _candidates(
+    inputs: Sequence[str | Path], mobile: str
+) -> tuple[list[StructureRecord], list[Quarantined]]:
+    if not inputs:
+        generated = embedded_candidates(mobile)
+        return list(generated.records), list(generated.dropped)
+    result = read_structures(inputs, mobile, DisorderPolicy())
+    return result.records, result.quarantined
+
+
+def _features(
+    records: Sequence[StructureRecord], mobile: str, advance: Advance
+) -> tuple[pd.DataFrame, list[Quarantined]]:
+    chosen = families(None)
+    rows = []
+    for done, record in enumerate(records, start=1):
+        rows.append(featurize_one(record, chosen, mobile))
+        advance("descriptors", done, len(records))
+    refused = [
+        Quarantined(row.id, record.provenance.file or "", "roles", row.reason)
+        for row, record in zip(rows, records, strict=True)
+        if row.values is None
+    ]
+    return rows_to_frame([row for row in rows if row.values is not None], None), refused
+
+
+def _write_tables(
+    folder: Path, features: pd.DataFrame, trained: TrainedModel, quarantined: list[Quarantined]
+) -> None:
+    clash = features.index.intersection(trained.features.index)
+    if len(clash):
+        # A candidate that is in the training table keeps its features apart from it.
+        trained.features.rename(index={i: f"training:{i}" for i in clash}, inplace=True)
+        trained.labels["structure_id"] = trained.labels["structure_id"].replace(
+            {i: f"training:{i}" for i in clash}
+        )
+    features.to_parquet(folder / FEATURES)
+    trained.features.to_parquet(folder / TRAINING_FEATURES)
+    usable = trained.labels["structure_id"].isin(trained.features.index)
+    trained.labels[usable].reset_index(drop=True).to_parquet(folder / TRAINING_LABELS)
+    table = quarantine_frame(quarantined).to_csv(index=False, lineterminator="\n")
+    write_text_atomic(folder / "quarantine.csv", table)
+
+
+def _candidate(record: StructureRecord, settings: CampaignSettings) -> Candidate:
+    """Size as estimated for the cost: whole cells filling 0.8 of the target's cube."""
+    wanted = 0.8 * settings.protocol.target_A**3
+    cells = max(1, round(wanted / record.volume_A3))
+    electrons = sum(n * valence_electrons(e) for e, n in record.composition.items())
+    return Candidate(
+        record.id,
+        reduced_formula(record.composition),
+        "-".join(sorted(record.elements)),
+        record_to_json(record),
+        float(electrons * cells),
+        record.volume_A3 * cells,
+    )

@@ -1,0 +1,208 @@
+"""``ionsieve campaign``: the active-learning loop on one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+campaign = typer.Typer(
+    help="Close the loop: propose a batch, run it, collect labels, retrain. Every verb may be "
+    "killed and called again.",
+    no_args_is_help=True,
+)
+
+_FOLDER = typer.Argument(..., help="Folder of the campaign.")
+_JSON = typer.Option(False, "--json", help="Print one JSON object.")
+
+
+@campaign.command()
+def init(
+    folder: Path = typer.Argument(..., help="New folder of the campaign."),
+    inputs: list[Path] = typer.Argument(
+        None, metavar="[INPUT…]", help="CIF or POSCAR files or folders; none: embedded candidates."
+    ),
+    engine: str = typer.Option("gpaw", help="gpaw, cp2k, vasp or espresso."),
+    acquisition: str = typer.Option(
+        "poe", help="greedy, ucb, ei, poe, thompson, max_variance or random."
+    ),
+    batch: int = typer.Option(5, min=1, help="Candidates in a round."),
+    mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
+    seed: int = typer.Option(0, help="Same seed, same batches."),
+    settings: Path = typer.Option(
+        None, help="YAML file of settings (protocol, acquisition, engine_settings …)."
+    ),
+    network_file_system: bool = typer.Option(
+        False, help="The folder lies on NFS or the like: keep the database without a log file."
+    ),
+    json: bool = _JSON,
+) -> None:
+    """Make the campaign: candidates, descriptors, first model."""
+    from ..screening.campaign_setup import init_campaign
+    from .cache import model_cache
+    from .progress import stage_progress
+
+    chosen = _settings(settings, engine, acquisition, batch, mobile, seed)
+    with stage_progress(quiet=json) as advance:
+        counts = init_campaign(
+            folder, inputs or [], chosen, model_cache(), advance, network_file_system
+        )
+    text = f"{counts['candidates']:,} candidates, {counts['quarantined']:,} quarantined"
+    _say(json, counts, [text, f"next: ionsieve campaign propose {folder}"])
+
+
+def _settings(
+    path: Path | None, engine: str, acquisition: str, batch: int, mobile: str, seed: int
+) -> Any:
+    import yaml
+
+    from ..data.errors import InputError
+    from ..screening.campaign_setup import CampaignSettings
+
+    content: Any = {}
+    if path is not None:
+        try:
+            content = yaml.safe_load(path.read_text("utf-8")) or {}
+        except yaml.YAMLError as error:
+            raise InputError(f"{path}: not YAML ({error})") from None
+        if not isinstance(content, dict):
+            raise InputError(f"{path}: must hold names and values")
+    given = {"engine": engine, "batch_size": batch, "mobile": mobile, "seed": seed}
+    merged = {**given, **content}
+    merged["acquisition"] = {"function": acquisition, **(content.get("acquisition") or {})}
+    return CampaignSettings.from_dict(merged)
+
+
+@campaign.command()
+def propose(
+    folder: Path = _FOLDER,
+    batch: int = typer.Option(None, min=1, help="Candidates in this round."),
+    anyway: bool = typer.Option(False, "--anyway", help="Propose although the stop rule holds."),
+    json: bool = _JSON,
+) -> None:
+    """Choose the next batch and write its job folders."""
+    from dataclasses import asdict
+
+    from ..screening.campaign import propose as run
+
+    found = run(folder, batch, anyway)
+    if found.round is None and found.decision is not None:
+        lines = [f"nothing proposed: {found.decision.reason}"]
+    else:
+        head = "round" if found.new else "still waiting to be submitted, round"
+        lines = [f"{head} {found.round}: {len(found.jobs)} jobs", *found.jobs]
+    _say(json, asdict(found), lines)
+
+
+@campaign.command()
+def submit(
+    folder: Path = _FOLDER,
+    run: bool = typer.Option(False, "--run", help="Run the jobs here, one after the other."),
+    command: str = typer.Option(None, help="Scheduler's command, e.g. 'sbatch {script}'."),
+    limit: int = typer.Option(None, min=1, help="With --run: at most so many jobs."),
+    again: bool = typer.Option(
+        False, "--again", help="With --command: also jobs cut off by a time limit."
+    ),
+    json: bool = _JSON,
+) -> None:
+    """Write array scripts; run jobs here or hand them to a scheduler."""
+    from ..screening.campaign_jobs import submit as hand_over
+
+    done = hand_over(folder, run, command, limit, again)
+    lines = [*done["scripts"], *(f"{k}: exit status {v}" for k, v in done["ran"].items())]
+    _say(json, done, lines or ["no job is ready"])
+    if any(done["ran"].values()):
+        raise typer.Exit(1)
+
+
+@campaign.command()
+def status(folder: Path = _FOLDER, json: bool = _JSON) -> None:
+    """Show where the campaign stands."""
+    from ..screening.campaign_report import status as facts
+
+    found = facts(folder)
+    jobs = ", ".join(f"{n} {state}" for state, n in sorted(found["jobs"].items())) or "none"
+    verdicts = ", ".join(f"{n} {v}" for v, n in sorted(found["verdicts"].items())) or "none"
+    lines = [
+        f"{found['candidates']:,} candidates, {found['rounds']} rounds, model "
+        f"{found['model']['id']} on {found['model']['n_labels']} labels",
+        f"jobs: {jobs}",
+        f"results: {verdicts}; {found['labels']} labels",
+        *(
+            f"  {name}: {job['state']}, {job.get('done_steps', 0)} of {job['n_steps']} steps"
+            for name, job in found["open_jobs"].items()
+        ),
+    ]
+    if found["stopped"]:
+        lines.append(f"stopped: {found['stopped']['reason']}")
+    _say(json, found, lines)
+
+
+@campaign.command()
+def collect(folder: Path = _FOLDER, json: bool = _JSON) -> None:
+    """Turn finished and running jobs into labels; plan retries, extensions, temperatures."""
+    from ..screening.campaign_jobs import collect as gather
+
+    found = gather(folder)
+    lines = [
+        *(f"{job}: {verdict}" for job, verdict in found["results"].items()),
+        *(f"{job}: failed: {reason}" for job, reason in found["failed"].items()),
+        *(f"{candidate}: {step}" for candidate, step in found["follow_up"].items()),
+        f"{len(found['results'])} results, {len(found['failed'])} failed, "
+        f"{len(found['waiting'])} waiting",
+    ]
+    _say(json, found, lines)
+
+
+@campaign.command()
+def retrain(
+    folder: Path = _FOLDER,
+    with_demonstration: bool = typer.Option(
+        False, "--with-demonstration", help="Train also on labels of coarse demonstration runs."
+    ),
+    json: bool = _JSON,
+) -> None:
+    """Train the next model on all labels."""
+    from ..screening.campaign import retrain as train
+
+    found = train(folder, with_demonstration)
+    kept = "" if found["new"] else " (nothing new)"
+    text = (
+        f"model {found['model_id']}{kept}: {found['n_labels']} labels, "
+        f"{found['n_campaign_labels']} from this campaign's {found['n_results']} results"
+    )
+    _say(json, found, [text])
+
+
+@campaign.command()
+def stop(
+    folder: Path = _FOLDER,
+    reason: str = typer.Option("stopped by hand", help="Kept in the history."),
+    undo: bool = typer.Option(False, "--undo", help="Open the campaign again."),
+    json: bool = _JSON,
+) -> None:
+    """Propose nothing any more; running jobs go on and can be collected."""
+    from ..screening.campaign import stop as end
+
+    end(folder, reason, undo)
+    _say(json, {"stopped": not undo, "reason": reason}, ["reopened" if undo else "stopped"])
+
+
+@campaign.command()
+def report(folder: Path = _FOLDER, json: bool = _JSON) -> None:
+    """Write report/: report.md, jobs.csv, labels.csv, history.csv."""
+    from ..screening.campaign_report import report as write
+
+    facts = write(folder)
+    _say(json, facts, [f"wrote {folder / 'report' / 'report.md'}"])
+
+
+def _say(as_json: bool, content: Any, lines: list[str]) -> None:
+    import json as json_module
+
+    if as_json:
+        typer.echo(json_module.dumps(content, sort_keys=True, allow_nan=False, default=list))
+        return
+    for line in lines:
+        typer.echo(line)

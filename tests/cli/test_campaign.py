@@ -1,0 +1,94 @@
+"""``ionsieve campaign``: help, one-line errors, and the verbs that need no simulation."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CIF = """data_LiF
+_cell_length_a 2.85
+_cell_length_b 2.85
+_cell_length_c 2.85
+_cell_angle_alpha 60
+_cell_angle_beta 60
+_cell_angle_gamma 60
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Li1 Li 0 0 0
+F1 F 0.5 0.5 0.5
+"""
+
+
+def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ionsieve.cli.main", "campaign", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(autouse=True)
+def source_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def test_help_names_the_verbs() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for verb in ("init", "propose", "submit", "status", "collect", "retrain", "stop", "report"):
+        assert verb in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["propose", "status", "collect", "retrain", "report", "submit"])
+def test_folder_without_campaign_is_one_line(verb: str, tmp_path: Path) -> None:
+    done = run(verb, str(tmp_path))
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "no campaign here" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("protocol: {time_step_fs: -1}", "time_step_fs"),
+        ("batchsize: 3", "batchsize"),
+        ("engine: abinit", "abinit"),
+        ("[1, 2]", "names and values"),
+        ("a: [", "not YAML"),
+    ],
+)
+def test_wrong_settings_are_one_line(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(text)
+    (tmp_path / "LiF.cif").write_text(CIF)
+    done = run("init", "c", "LiF.cif", "--settings", "s.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "c").exists()
+
+
+def test_init_to_report_for_an_external_engine(tmp_path: Path) -> None:
+    (tmp_path / "LiF.cif").write_text(CIF)
+    (tmp_path / "s.yaml").write_text("minimum_gain_decades: 0\nminimum_hits: 0\n")
+    made = run(
+        "init", "c", "LiF.cif", "--engine", "vasp", "--settings", "s.yaml", "--json", cwd=tmp_path
+    )
+    assert json.loads(made.stdout) == {"candidates": 1, "quarantined": 0}
+    proposed = json.loads(run("propose", "c", "--json", cwd=tmp_path).stdout)
+    (name,) = proposed["jobs"]
+    assert (tmp_path / "c" / "jobs" / name / "INCAR").is_file()
+    scripts = json.loads(run("submit", "c", "--json", cwd=tmp_path).stdout)["scripts"]
+    assert all((tmp_path / "c" / script).is_file() for script in scripts)
+    found = json.loads(run("status", "c", "--json", cwd=tmp_path).stdout)
+    assert found["jobs"] == {"ready": 1}
+    assert run("stop", "c", "--reason", "enough", cwd=tmp_path).returncode == 0
+    refused = run("propose", "c", cwd=tmp_path)
+    assert refused.returncode == 0 or "enough" in refused.stderr
+    assert run("report", "c", cwd=tmp_path).returncode == 0
+    assert name in (tmp_path / "c" / "report" / "report.md").read_text()

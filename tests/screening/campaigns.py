@@ -1,0 +1,91 @@
+"""A small campaign for tests: six crystals, a light model, an engine that walks at random."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ionsieve.data.aimd_table import load_aimd_labels, load_aimd_structures
+from ionsieve.data.records import reduced_formula
+from ionsieve.features import StructureFeaturizer
+from ionsieve.features.featurizer import numeric_columns
+from ionsieve.models import ConductivityModel
+from ionsieve.screening.aimd_plan import ProtocolSettings
+from ionsieve.screening.campaign_setup import CampaignSettings
+from ionsieve.screening.campaign_store import CampaignStore
+from ionsieve.screening.engines import AseEngine
+from ionsieve.screening.training import TrainedModel
+
+WALK = Path(__file__).parent / "walk_job.py"
+
+
+@dataclass(frozen=True)
+class WalkEngine(AseEngine):
+    """Random walk with a given hop per frame, Å."""
+
+    hop_A: float = 0.4
+
+    def script(self, plan: Any) -> str:
+        return f'exec "$IONSIEVE_PYTHON" "{WALK}" {self.hop_A}\n'
+
+
+def walk_engine(hop_A: float = 0.4) -> WalkEngine:
+    return WalkEngine("walk", "aimd", lambda plan, folder: None, hop_A)  # type: ignore[arg-type]
+
+
+def light_model(*_: Any, **__: Any) -> TrainedModel:
+    """Trained on fifteen materials of the embedded table."""
+    records = load_aimd_structures()[:15]
+    features = StructureFeaturizer().fit_transform(records)
+    features["formula"] = [reduced_formula(r.composition) for r in records]
+    labels = load_aimd_labels()
+    labels = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
+    model = ConductivityModel(n_folds=3).fit(features[numeric_columns()], labels)
+    return TrainedModel(model, features, labels, False, "light")
+
+
+def settings(**changes: Any) -> CampaignSettings:
+    protocol = ProtocolSettings(
+        target_A=5.0,
+        max_atoms=24,
+        equilibration_ps=1.0,
+        production_ps=20.0,
+        max_production_ps=40.0,
+        frame_spacing_fs=100.0,
+        max_temperatures=2,
+    )
+    fields = {"engine": "walk", "batch_size": 2, "protocol": protocol} | changes
+    return CampaignSettings(**fields, minimum_gain_decades=0.0, minimum_hits=0.0)
+
+
+CELLS = {
+    "LiF": ("F", 4.03), "LiCl": ("Cl", 5.13), "LiBr": ("Br", 5.50), "LiI": ("I", 6.00),
+}  # fmt: skip
+
+
+def write_cifs(folder: Path) -> Path:
+    from pymatgen.core import Lattice, Structure
+
+    folder.mkdir()
+    for name, (anion, a) in CELLS.items():
+        crystal = Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(a), ["Li", anion], [[0.0] * 3, [0.5] * 3]
+        )
+        crystal.to(str(folder / f"{name}.cif"))
+    return folder
+
+
+def fingerprint(folder: Path) -> dict[str, Any]:
+    """Everything in the campaign but time stamps and the order of the history."""
+    with CampaignStore(folder) as store:
+        return {
+            "jobs": store.jobs(),
+            "results": store.results(),
+            "models": store.models(),
+            "rounds": [{k: v for k, v in r.items() if k != "utc"} for r in store.rounds()],
+            "candidates": store.candidates(),
+            "history": sorted(
+                json.dumps({k: v for k, v in h.items() if k not in ("utc", "seq")}, sort_keys=True)
+                for h in store.history()
+            ),
+        }
