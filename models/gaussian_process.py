@@ -18,6 +18,7 @@ from .censoring import FloatArray, is_closed, is_exact, middle, spread_or_one, t
 _MAX_FIT_ROWS = 600
 """Kernel parameters are found on at most this many rows: their cost grows with the third power."""
 _MIN_CLOSED_ROWS = 10
+_BLOCK = 8192
 _IMPUTATION_ROUNDS = 5
 _LOG_BOX = ((np.log(0.1), np.log(30.0)), (np.log(0.05), np.log(5.0)), (np.log(0.02), np.log(2.0)))
 
@@ -78,7 +79,12 @@ class BoundedGaussianProcess(BoundedRegressor):
         """Posterior mean and standard deviation without noise, each of shape (n,)."""
         features = self._checked_features(X)
         points = self._embed(np.asarray(self.imputer_.transform(features), dtype=np.float64))
-        mean, spread = self._posterior(points, self.points_)
+        # In blocks: rows × training rows would not fit into memory for a large database.
+        blocks = [
+            self._posterior(points[start : start + _BLOCK], self.points_)
+            for start in range(0, len(points), _BLOCK)
+        ]
+        mean, spread = (np.concatenate(part) for part in zip(*blocks, strict=True))
         return self.offset_ + self.unit_ * mean, self.unit_ * spread
 
     def _embed(self, filled: FloatArray) -> FloatArray:

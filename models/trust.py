@@ -28,6 +28,9 @@ _LEAST_WEIGHT: Final = 0.1
 """The weights sum to at least this, which keeps the order of candidates far from everything."""
 _FAR: Final = 2.0
 """At this multiple of the largest measured distance the width is at least the population's."""
+_KNOT_QUANTILE: Final = 0.25
+"""A level's numbers hold from the lower quartile of its distances on: relatives and strangers
+overlap in distance, and believing too much costs more than believing too little."""
 _NEAR_SHARE: Final = 0.5
 """At distance zero the width is at least this share of that for left-out materials: polymorph and
 cell of a label are rarely certain."""
@@ -157,7 +160,7 @@ def measure_trust(
     """
     weights = [stacking_weights(bounds, h.means, h.groups) for h in levels]
     floors = [_floor(bounds, h, w) for h, w in zip(levels, weights, strict=True)]
-    distances = [float(np.median(h.distance)) for h in levels]
+    distances = [float(np.quantile(h.distance, _KNOT_QUANTILE)) for h in levels]
     for i in range(1, len(levels)):
         distances[i] = max(distances[i], 1.05 * distances[i - 1])
     near = weights[0] / weights[0].sum()
