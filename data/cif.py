@@ -16,7 +16,7 @@ import numpy as np
 from .convert import from_pymatgen
 from .elements import ATOMIC_NUMBER
 from .errors import StructureError
-from .records import Provenance, SiteSpecies, StructureRecord
+from .records import Provenance, Quarantined, SiteSpecies, StructureRecord
 
 MAX_SITES: Final[int] = 2000
 """Larger cells are refused: they are simulation snapshots, not crystals to screen."""
@@ -24,13 +24,18 @@ MAX_SITES: Final[int] = 2000
 _MERGE_A = 0.5
 
 
-def parse_cif(text: str, record_id: str, provenance: Provenance) -> list[StructureRecord]:
+def parse_cif(
+    text: str, record_id: str, provenance: Provenance
+) -> list[StructureRecord | Quarantined]:
     """Every structure in a CIF; a file with several data blocks gives several records.
+
+    A block that cannot be used, because its numbers or its symmetry make no crystal, is
+    quarantined with its reason.
 
     Raises
     ------
     StructureError
-        If the text is no CIF, holds no atoms, or the numbers are not physical.
+        If the text is no CIF or holds no atoms at all.
     """
     import gemmi
 
@@ -43,9 +48,17 @@ def parse_cif(text: str, record_id: str, provenance: Provenance) -> list[Structu
         raise StructureError(f"{record_id}: the CIF has no atoms (_atom_site_fract_x)")
     several = len(blocks) > 1
     return [
-        _parse_block(b, f"{record_id}-{b.name}" if several else record_id, provenance)
-        for b in blocks
+        _block(b, f"{record_id}-{b.name}" if several else record_id, provenance) for b in blocks
     ]
+
+
+def _block(block: Any, record_id: str, provenance: Provenance) -> StructureRecord | Quarantined:
+    """One data block; what is wrong with it must not cost the others of the file."""
+    try:
+        return _parse_block(block, record_id, provenance)
+    except StructureError as error:
+        reason = str(error).removeprefix(f"{record_id}: ")
+        return Quarantined(record_id, provenance.file or "", "read", reason)
 
 
 def _has_single_site(block: Any) -> bool:
@@ -63,12 +76,14 @@ def _parse_block(block: Any, record_id: str, provenance: Provenance) -> Structur
         raise StructureError(f"{record_id}: {_one_line(error)}") from None
     if not sites:
         raise StructureError(f"{record_id}: the CIF has no atoms")
+    _check_symmetry(small, record_id)
     if len(sites) > MAX_SITES:
         raise StructureError(
             f"{record_id}: {len(sites)} sites in the cell, more than {MAX_SITES}; give a unit cell"
         )
-    _check_occupancies(small.sites, record_id)
-    if any(site.occ < 1.0 for site in sites) or _touching(small.cell, sites):
+    _check_occupancies(block, small.sites, record_id)
+    shared = any(site.occ < 1.0 for site in sites) or _touching(small.cell, sites)
+    if shared or _symmetry_left_out(block, small):
         return _parse_with_pymatgen(block, record_id, provenance)
     oxidation = _oxidation_by_symbol(block)
     lattice = np.array(small.cell.orth.mat.tolist()).T
@@ -88,7 +103,42 @@ def _check_cell(cell: Any, record_id: str) -> None:
         raise StructureError(f"{record_id}: the cell angles do not close to a volume")
 
 
-def _check_occupancies(sites: Any, record_id: str) -> None:
+def _check_symmetry(small: Any, record_id: str) -> None:
+    """A symmetry that is stated but cannot be read must not become no symmetry at all."""
+    import gemmi
+
+    for operation in small.symops:
+        try:
+            gemmi.Op(operation)
+        except (ValueError, RuntimeError):
+            raise StructureError(
+                f"{record_id}: {operation!r} is no symmetry operation; correct it"
+            ) from None
+    name = small.spacegroup_hm or small.spacegroup_hall
+    if small.spacegroup is None and name and not small.symops and not small.spacegroup_number:
+        raise StructureError(
+            f"{record_id}: space group {name!r} is unknown and the CIF gives no symmetry "
+            "operations; add them"
+        )
+
+
+def _symmetry_left_out(block: Any, small: Any) -> bool:
+    """True where gemmi applies none of the stated symmetry: a number alone, an origin that its
+    tables lack, or a magnetic CIF. pymatgen reads these.
+    """
+    if small.spacegroup is not None:
+        return False
+    magnetic = any(block.find_loop(f"_space_group_symop_magn_operation{c}xyz") for c in "._")
+    return magnetic or len(small.symops) > 1 or small.spacegroup_number > 1
+
+
+def _check_occupancies(block: Any, sites: Any, record_id: str) -> None:
+    import gemmi
+
+    for text in block.find_values("_atom_site_occupancy"):
+        # "?" and "." mean full by the CIF dictionary; a word would be read as full, too.
+        if not gemmi.cif.is_null(text) and not math.isfinite(gemmi.cif.as_number(text)):
+            raise StructureError(f"{record_id}: {text!r} is no occupancy; give a number in (0, 1]")
     for site in sites:
         if not math.isfinite(site.occ) or not 0 < site.occ <= 1.1:
             raise StructureError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,8 @@ def structure_files(paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
     files: list[tuple[Path, str]] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and is_structure_file(p))
+            # What is no file (a broken link, a pipe) is kept: reading gives it its reason.
+            inside = sorted(p for p in path.rglob("*") if is_structure_file(p) and not p.is_dir())
             if not inside:
                 raise InputError(f"{path}: no CIF or POSCAR file in this folder")
             files += [(p, _identifier(p.relative_to(path))) for p in inside]
@@ -67,7 +69,12 @@ def structure_files(paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
 def _identifier(relative: Path) -> str:
     stem = _CIF.sub("", relative.name)
     stem = re.sub(r"\.(vasp|poscar)(\.gz)?$", "", stem, flags=re.IGNORECASE)
-    return "__".join([*relative.parts[:-1], stem])
+    return printable("__".join([*relative.parts[:-1], stem]))
+
+
+def printable(text: str | Path) -> str:
+    """A path as text that every table can hold: bytes that are no UTF-8, line ends, are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def _unique(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
@@ -97,30 +104,31 @@ def read_file(path: Path, identifier: str) -> list[StructureRecord | Quarantined
     """Read one structure file."""
     try:
         text = _text(path)
-        provenance = Provenance(source="user file", file=str(path))
+        provenance = Provenance(source="user file", file=printable(path))
         if _POSCAR.search(path.name) and not _CIF.search(path.name):
             return [parse_poscar(text, identifier, provenance)]
-        return list(parse_cif(text, identifier, provenance))
-    except (StructureError, OSError, EOFError) as error:
+        return parse_cif(text, identifier, provenance)
+    except (StructureError, OSError, EOFError, zlib.error) as error:
         reason = str(error).removeprefix(f"{identifier}: ")
-        return [Quarantined(identifier, str(path), "read", reason)]
+        return [Quarantined(identifier, printable(path), "read", reason)]
 
 
 def _text(path: Path) -> str:
     if not path.is_file():
-        raise StructureError(f"{path}: not a regular file")
+        raise StructureError("not a regular file, or a link to none")
     if path.stat().st_size == 0:
-        raise StructureError(f"{path}: the file is empty")
+        raise StructureError("the file is empty")
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise StructureError(f"{path}: larger than {MAX_FILE_BYTES // 1_000_000} MB; not read")
-    opener = gzip.open if path.suffix == ".gz" else open
+        raise StructureError(f"larger than {MAX_FILE_BYTES // 1_000_000} MB; not read")
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
     with opener(path, "rb") as stream:
         content = stream.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
-        raise StructureError(f"{path}: unpacks to more than {MAX_FILE_BYTES // 1_000_000} MB")
+        raise StructureError(f"unpacks to more than {MAX_FILE_BYTES // 1_000_000} MB")
     if b"\0" in content:
-        raise StructureError(f"{path}: binary data, not a text file")
-    return content.decode("utf-8", errors="replace")
+        raise StructureError("binary data, not a text file")
+    # Some editors begin a file with a byte-order mark, which is no part of the text.
+    return content.decode("utf-8-sig", errors="replace")
 
 
 def read_structures(

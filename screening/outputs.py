@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import pandas as pd
 
 from ..data.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
 from ..data.errors import InputError
+from ..data.readers import printable, structure_files
 from .pipeline import ScreenResult
 from .report import render_report
 
@@ -75,8 +77,8 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
     """What the run used and what came out, as plain values."""
     return {
         "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "inputs": inputs or ["embedded candidates"],
-        "input_sha256": {p: _digest(Path(p)) for p in inputs},
+        "inputs": [printable(p) for p in inputs] or ["embedded candidates"],
+        "input_sha256": {printable(p): _digest(Path(p)) for p in inputs},
         "settings": result.settings.as_dict(),
         "counts": result.counts,
         "quarantine_by_stage": _value_counts(result.quarantine["stage"]),
@@ -106,14 +108,13 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 
 def _digest(path: Path) -> str:
-    """Hash of a file, or of the names and contents of a folder's files."""
+    """Hash of the structure files of an input: their identifiers and contents."""
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    for file in files:
-        digest.update(str(file.relative_to(path.parent)).encode())
-        with file.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
+    for file, identifier in structure_files([path]):
+        digest.update(identifier.encode() + b"\0")
+        # A file that cannot be read stands in quarantine; the hash notes its name alone.
+        with contextlib.suppress(OSError):
+            digest.update(file.read_bytes() if file.is_file() else b"")
     return digest.hexdigest()
 
 

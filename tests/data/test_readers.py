@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import warnings
 from pathlib import Path
@@ -157,6 +158,124 @@ def test_folders_are_searched_and_every_file_gets_its_own_id(tmp_path: Path) -> 
     names = [identifier for _, identifier in structure_files([tmp_path])]
     assert names == ["a", "a~2", "sub__a"]
     assert len({record.id for record in read_structures([tmp_path]).records}) == 3
+
+
+def test_what_is_named_like_a_structure_but_is_no_file_is_not_passed_over(tmp_path: Path) -> None:
+    write_cif(tmp_path / "good.cif", LI2S)
+    (tmp_path / "folder.cif").mkdir()
+    (tmp_path / "broken_link.cif").symlink_to("nowhere")
+    (tmp_path / "loop.cif").symlink_to("loop.cif")
+    os.mkfifo(tmp_path / "pipe.cif")
+    result = read_structures([tmp_path])
+    assert [record.id for record in result.records] == ["good"]
+    reasons = {entry.id: entry.reason for entry in result.quarantined}
+    assert reasons.keys() == {"broken_link", "loop", "pipe"}
+    assert all("not a regular file" in reason for reason in reasons.values())
+
+
+def test_names_that_are_no_text_are_escaped(tmp_path: Path) -> None:
+    text = cif_text(tmp_path)
+    for name in (b"caf\xe9\xff.cif", b"two\nlines.cif", b"bad\xff.cif"):
+        with open(os.fsencode(tmp_path) + b"/" + name, "w") as file:  # noqa: PTH123
+            file.write("" if name.startswith(b"bad") else text)
+    result = read_structures([tmp_path])
+    assert {r.id for r in result.records} == {"good", "caf\\udce9\\udcff", "two\\nlines"}
+    assert [entry.id for entry in result.quarantined] == ["bad\\udcff"]
+    files = [r.provenance.file for r in result.records] + [q.file for q in result.quarantined]
+    assert all(file and file.encode() and "\n" not in file for file in files)
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("name", ["a.CIF.GZ", "a.cif.gz", "a.Cif"])
+def test_byte_order_marks_and_capitals_are_read(tmp_path: Path, prefix: bytes, name: str) -> None:
+    content = prefix + cif_text(tmp_path).encode()
+    packed = gzip.compress(content) if name.lower().endswith("gz") else content
+    (tmp_path / name).write_bytes(packed)
+    assert isinstance(only(tmp_path / name), StructureRecord)
+
+
+def test_corrupt_gzip_is_quarantined(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(cif_text(tmp_path).encode()))
+    packed[12:200] = bytes(188)
+    (tmp_path / "a.cif.gz").write_bytes(packed)
+    assert isinstance(only(tmp_path / "a.cif.gz"), Quarantined)
+
+
+def test_one_bad_block_does_not_cost_the_others(tmp_path: Path) -> None:
+    good = cif_text(tmp_path)
+    bad = good.replace("data_Li2S", "data_other").replace("  Li  ", "  Xx  ")
+    (tmp_path / "two.cif").write_text(good + bad)
+    kept, lost = iter_structures([tmp_path / "two.cif"])
+    assert isinstance(kept, StructureRecord)
+    assert isinstance(lost, Quarantined)
+    assert (kept.id, lost.id) == ("two-Li2S", "two-other")
+    assert lost.reason.startswith("site ")
+
+
+CELL = "".join(f"_cell_length_{k} 5.13\n" for k in "abc")
+CELL += "".join(f"_cell_angle_{k} 90\n" for k in ("alpha", "beta", "gamma"))
+ATOMS = "loop_\n" + "".join(
+    f"_atom_site_{k}\n" for k in ("label", "type_symbol", "fract_x", "fract_y", "fract_z")
+)
+ROCK_SALT = ATOMS + "Li1 Li 0 0 0\nCl1 Cl 0.5 0 0\n"
+CENTRINGS = ("x,y,z", "x,y+1/2,z+1/2", "x+1/2,y,z+1/2", "x+1/2,y+1/2,z")
+
+
+def operations(tag: str, ops: tuple[str, ...], suffix: str = "") -> str:
+    return f"loop_\n{tag}\n" + "".join(f"'{op}{suffix}'\n" for op in ops)
+
+
+@pytest.mark.parametrize(
+    "symmetry",
+    [
+        "_symmetry_space_group_name_H-M 'F m -3 m'\n",
+        "_symmetry_Int_Tables_number 225\n",
+        "_space_group_IT_number 225\n",
+        "_symmetry_space_group_name_H-M 'P 1'\n"
+        + operations("_symmetry_equiv_pos_as_xyz", CENTRINGS),
+        operations("_space_group_symop_operation_xyz", CENTRINGS),
+        operations("_space_group_symop_magn_operation.xyz", ("x,y,z",), ",+1")
+        + operations("_space_group_symop_magn_centering.xyz", CENTRINGS, ",+1"),
+    ],
+)
+def test_every_way_to_state_the_symmetry_is_applied(tmp_path: Path, symmetry: str) -> None:
+    (tmp_path / "LiCl.cif").write_text("data_x\n" + CELL + symmetry + ROCK_SALT)
+    record = only(tmp_path / "LiCl.cif")
+    assert isinstance(record, StructureRecord)
+    assert record.composition == {"Li": 4.0, "Cl": 4.0}
+
+
+def test_operations_of_an_untabulated_origin_are_applied(tmp_path: Path) -> None:
+    ops = operations("_symmetry_equiv_pos_as_xyz", ("x,y,z", "-x+1/4,-y,-z"))
+    atoms = ATOMS + "Li1 Li 0.1 0.2 0.3\nCl1 Cl 0.6 0.2 0.3\n"
+    (tmp_path / "a.cif").write_text("data_x\n" + CELL + ops + atoms)
+    record = only(tmp_path / "a.cif")
+    assert isinstance(record, StructureRecord)
+    assert record.composition == {"Li": 2.0, "Cl": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("symmetry", "atoms", "reason"),
+    [
+        ("_symmetry_space_group_name_H-M 'F m Q m'\n", ROCK_SALT, "unknown"),
+        (operations("_symmetry_equiv_pos_as_xyz", ("x,y,z", "what")), ROCK_SALT, "no symmetry op"),
+        ("", ROCK_SALT.replace("_z\n", "_z\n_atom_site_occupancy\n"), "readable"),
+        (
+            "",
+            ROCK_SALT.replace("_z\n", "_z\n_atom_site_occupancy\n")
+            .replace("0 0 0", "0 0 0 half")
+            .replace("0.5 0 0", "0.5 0 0 1"),
+            "'half' is no occupancy",
+        ),
+    ],
+)
+def test_unreadable_symmetry_and_occupancy_are_not_taken_for_none(
+    tmp_path: Path, symmetry: str, atoms: str, reason: str
+) -> None:
+    (tmp_path / "a.cif").write_text("data_x\n" + CELL + symmetry + atoms)
+    item = only(tmp_path / "a.cif")
+    assert isinstance(item, Quarantined)
+    assert reason in item.reason
 
 
 def test_missing_paths_and_empty_folders_are_errors(tmp_path: Path) -> None:

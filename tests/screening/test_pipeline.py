@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from ionsieve.screening.outputs import write_screen
+from ionsieve.screening.outputs import run_facts, write_screen
 from ionsieve.screening.pipeline import ScreenResult, ScreenSettings, run_screen
 from ionsieve.screening.ranking import RANKING_COLUMNS
 
@@ -132,6 +132,23 @@ def test_the_cached_model_gives_the_same_bytes(
     assert (first.trained.from_cache, second.trained.from_cache) == (False, True)
     pd.testing.assert_frame_equal(first.ranking, second.ranking, check_exact=True)
     pd.testing.assert_frame_equal(first.ranking, result[0].ranking, check_exact=True)
+
+
+def test_the_hash_of_an_input_is_that_of_its_structures(
+    result: tuple[ScreenResult, Path], tmp_path: Path
+) -> None:
+    def digest() -> str:
+        return run_facts(result[0], [str(tmp_path)], "")["input_sha256"][str(tmp_path)]
+
+    (tmp_path / "a.cif").write_text("data_")
+    before = digest()
+    (tmp_path / "notes.txt").write_text("no structure, such as results of an earlier run")
+    assert digest() == before
+    (tmp_path / "b.cif").symlink_to("nowhere")
+    (tmp_path / "c.cif").mkdir()
+    assert digest() != before
+    (tmp_path / "a.cif").write_text("data_x")
+    assert digest() != before
 
 
 def test_nothing_to_rank_is_an_error_that_says_why(tmp_path: Path) -> None:
