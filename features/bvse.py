@@ -136,7 +136,7 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
     MissingParametersError
         If an anion or a charge is not in the softBV set; the message names the pair.
     FeatureError
-        If there is no host.
+        If there is no host, or the cell holds a void so wide that the field ends inside it.
     """
     host = host_of(prepared)
     field = force_field(prepared, host)
@@ -154,6 +154,11 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
         CUTOFF_A,
         _BINS,
     )
+    if not energy.all():
+        raise FeatureError(
+            f"part of the cell is farther than {CUTOFF_A:g} Å from every host atom (a molecule or "
+            "a slab in vacuum?): no landscape there"
+        )
     for highest in (_USUALLY_ENOUGH_EV, HIGHEST_EV):
         network = _Network(host, field, shape, start, energy, highest)
         found = network.percolate()

@@ -117,7 +117,8 @@ def _family_values(family: Family, prepared: PreparedStructure, notes: Notes) ->
         return _empty(family) | family.compute(prepared, notes)
     except _DEFECTS_OF_INPUT as error:
         # One family's failure must not take the others with it; the reason stays in the row.
-        notes.append(f"{family.name}: {type(error).__name__}: {error}")
+        kind = "" if isinstance(error, IonsieveError) else f"{type(error).__name__}: "
+        notes.append(f"{family.name}: {kind}{str(error).removeprefix(f'{prepared.record.id}: ')}")
         return _empty(family)
 
 

@@ -31,6 +31,7 @@ from ionsieve.features.bvse_kernels import (
 from ionsieve.features.catalogue import family
 from ionsieve.features.host import host_of
 from ionsieve.features.prepared import PreparedStructure
+from ionsieve.features.rows import featurize_one
 
 COLUMNS = family("bvse").columns
 
@@ -382,6 +383,16 @@ def test_missing_parameters_give_nan_and_a_reason() -> None:
     values = family("bvse").compute(prepared, notes)
     assert all(np.isnan(values[column.name]) for column in COLUMNS)
     assert notes == ["bvse: no bond-valence parameters for Li+1 with P-3"]
+
+
+def test_a_molecule_in_vacuum_has_no_landscape() -> None:
+    """Where the field has ended every point is as low as its neighbours: thousands of minima."""
+    frac = np.array([[0.0, 0.0, 0.0], [0.08, 0.0, 0.0]])
+    record = StructureRecord.ordered("LiCl", 30.0 * np.eye(3), ("Li", "Cl"), frac)
+    row = featurize_one(record, [family("bvse")])
+    assert row.reason.startswith("bvse: part of the cell is farther than 8 Å")
+    assert row.values is not None
+    assert math.isnan(row.values["bvse_barrier_3d_eV"])
 
 
 @pytest.mark.parametrize("mobile", ["Na", "K", "Ag", "Cu"])
