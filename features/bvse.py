@@ -37,8 +37,9 @@ from .bvse_kernels import (
     descend,
     energies_at,
     energy_grid,
+    joined_basins,
+    pair_curves,
     passes,
-    sides,
     stationary_points,
     tabulated,
 )
@@ -58,6 +59,7 @@ HIGHEST_EV: Final[float] = 10.0
 
 _USUALLY_ENOUGH_EV = 2.0
 _BINS = 4096
+_PIECES = 1024
 _SHORTEST_A = 0.5
 _PERIOD_ENDS = np.array([2, 10, 18, 36, 54, 86, 118])
 _START = np.array([0.37, 0.23, 0.41])
@@ -118,10 +120,13 @@ class ForceField:
     kind: IntArray
     weight: FloatArray
     parameters: FloatArray
+    curves: FloatArray
 
-    def arguments(self) -> tuple[FloatArray, IntArray, FloatArray, FloatArray, float]:
+    def arguments(
+        self,
+    ) -> tuple[FloatArray, IntArray, FloatArray, FloatArray, FloatArray, float]:
         """What the point kernels take."""
-        return self.position_A, self.kind, self.weight, self.parameters, CUTOFF_A
+        return self.position_A, self.kind, self.weight, self.parameters, self.curves, CUTOFF_A
 
 
 def bvse_landscape(prepared: PreparedStructure) -> Landscape:
@@ -201,6 +206,7 @@ def force_field(prepared: PreparedStructure, host: Host) -> ForceField:
         kind.reshape(-1).astype(np.int64)[images.atom],
         host.occupancy[images.atom],
         parameters,
+        pair_curves(parameters, CUTOFF_A, _PIECES),
     )
 
 
@@ -252,7 +258,7 @@ class _Network:
         minima = np.flatnonzero(self.basin == np.arange(len(self.basin)))
         self.node_of = np.full(len(self.basin), -1, dtype=np.int64)
         self.node_of[minima] = np.arange(len(minima))
-        self.first, self.second, self.shift, self.level, self.place = passes(
+        edges, self.level = passes(
             energy,
             shape,
             self.basin,
@@ -261,6 +267,8 @@ class _Network:
             len(minima),
             float(energy.min()) + highest_eV,
         )
+        self.first, self.second = edges[:, 0].copy(), edges[:, 1].copy()
+        self.shift, self.place = edges[:, 2:5].copy(), edges[:, 5:7].copy()
         self.grid_level = self.level.copy()
         self.point = np.full((len(self.level), 3), np.nan)
         self.is_refined = np.zeros(len(self.level), dtype=bool)
@@ -278,8 +286,7 @@ class _Network:
             if len(pending):
                 self._refine_passes(pending)
             elif len(doubtful):
-                for edge in doubtful:
-                    self._reconnect(int(edge))
+                self._reconnect(doubtful)
             else:
                 break
             found = self._levels()
@@ -303,19 +310,23 @@ class _Network:
     def _join_coincident(self, nodes: IntArray, points: FloatArray) -> None:
         """Minima that the grid split but that are one point get a pass at their own level."""
         pairs = coincident(points @ self.inverse, self.host.lattice, _SAME_PLACE_A)
-        for i, j, *shift in pairs:
-            level = max(self.node_level[nodes[i]], self.node_level[nodes[j]])
-            self._add_pass(nodes[i], nodes[j], np.array(shift), float(level))
+        if len(pairs):
+            first, second = nodes[pairs[:, 0]], nodes[pairs[:, 1]]
+            level = np.maximum(self.node_level[first], self.node_level[second])
+            self._add_passes(first, second, pairs[:, 2:], level)
 
-    def _add_pass(self, first: int, second: int, shift: IntArray, level: float) -> None:
-        self.first = np.append(self.first, first)
-        self.second = np.append(self.second, second)
-        self.shift = np.vstack([self.shift, shift])
-        self.level = np.append(self.level, level)
-        self.grid_level = np.append(self.grid_level, level)
-        self.place = np.vstack([self.place, [-1, -1]])
-        self.point = np.vstack([self.point, np.full(3, np.nan)])
-        self.is_refined = np.append(self.is_refined, True)
+    def _add_passes(
+        self, first: IntArray, second: IntArray, shift: IntArray, level: FloatArray
+    ) -> None:
+        n = len(first)
+        self.first = np.concatenate([self.first, first])
+        self.second = np.concatenate([self.second, second])
+        self.shift = np.concatenate([self.shift, shift])
+        self.level = np.concatenate([self.level, level])
+        self.grid_level = np.concatenate([self.grid_level, level])
+        self.place = np.concatenate([self.place, np.full((n, 2), -1)])
+        self.point = np.concatenate([self.point, np.full((n, 3), np.nan)])
+        self.is_refined = np.concatenate([self.is_refined, np.ones(n, dtype=bool)])
 
     def _refine_passes(self, pending: IntArray) -> None:
         self.is_refined[pending] = True
@@ -360,17 +371,18 @@ class _Network:
         )
         return np.flatnonzero(matters.any(axis=0) & np.isfinite(self.point[:, 0]) & is_used)
 
-    def _reconnect(self, edge: int) -> None:
-        """Let a true pass join the basins that lie below it; its old edge gets the grid's level."""
-        ends = sides(self.point[edge], *self.field.arguments())
-        nodes, shifts = zip(*(self._basin_of(end) for end in ends), strict=True)
-        self._add_pass(nodes[0], nodes[1], shifts[1] - shifts[0], float(self.level[edge]))
-        self.level[edge] = self.grid_level[edge]
-        self.point[edge] = np.nan
-
-    def _basin_of(self, point_A: FloatArray) -> tuple[int, IntArray]:
-        """Node whose basin holds a point, and the translation of that minimum."""
-        triple = np.rint((point_A - self.start) @ self.inverse * self.shape).astype(np.int64)
-        cell = triple // self.shape
-        index = int(np.ravel_multi_index(tuple(triple - cell * self.shape), tuple(self.shape)))
-        return int(self.node_of[self.basin[index]]), cell + self.offset[index]
+    def _reconnect(self, edges: IntArray) -> None:
+        """Let true passes join the basins below them; their old edges get the grid's level."""
+        ends, shift = joined_basins(
+            self.point[edges],
+            self.start,
+            self.inverse,
+            self.shape,
+            self.basin,
+            self.offset,
+            *self.field.arguments(),
+        )
+        nodes = self.node_of[ends]
+        self._add_passes(nodes[:, 0], nodes[:, 1], shift, self.level[edges])
+        self.level[edges] = self.grid_level[edges]
+        self.point[edges] = np.nan
