@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from .errors import InputError
 
 
 def write_bytes_atomic(path: str | Path, content: bytes) -> None:
@@ -39,6 +43,38 @@ def write_text_atomic(path: str | Path, content: str) -> None:
 def write_json_atomic(path: str | Path, content: Any) -> None:
     """As :func:`write_text_atomic`, as JSON with sorted keys: equal content gives equal bytes."""
     write_text_atomic(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+@contextlib.contextmanager
+def only_writer(lock: Path) -> Iterator[None]:
+    """Hold a lock file; the system frees it when the process ends, however it ends.
+
+    Raises
+    ------
+    InputError
+        If another process holds it.
+    """
+    import fcntl
+
+    busy = InputError(f"{lock.parent}: another process is writing this part")
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise busy from None
+        # Between opening and locking, the holder before may have removed the file.
+        if not lock.exists() or lock.stat().st_ino != os.fstat(stream.fileno()).st_ino:
+            raise busy
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of :func:`write_bytes_atomic` that a killed process left."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from .convert import from_pymatgen
 from .elements import ATOMIC_NUMBER
 from .errors import StructureError
-from .records import Provenance, Quarantined, SiteSpecies, StructureRecord
+from .records import MAX_EDGE_A, Provenance, Quarantined, SiteSpecies, StructureRecord
 
 MAX_SITES: Final[int] = 2000
 """Larger cells are refused: they are simulation snapshots, not crystals to screen."""
@@ -71,16 +71,15 @@ def _parse_block(block: Any, record_id: str, provenance: Provenance) -> Structur
     try:
         small = gemmi.make_small_structure_from_block(block)
         _check_cell(small.cell, record_id)
+        # Before symmetry multiplies them: a stranger's file may list a million sites.
+        _check_number(len(small.sites), record_id)
         sites = [] if not small.sites else list(small.get_all_unit_cell_sites())
     except (ValueError, RuntimeError) as error:
         raise StructureError(f"{record_id}: {_one_line(error)}") from None
     if not sites:
         raise StructureError(f"{record_id}: the CIF has no atoms")
     _check_symmetry(small, record_id)
-    if len(sites) > MAX_SITES:
-        raise StructureError(
-            f"{record_id}: {len(sites)} sites in the cell, more than {MAX_SITES}; give a unit cell"
-        )
+    _check_number(len(sites), record_id)
     _check_occupancies(block, small.sites, record_id)
     shared = any(site.occ < 1.0 for site in sites) or _touching(small.cell, sites)
     if shared or _symmetry_left_out(block, small):
@@ -92,10 +91,19 @@ def _parse_block(block: Any, record_id: str, provenance: Provenance) -> Structur
     return StructureRecord(record_id, lattice, content, frac, provenance)
 
 
+def _check_number(n_sites: int, record_id: str) -> None:
+    if n_sites > MAX_SITES:
+        raise StructureError(
+            f"{record_id}: {n_sites} sites in the cell, more than {MAX_SITES}; give a unit cell"
+        )
+
+
 def _check_cell(cell: Any, record_id: str) -> None:
     parameters = (cell.a, cell.b, cell.c, cell.alpha, cell.beta, cell.gamma)
     angles = (cell.alpha, cell.beta, cell.gamma)
-    possible = all(math.isfinite(p) for p in parameters) and all(0 < a < 180 for a in angles)
+    possible = all(math.isfinite(p) and p <= MAX_EDGE_A for p in parameters) and all(
+        0 < a < 180 for a in angles
+    )
     if not possible or not cell.is_crystal():
         shown = ", ".join(f"{p:g}" for p in parameters)
         raise StructureError(f"{record_id}: cell parameters are missing or impossible ({shown})")

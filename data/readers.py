@@ -58,15 +58,16 @@ def structure_files(paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
             inside = sorted(p for p in path.rglob("*") if is_structure_file(p) and not p.is_dir())
             if not inside:
                 raise InputError(f"{path}: no CIF or POSCAR file in this folder")
-            files += [(p, _identifier(p.relative_to(path))) for p in inside]
+            files += [(p, identifier_of(p.relative_to(path))) for p in inside]
         elif path.exists():
-            files.append((path, _identifier(Path(path.name))))
+            files.append((path, identifier_of(Path(path.name))))
         else:
             raise InputError(f"{path}: no such file or folder")
-    return _unique(files)
+    return unique_identifiers(files)
 
 
-def _identifier(relative: Path) -> str:
+def identifier_of(relative: Path) -> str:
+    """Identifier of a file: its parts joined, without the endings that say the format."""
     stem = _CIF.sub("", relative.name)
     stem = re.sub(r"\.(vasp|poscar)(\.gz)?$", "", stem, flags=re.IGNORECASE)
     return printable("__".join([*relative.parts[:-1], stem]))
@@ -77,7 +78,7 @@ def printable(text: str | Path) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
-def _unique(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+def unique_identifiers(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
     """Two inputs may have one name: the later ones get a number, none is lost."""
     seen: Counter[str] = Counter()
     taken = {identifier for _, identifier in files}
@@ -100,17 +101,32 @@ def iter_structures(paths: Sequence[str | Path]) -> Iterator[StructureRecord | Q
         yield from read_file(path, identifier)
 
 
-def read_file(path: Path, identifier: str) -> list[StructureRecord | Quarantined]:
+def read_file(
+    path: Path, identifier: str, provenance: Provenance | None = None
+) -> list[StructureRecord | Quarantined]:
     """Read one structure file."""
     try:
         text = _text(path)
-        provenance = Provenance(source="user file", file=printable(path))
-        if _POSCAR.search(path.name) and not _CIF.search(path.name):
-            return [parse_poscar(text, identifier, provenance)]
-        return parse_cif(text, identifier, provenance)
+        origin = provenance or Provenance(source="user file", file=printable(path))
+        return parse_structure_text(text, path.name, identifier, origin)
     except (StructureError, OSError, EOFError, zlib.error) as error:
         reason = str(error).removeprefix(f"{identifier}: ")
         return [Quarantined(identifier, printable(path), "read", reason)]
+
+
+def parse_structure_text(
+    text: str, name: str, identifier: str, provenance: Provenance
+) -> list[StructureRecord | Quarantined]:
+    """Parse CIF or POSCAR text, told apart by the file's name.
+
+    Raises
+    ------
+    StructureError
+        If it cannot be used.
+    """
+    if _POSCAR.search(name) and not _CIF.search(name):
+        return [parse_poscar(text, identifier, provenance)]
+    return list(parse_cif(text, identifier, provenance))
 
 
 def _text(path: Path) -> str:

@@ -36,6 +36,10 @@ OCCUPANCY_TOLERANCE: Final[float] = 1e-3
 """Occupancies printed with few digits may sum to a little over 1; beyond this they are wrong."""
 
 
+MAX_EDGE_A: Final[float] = 1e4
+"""Longest lattice vector, Å: a hundred times that of any crystal."""
+
+
 class SiteSpecies(NamedTuple):
     """One species on one site."""
 
@@ -70,6 +74,8 @@ def _validated_lattice(record_id: str, lattice: object) -> FloatArray:
         raise StructureError(
             f"{record_id}: lattice holds NaN or infinity; correct the cell parameters"
         )
+    if np.abs(array).max() > MAX_EDGE_A:
+        raise StructureError(f"{record_id}: lattice vector longer than {MAX_EDGE_A:g} Å")
     volume = abs(float(np.linalg.det(array)))
     lengths = np.linalg.norm(array, axis=1)
     # A flat cell is relative to its edges: 1e-3 of a·b·c is far below any real crystal.
@@ -137,6 +143,8 @@ class StructureRecord:
         Source and licence.
     e_above_hull_eV_atom, band_gap_eV : float, optional
         As given by the source; None where it gives none.
+    energy_eV_atom : float, optional
+        Total energy, eV/atom, with the corrections of the source; comparable within it only.
 
     Raises
     ------
@@ -151,6 +159,7 @@ class StructureRecord:
     provenance: Provenance = field(default_factory=lambda: Provenance("unknown"))
     e_above_hull_eV_atom: float | None = None
     band_gap_eV: float | None = None
+    energy_eV_atom: float | None = None
 
     def __post_init__(self) -> None:
         if not self.species:
@@ -236,7 +245,7 @@ class Quarantined:
     id: str
     file: str
     stage: str
-    """``read``, ``policy``, ``roles``, ``features`` or ``predict``."""
+    """``read``, ``duplicate``, ``policy``, ``roles``, ``features`` or ``predict``."""
     reason: str
 
 

@@ -23,7 +23,7 @@ from ..features.catalogue import FAMILY_NAMES, catalogue, families, family_modul
 from ..features.roles import MOBILE_SPECIES
 from ..features.rows import FeatureRow, featurize_one
 from ..features.warmup import warm_up
-from .parts import Entry, Part, PartOfInputs
+from .parts import Entry, EntrySource, Part, PartOfInputs
 from .run_description import code_digest, describe_run, only_writer
 from .shards import Journal, Layout, Row, read_shard, write_shard
 from .workers import Outcome, run_isolated
@@ -176,6 +176,44 @@ def featurize_batch(
     FeatureError
         If a family is unknown or workers cannot start.
     """
+    source = PartOfInputs(list(inputs), part or Part())
+    return featurize_source(
+        source,
+        out,
+        mobile=mobile,
+        chosen=chosen,
+        workers=workers,
+        timeout_s=timeout_s,
+        shard_rows=shard_rows,
+        on_progress=on_progress,
+    )
+
+
+def featurize_source(
+    source: EntrySource,
+    out: str | Path,
+    *,
+    mobile: str = "Li",
+    chosen: Sequence[str] | None = None,
+    workers: int = 1,
+    timeout_s: float = 120.0,
+    shard_rows: int = SHARD_ROWS,
+    on_progress: OnProgress | None = None,
+) -> BatchSummary:
+    """As :func:`featurize_batch`, for anything that yields entries.
+
+    Parameters
+    ----------
+    source : EntrySource
+        Structures in a fixed order; read once, lazily.
+    out, mobile, chosen, workers, timeout_s, shard_rows, on_progress
+        As there.
+
+    Raises
+    ------
+    InputError, FeatureError
+        As there.
+    """
     if workers < 1 or not timeout_s > 0 or shard_rows < 1:
         raise InputError("workers, timeout and rows of a shard must be positive")
     if mobile not in MOBILE_SPECIES:
@@ -183,7 +221,6 @@ def featurize_batch(
             f"mobile species {mobile!r} is not supported; use one of {', '.join(MOBILE_SPECIES)}"
         )
     names = tuple(f.name for f in families(chosen))
-    source = PartOfInputs(list(inputs), part or Part())
     run = _Run(source, Path(out), FeatureJob(names, mobile), shard_rows, on_progress)
     run.folder.mkdir(parents=True, exist_ok=True)
     with only_writer(run.folder / f".lock{run.part.suffix}"):
@@ -228,7 +265,7 @@ class _Run:
 
     def __init__(
         self,
-        source: PartOfInputs,
+        source: EntrySource,
         out: Path,
         job: FeatureJob,
         shard_rows: int,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import platform
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
@@ -13,9 +16,17 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ..data.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
+from ..data.atomic import (
+    only_writer,
+    remove_leftovers,
+    write_bytes_atomic,
+    write_json_atomic,
+    write_text_atomic,
+)
 from ..data.errors import InputError
 from ..data.readers import printable, structure_files
+from ..data.sources import is_store
+from ..data.store import MANIFEST
 from .pipeline import ScreenResult
 from .report import render_report
 
@@ -35,6 +46,10 @@ _PACKAGES: Final[tuple[str, ...]] = (
 )
 
 
+WORK: Final[str] = ".work"
+"""Descriptors of an unfinished screen, below the output folder."""
+
+
 def write_screen(result: ScreenResult, out: str | Path, inputs: list[str]) -> dict[str, Any]:
     """Write every output file; each is replaced whole or not at all.
 
@@ -49,6 +64,10 @@ def write_screen(result: ScreenResult, out: str | Path, inputs: list[str]) -> di
     write_bytes_atomic(folder / "ranking.parquet", _parquet(result.ranking))
     quarantine = result.quarantine.to_csv(index=False, lineterminator="\n")
     write_text_atomic(folder / "quarantine.csv", quarantine)
+    funnel = result.funnel.to_csv(index=False, lineterminator="\n")
+    write_text_atomic(folder / "funnel.csv", funnel)
+    filtered = result.filtered.rename(columns={"stage": "filter"})
+    write_text_atomic(folder / "filtered.csv", filtered.to_csv(index=False, lineterminator="\n"))
     run = run_facts(result, inputs, csv)
     write_text_atomic(folder / "report.html", render_report(result, run))
     write_json_atomic(folder / "run.json", run)
@@ -73,14 +92,35 @@ def prepared_folder(out: str | Path) -> Path:
     return folder
 
 
+@contextmanager
+def work_folder(out: Path) -> Iterator[Path]:
+    """Folder for what an interrupted screen takes up again, held by one process.
+
+    Raises
+    ------
+    InputError
+        If another screen is writing to ``out``.
+    """
+    work = out / WORK
+    work.mkdir(parents=True, exist_ok=True)
+    with only_writer(out / ".lock"):
+        remove_leftovers(out)
+        yield work
+
+
+def removed_work(work: Path) -> None:
+    """The results are written: nothing is left to take up again."""
+    shutil.rmtree(work, ignore_errors=True)
+
+
 def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict[str, Any]:
     """What the run used and what came out, as plain values."""
     return {
-        "finished_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "inputs": [printable(p) for p in inputs] or ["embedded candidates"],
         "input_sha256": {printable(p): _digest(Path(p)) for p in inputs},
         "settings": result.settings.as_dict(),
         "counts": result.counts,
+        "funnel": result.funnel.to_dict("records"),
         "quarantine_by_stage": _value_counts(result.quarantine["stage"]),
         "isolated_class_counts": _value_counts(result.ranking["isolated_class"]),
         "flag_counts": _value_counts(result.ranking["flags"].str.split(";").explode()),
@@ -89,7 +129,8 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
             "key": result.trained.key,
             "label_kind": "aimd",
             "training": result.trained.model.training_,
-            "held_out": result.trained.model.evaluation_,
+            # In one order, whether the model was trained now or came from the cache.
+            "held_out": json.loads(json.dumps(result.trained.model.evaluation_, sort_keys=True)),
         },
         "ranking_sha256": hashlib.sha256(ranking_csv.encode()).hexdigest(),
         "versions": {**{p: _version(p) for p in _PACKAGES}, "python": platform.python_version()},
@@ -108,9 +149,12 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 
 def _digest(path: Path) -> str:
-    """Hash of the structure files of an input: their identifiers and contents."""
+    """Hash of a file, of a store's description, or of a folder's structure files by identifier."""
+    if is_store(path):
+        path = path / MANIFEST
+    files = structure_files([path]) if path.is_dir() else [(path, path.name)]
     digest = hashlib.sha256()
-    for file, identifier in structure_files([path]):
+    for file, identifier in files:
         digest.update(identifier.encode() + b"\0")
         # A file that cannot be read stands in quarantine; the hash notes its name alone.
         with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from ..data.errors import InputError
 from ..data.readers import iter_structures, read_file, structure_files
@@ -41,6 +42,41 @@ class Part:
     def suffix(self) -> str:
         """Part of file names; empty when there is only one part."""
         return "" if self.count == 1 else f"-{self.index + 1}-of-{self.count}"
+
+
+class EntrySource(Protocol):
+    """Structures in a fixed order, for the batch engine."""
+
+    @property
+    def inputs(self) -> Sequence[str | Path]:
+        """Names of what is read: a folder of results belongs to them."""
+
+    @property
+    def part(self) -> Part:
+        """Which part of the inputs this is."""
+
+    @property
+    def n_expected(self) -> int:
+        """Number of structures, for progress."""
+
+    def __iter__(self) -> Iterator[Entry]: ...
+
+
+@dataclass(frozen=True)
+class RecordsInMemory:
+    """Structures that were read already."""
+
+    inputs: Sequence[str | Path]
+    records: Sequence[StructureRecord]
+    part: Part = Part()
+
+    @property
+    def n_expected(self) -> int:
+        """Number of structures."""
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.records)
 
 
 class PartOfInputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,14 @@ from typing import Any
 import pandas as pd
 
 from ..data.errors import InputError
-from ..data.policy import DisorderPolicy, reason_against
-from ..data.readers import iter_structures, structure_files
 from ..data.records import Quarantined, StructureRecord, reduced_formula
 from ..data.units import ROOM_TEMPERATURE_K
-from ..features.featurizer import numeric_columns, rows_to_frame
-from ..features.rows import FeatureRow
-from .batch import featurize_isolated
-from .generate import embedded_candidates
+from ..features.featurizer import numeric_columns
+from .candidates import Advance, Candidates, collect_candidates
+from .describe import Described, Engine, describe
+from .filters import Filter, families_of, split_by_cost
 from .ranking import FlagRules, rank_candidates
 from .training import TrainedModel, embedded_model
-
-Advance = Callable[[str, int, int], None]
-"""Called with (stage, done, total); total 0 means unknown."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +35,8 @@ class ScreenSettings:
         Descriptor families; all by default.
     disorder : {'occupancy', 'ordered'}
         See :class:`ionsieve.data.policy.DisorderPolicy`.
+    filters : tuple of Filter
+        None by default; :func:`ionsieve.screening.filters.default_filters` has those of Yang 2025.
     """
 
     mobile: str = "Li"
@@ -52,6 +49,7 @@ class ScreenSettings:
     timeout_s: float = 120.0
     """Longest time for the descriptors of one structure, s."""
     flags: FlagRules = field(default_factory=FlagRules)
+    filters: tuple[Filter, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Settings as plain values."""
@@ -70,6 +68,10 @@ class ScreenResult:
     counts: dict[str, int]
     notes: dict[str, int]
     """Reasons for NaN features, with the number of structures each concerns."""
+    funnel: pd.DataFrame
+    """``stage``, ``kept``, ``dropped``, ``reason``, in the order of the stages."""
+    filtered: pd.DataFrame
+    """Sound structures that the filters left out, with the filter as ``stage``."""
 
 
 def run_screen(
@@ -77,18 +79,22 @@ def run_screen(
     settings: ScreenSettings | None = None,
     cache: Path | None = None,
     advance: Advance | None = None,
+    work: Path | None = None,
 ) -> ScreenResult:
     """Rank structures; with no input, the embedded candidates.
 
     Parameters
     ----------
     inputs : sequence of path
-        CIF and POSCAR files or folders; empty for the embedded candidates.
+        Stores, or CIF and POSCAR files or folders; empty for the embedded candidates.
     settings : ScreenSettings, optional
     cache : path, optional
         Folder of cached models.
     advance : callable, optional
         Progress callback.
+    work : path, optional
+        Folder where descriptors of many candidates are kept, so that an interrupted screen
+        continues.
 
     Raises
     ------
@@ -97,10 +103,14 @@ def run_screen(
     """
     settings = settings or ScreenSettings()
     advance = advance or (lambda stage, done, total: None)
+    engine = Engine(work, settings.workers, settings.timeout_s)
     # Inputs first: a wrong path should not cost a training.
-    records, quarantined = _candidates(inputs, settings, advance)
-    if not records:
-        raise InputError(_nothing_left(quarantined))
+    candidates = collect_candidates(
+        inputs, settings.mobile, settings.disorder, settings.filters, advance
+    )
+    _need_any(candidates)
+    _filter_by_features(candidates, settings, engine, advance)
+    _need_any(candidates)
     advance("training", 0, 1)
     trained = embedded_model(
         settings.seed,
@@ -110,59 +120,75 @@ def run_screen(
         settings.workers,
     )
     advance("training", 1, 1)
-    rows = featurize_isolated(
-        records,
+    described = describe(
+        candidates.records,
         settings.families,
         settings.mobile,
-        settings.workers,
-        settings.timeout_s,
-        lambda done: advance("descriptors", done, len(records)),
+        engine,
+        lambda done, total: advance("descriptors", done, total),
     )
-    quarantined += [
-        Quarantined(r.id, s.provenance.file or "", "roles", r.reason)
-        for r, s in zip(rows, records, strict=True)
-        if r.values is None
-    ]
-    kept = [(r, s) for r, s in zip(rows, records, strict=True) if r.values is not None]
-    if not kept:
-        raise InputError(_nothing_left(quarantined))
-    features = rows_to_frame([row for row, _ in kept], settings.families)
-    ranking = _rank(features, [s for _, s in kept], trained, settings)
+    _take(described, candidates, "descriptors", "descriptors could not be computed")
+    _need_any(candidates)
+    ranking = _rank(described.features, described.records, trained, settings)
     return ScreenResult(
         ranking,
-        quarantine_frame(quarantined),
-        features,
+        quarantine_frame(candidates.quarantined),
+        described.features,
         trained,
         settings,
         {
-            "input": len(records) + len(quarantined) - sum(q.stage == "roles" for q in quarantined),
+            "input": candidates.n_input,
             "ranked": len(ranking),
-            "quarantined": len(quarantined),
+            "filtered": len(candidates.filtered),
+            "quarantined": len(candidates.quarantined),
         },
-        _count_notes(row for row, _ in kept),
+        _count_notes(described.notes),
+        candidates.funnel.frame(),
+        quarantine_frame(candidates.filtered),
     )
 
 
-def _candidates(
-    inputs: Sequence[str | Path], settings: ScreenSettings, advance: Advance
-) -> tuple[list[StructureRecord], list[Quarantined]]:
-    if not inputs:
-        generated = embedded_candidates(settings.mobile)
-        return list(generated.records), list(generated.dropped)
-    total = len(structure_files(inputs))
-    policy = DisorderPolicy(mode=settings.disorder)  # type: ignore[arg-type]
-    records: list[StructureRecord] = []
-    quarantined: list[Quarantined] = []
-    for done, item in enumerate(iter_structures(inputs), start=1):
-        advance("reading", min(done, total), total)
-        if isinstance(item, Quarantined):
-            quarantined.append(item)
-        elif reason := reason_against(item, settings.mobile, policy):
-            file = item.provenance.file or ""
-            quarantined.append(Quarantined(item.id, file, "policy", reason))
-        else:
-            records.append(item)
-    return records, quarantined
+def _filter_by_features(
+    candidates: Candidates, settings: ScreenSettings, engine: Engine, advance: Advance
+) -> None:
+    """Apply the filters on descriptors, with the families that they look at and no other."""
+    _, filters = split_by_cost(settings.filters)
+    if not filters:
+        return
+    described = describe(
+        candidates.records,
+        families_of(filters),
+        settings.mobile,
+        engine,
+        lambda done, total: advance("filters", done, total),
+    )
+    _take(described, candidates, "roles", "mobile ions, framework and anions cannot be told apart")
+    features = described.features
+    rows = {one.column: features[one.column].tolist() for one in filters}
+    passing = list(range(len(candidates.records)))
+    for one in filters:
+        kept = [i for i in passing if one.passes(rows[one.column][i])]
+        for i in sorted(set(passing) - set(kept)):
+            record = candidates.records[i]
+            file = record.provenance.file or ""
+            candidates.filtered.append(Quarantined(record.id, file, one.name, one.reason))
+        candidates.funnel.stage(one.name, one.reason)
+        candidates.funnel.count(one.name, kept=len(kept), dropped=len(passing) - len(kept))
+        passing = kept
+    candidates.records = [candidates.records[i] for i in passing]
+
+
+def _take(described: Described, candidates: Candidates, stage: str, reason: str) -> None:
+    """Go on with the structures that have descriptors."""
+    candidates.funnel.stage(stage, reason)
+    candidates.funnel.count(stage, kept=len(described.records), dropped=len(described.refused))
+    candidates.quarantined += described.refused
+    candidates.records = described.records
+
+
+def _need_any(candidates: Candidates) -> None:
+    if not candidates.records:
+        raise InputError(_nothing_left(candidates))
 
 
 def _rank(
@@ -191,19 +217,20 @@ def quarantine_frame(entries: Iterable[Quarantined]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["id", "file", "stage", "reason"])
 
 
-def _count_notes(rows: Iterable[FeatureRow]) -> dict[str, int]:
+def _count_notes(reasons: Iterable[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for row in rows:
-        for note in filter(None, row.reason.split("; ")):
+    for reason in reasons:
+        for note in filter(None, reason.split("; ")):
             counts[note] = counts.get(note, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _nothing_left(quarantined: Sequence[Quarantined]) -> str:
-    if not quarantined:
+def _nothing_left(candidates: Candidates) -> str:
+    if not candidates.n_input:
         return "nothing to rank: the input holds no structure"
-    first = quarantined[0]
+    left = [*candidates.quarantined, *candidates.filtered]
+    how = "refused" if not candidates.filtered else "refused or filtered out"
     return (
-        f"nothing to rank: all {len(quarantined)} structures were refused, "
-        f"the first ({first.file or first.id}) because: {first.reason}"
+        f"nothing to rank: all {len(left)} structures were {how}, "
+        f"the first ({left[0].file or left[0].id}) because: {left[0].reason}"
     )

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import platform
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from ..data import elements, records, units
-from ..data.atomic import write_json_atomic
+from ..data.atomic import only_writer, write_json_atomic
 from ..data.errors import InputError
 from ..features import rows
 
@@ -68,32 +66,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a run description; use another --out") from None
 
 
-@contextlib.contextmanager
-def only_writer(lock: Path) -> Iterator[None]:
-    """Hold a lock file; the system frees it when the process ends, however it ends.
-
-    Raises
-    ------
-    InputError
-        If another process holds it.
-    """
-    import fcntl
-
-    busy = InputError(f"{lock.parent}: another process is writing this part")
-    with lock.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise busy from None
-        # Between opening and locking, the holder before may have removed the file.
-        if not lock.exists() or lock.stat().st_ino != os.fstat(stream.fileno()).st_ino:
-            raise busy
-        try:
-            yield
-        finally:
-            lock.unlink()
-
-
 def code_digest() -> str:
     """Hash of the code that rows depend on, 12 hex digits: changed code recomputes its rows."""
     features = Path(rows.__file__).parent
@@ -112,3 +84,6 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found
+
+
+__all__ = ["code_digest", "describe_run", "only_writer", "versions"]

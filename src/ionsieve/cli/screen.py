@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 def screen(
-    inputs: list[Path] = typer.Argument(
+    inputs: list[str] = typer.Argument(
         None,
         metavar="[INPUT…]",
-        help="CIF or POSCAR files, or folders of them. None: the embedded candidates.",
+        help="CIF or POSCAR files, or folders of them; a store; or any source of 'ionsieve "
+        "ingest', which is ingested into DIR/store first. None: the embedded candidates.",
     ),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the results."),
     seed: int = typer.Option(0, help="Same seed, same ranking."),
@@ -30,6 +31,11 @@ def screen(
     workers: int = typer.Option(
         0, min=0, help="Processes for descriptors; 0 takes as many as there are cores, at most 8."
     ),
+    filters: str = typer.Option(
+        None,
+        help="YAML or TOML table of filters, 'default' or 'none'. By default: those of Yang 2025 "
+        "for stores and databases, none for files.",
+    ),
     cache: bool = typer.Option(True, help="Keep the trained model between runs."),
     top: int = typer.Option(10, min=1, help="How many to show on the terminal."),
     json: bool = typer.Option(False, "--json", help="Print one JSON object instead of tables."),
@@ -37,11 +43,12 @@ def screen(
     """Rank structures by the probability of being fast conductors.
 
     With no input this trains on the embedded AIMD table and ranks several hundred candidates made
-    by substitution into known prototypes. Writes ranking.csv, ranking.parquet, quarantine.csv,
-    run.json and report.html.
+    by substitution into known prototypes. Writes ranking.csv, ranking.parquet, funnel.csv,
+    filtered.csv, quarantine.csv, run.json and report.html. An interrupted screen is continued by
+    the same command.
     """
     from ..data.errors import InputError
-    from ..screening.outputs import prepared_folder, write_screen
+    from ..screening.outputs import prepared_folder, removed_work, work_folder, write_screen
     from ..screening.pipeline import ScreenSettings, run_screen
     from .cache import model_cache
     from .progress import stage_progress
@@ -57,15 +64,43 @@ def screen(
         seed=seed,
         disorder=disorder,
         workers=workers or min(8, len(os.sched_getaffinity(0))),
+        filters=_chosen_filters(filters, inputs or [], mobile),
     )
-    names = [str(path) for path in inputs or []]
-    with stage_progress(quiet=json) as advance:
-        result = run_screen(names, settings, model_cache() if cache else None, advance)
-    run = write_screen(result, out, names)
+    with stage_progress(quiet=json) as advance, work_folder(out) as work:
+        names = _stores_or_files(inputs or [], out, mobile, advance)
+        result = run_screen(names, settings, model_cache() if cache else None, advance, work)
+        run = write_screen(result, out, names)
+        removed_work(work)
     if json:
         _print_json(run, out)
     else:
         _print_tables(result.ranking, run, out, top)
+
+
+def _chosen_filters(chosen: str | None, inputs: list[str], mobile: str) -> tuple[Any, ...]:
+    """Files that a user names are ranked as they are; databases are filtered."""
+    from ..data.sources import is_plain
+    from ..screening.filters import default_filters, load_filters
+
+    if chosen is None:
+        chosen = "none" if all(map(is_plain, inputs)) else "default"
+    if chosen == "none":
+        return ()
+    return default_filters(mobile) if chosen == "default" else load_filters(chosen, mobile)
+
+
+def _stores_or_files(inputs: list[str], out: Path, mobile: str, advance: Any) -> list[str]:
+    """The inputs as they are if a screen reads them, else a store made of them."""
+    from ..data.ingest import ingest
+    from ..data.sources import SourceOptions, is_plain, is_store, open_source
+
+    if all(map(is_plain, inputs)) or all(is_store(Path(name)) for name in inputs):
+        return inputs
+    sources = [open_source(name, SourceOptions(mobile=mobile)) for name in inputs]
+    summary = ingest(sources, out / "store", None, advance)
+    for notice in summary.notices:
+        typer.echo(f"warning: {notice}", err=True)
+    return [str(out / "store")]
 
 
 def _print_json(run: dict[str, Any], out: Path) -> None:
@@ -117,7 +152,9 @@ def _closing_lines(run: dict[str, Any], out: Path) -> list[str]:
         f"model: {training['n_labels']} AIMD labels of {training['n_structures']} structures, "
         f"{training['n_bounds']} of them bounds; mean error in decades, held out:",
         *_held_out_lines(run["model"]["held_out"]),
-        f"{counts['ranked']:,} ranked, {counts['quarantined']:,} quarantined "
+        *(_funnel_lines(run["funnel"]) if counts["filtered"] else []),
+        f"{counts['ranked']:,} ranked, {counts['filtered']:,} filtered out (see "
+        f"{out / 'funnel.csv'}), {counts['quarantined']:,} quarantined "
         f"(see {out / 'quarantine.csv'})",
         f"next: open {out / 'report.html'}; screen your own: "
         "ionsieve screen FOLDER_OF_CIFS --out DIR",
@@ -135,3 +172,11 @@ def _held_out_lines(held_out: dict[str, Any]) -> list[str]:
             f"temperature {naive:.2f}; 90 % interval holds {inside:.0%}"
         )
     return lines
+
+
+def _funnel_lines(funnel: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"  {stage['stage']:<22} {stage['kept']:>9,} kept {stage['dropped']:>9,} dropped: "
+        f"{stage['reason']}"
+        for stage in funnel
+    ]

@@ -11,11 +11,13 @@ from .campaign import campaign
 from .catalogue import catalogue
 from .evaluate import evaluate
 from .featurize import featurize
+from .ingest import ingest
 from .predict import predict
 from .screen import screen
 from .train import train
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
+    "ingest": ingest,
     "screen": screen,
     "featurize": featurize,
     "catalogue": catalogue,

@@ -1,0 +1,134 @@
+"""OPTIMADE attributes → structure record (specification 1.2, structures entry type)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from .cif import MAX_SITES
+from .errors import StructureError
+from .records import Provenance, SiteContent, SiteSpecies, StructureRecord
+
+ATTRIBUTES: Final[tuple[str, ...]] = (
+    "lattice_vectors",
+    "cartesian_site_positions",
+    "species_at_sites",
+    "species",
+    "structure_features",
+    "dimension_types",
+    "nperiodic_dimensions",
+    "nsites",
+)
+"""What a structure needs; ask providers for these only."""
+
+_REFUSED: Final[dict[str, str]] = {
+    "assemblies": "correlated disorder (assemblies)",
+    "implicit_atoms": "atoms without positions (implicit_atoms)",
+    "unknown_positions": "atoms without positions (unknown_positions)",
+    "site_attachments": "attached atoms without positions (site_attachments)",
+}
+
+
+def record_from_attributes(
+    attributes: Mapping[str, Any], record_id: str, provenance: Provenance
+) -> StructureRecord:
+    """Turn the attributes of one structures entry into a record.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Attribute names as in the specification; ``species`` may be absent when
+        ``species_at_sites`` holds element symbols.
+    record_id : str
+    provenance : Provenance
+
+    Raises
+    ------
+    StructureError
+        If the structure is not periodic in three dimensions, or anything in it is not defined.
+    """
+    _check_features(attributes, record_id)
+    lattice = _array(attributes, "lattice_vectors", (3, 3), record_id)
+    names = attributes.get("species_at_sites")
+    if not isinstance(names, Sequence) or isinstance(names, str) or not names:
+        raise StructureError(f"{record_id}: species_at_sites is missing")
+    if len(names) > MAX_SITES:
+        raise StructureError(f"{record_id}: {len(names)} sites in the cell, more than {MAX_SITES}")
+    positions = _array(attributes, "cartesian_site_positions", (len(names), 3), record_id)
+    contents = _contents(attributes.get("species"), record_id)
+    unknown = sorted({str(name) for name in names} - contents.keys())
+    if unknown and attributes.get("species"):
+        raise StructureError(f"{record_id}: species {unknown[0]!r} is used but not described")
+    species = tuple(contents.get(str(name), (SiteSpecies(str(name)),)) for name in names)
+    return _record(lattice, positions, species, record_id, provenance)
+
+
+def _record(
+    lattice: np.ndarray,
+    positions: np.ndarray,
+    species: tuple[SiteContent, ...],
+    record_id: str,
+    provenance: Provenance,
+) -> StructureRecord:
+    occupied = [bool(content) for content in species]
+    try:
+        frac = positions @ np.linalg.inv(lattice)
+    except np.linalg.LinAlgError:
+        raise StructureError(f"{record_id}: lattice_vectors span no volume") from None
+    kept = tuple(content for content in species if content)
+    return StructureRecord(record_id, lattice, kept, frac[occupied], provenance)
+
+
+def _check_features(attributes: Mapping[str, Any], record_id: str) -> None:
+    for feature in attributes.get("structure_features") or ():
+        if feature in _REFUSED:
+            raise StructureError(f"{record_id}: {_REFUSED[feature]} is not supported")
+    dimensions = attributes.get("dimension_types")
+    periodic = attributes.get("nperiodic_dimensions")
+    if (dimensions is not None and list(dimensions) != [1, 1, 1]) or periodic not in (None, 3):
+        raise StructureError(f"{record_id}: not periodic in three dimensions")
+
+
+def _array(
+    attributes: Mapping[str, Any], name: str, shape: tuple[int, int], record_id: str
+) -> np.ndarray:
+    value = attributes.get(name)
+    if value is None:
+        raise StructureError(f"{record_id}: {name} is missing")
+    try:
+        array = np.array([list(row) for row in value], dtype=np.float64)
+    except (TypeError, ValueError):
+        raise StructureError(f"{record_id}: {name} is not a table of numbers") from None
+    if array.shape != shape:
+        raise StructureError(f"{record_id}: {name} has shape {array.shape}, expected {shape}")
+    if not np.isfinite(array).all():
+        raise StructureError(f"{record_id}: {name} holds NaN or infinity")
+    return array
+
+
+def _contents(species: Any, record_id: str) -> dict[str, SiteContent]:
+    """Content of a site by species name; empty for a pure vacancy."""
+    contents: dict[str, SiteContent] = {}
+    for entry in species or ():
+        try:
+            name = str(entry["name"])
+            pairs = list(zip(entry["chemical_symbols"], entry["concentration"], strict=True))
+            if entry.get("attached"):
+                raise StructureError(f"{record_id}: species {name!r} has attached atoms")
+            contents[name] = _content(pairs, record_id)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise StructureError(f"{record_id}: a species is not well described") from None
+    return contents
+
+
+def _content(pairs: list[tuple[Any, Any]], record_id: str) -> SiteContent:
+    if any(symbol == "X" for symbol, _ in pairs):
+        raise StructureError(f"{record_id}: a site holds an unknown element (X)")
+    found = [
+        SiteSpecies(str(symbol), float(concentration))
+        for symbol, concentration in pairs
+        if symbol != "vacancy"
+    ]
+    return tuple(sorted(found)) if len(found) > 1 else tuple(found)

@@ -1,0 +1,143 @@
+"""What a source is: a lazy stream of structures that can be taken up again behind any of them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol, TypeAlias
+
+from .errors import InputError
+from .records import Provenance, Quarantined, StructureRecord
+
+Entry: TypeAlias = StructureRecord | Quarantined
+
+MAX_ID_LENGTH: Final[int] = 120
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\\/]+")
+
+
+class SourceError(InputError):
+    """A source cannot be read to its end; what was read is kept, the remedy is named."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One entry of a source, and the position right behind it (plain JSON values)."""
+
+    entry: Entry
+    cursor: Any
+
+
+class Source(Protocol):
+    """A stream of structures.
+
+    Every input comes out once, as a record or as a quarantine entry. ``items(cursor)`` continues
+    behind the item that carried this cursor and yields what an uninterrupted pass would have.
+    """
+
+    name: str
+    """As the user gave it."""
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for an ingest to be continued: contents' hashes, queries."""
+
+    def items(self, after: Any = None) -> Iterator[Item]:
+        """Entries behind a cursor; from the start if it is None."""
+
+    def notices(self) -> list[str]:
+        """Remarks for the user after a pass, such as that a query had no hit."""
+
+
+def clean_id(text: object) -> str:
+    """Identifier without path separators and control characters, never longer than 120.
+
+    Identifiers of strangers become names of folders and cells of tables later on.
+    """
+    cleaned = _UNSAFE.sub("_", printable(str(text))).strip().lstrip(".")
+    return cleaned[:MAX_ID_LENGTH] or "unnamed"
+
+
+def printable(text: str) -> str:
+    """Names of files may hold bytes that are no text: they are shown, not raised on."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def finite_or_none(value: object) -> float | None:
+    """The number, or None if a source gives none, NaN, infinity or something else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def first_number(entry: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+    """The first of several names that holds a finite number."""
+    for name in names:
+        if (number := finite_or_none(entry.get(name))) is not None:
+            return number
+    return None
+
+
+def first_text(entry: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """The first of several names that holds a non-empty text or an integer."""
+    for name in names:
+        value = entry.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+            return str(value)
+    return None
+
+
+def with_values(
+    record: StructureRecord,
+    e_above_hull: float | None,
+    band_gap: float | None,
+    energy_eV_atom: float | None,
+) -> StructureRecord:
+    """The record with what its source says about stability; None leaves a field empty."""
+    return replace(
+        record,
+        e_above_hull_eV_atom=e_above_hull,
+        band_gap_eV=band_gap,
+        energy_eV_atom=energy_eV_atom,
+    )
+
+
+HULL_NAMES: Final[tuple[str, ...]] = (
+    "e_above_hull",
+    "energy_above_hull",
+    "e_above_hull_eV_atom",
+    "hull_distance",
+    "ehull",
+)
+GAP_NAMES: Final[tuple[str, ...]] = ("band_gap", "band_gap_eV", "bandgap", "band_gap_ind", "gap")
+ID_NAMES: Final[tuple[str, ...]] = ("id", "entry_id", "material_id", "mat_id", "immutable_id")
+
+
+def reason_of(error: BaseException, record_id: str = "") -> str:
+    """An error as one line, without the identifier that stands beside it anyway."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.removeprefix(f"{record_id}: ")[:400]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a reader of one file needs besides the file.
+
+    Parameters
+    ----------
+    identifier : str
+        Id of the file: prefix of ids where entries carry none.
+    provenance : Provenance
+    stability_field : str, optional
+        Name of the field with the energy above hull, dots for nesting; the usual ones by default.
+    """
+
+    identifier: str
+    provenance: Provenance
+    stability_field: str | None = None
+
+    def quarantined(self, record_id: str, error: BaseException | str) -> Quarantined:
+        """A quarantine entry for one structure of the file."""
+        reason = error if isinstance(error, str) else reason_of(error, record_id)
+        return Quarantined(record_id, self.provenance.file or "", "read", reason)
