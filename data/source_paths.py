@@ -60,7 +60,7 @@ class PathSource:
     def _find(self) -> list[tuple[Path, str]]:
         path = Path(self.name)
         if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.is_file() and reader_of(p))
+            files = sorted(p for p in path.rglob("*") if not p.is_dir() and reader_of(p))
             if not files:
                 raise InputError(f"{path}: no file of a known format in this folder")
             return unique_identifiers([(p, _identifier(p.relative_to(path))) for p in files])

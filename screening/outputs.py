@@ -24,7 +24,8 @@ from ..data.atomic import (
     write_text_atomic,
 )
 from ..data.errors import InputError
-from ..data.readers import printable, structure_files
+from ..data.readers import identifier_of, printable
+from ..data.source_paths import reader_of
 from ..data.sources import is_store
 from ..data.store import MANIFEST
 from .pipeline import ScreenResult
@@ -148,11 +149,19 @@ def _parquet(table: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
+def _files_of(path: Path) -> list[tuple[Path, str]]:
+    """The files of an input with their identifiers; of a folder, those that a source reads."""
+    if not path.is_dir():
+        return [(path, path.name)]
+    files = sorted(p for p in path.rglob("*") if not p.is_dir() and reader_of(p))
+    return [(p, identifier_of(p.relative_to(path))) for p in files]
+
+
 def _digest(path: Path) -> str:
     """Hash of a file, of a store's description, or of a folder's structure files by identifier."""
     if is_store(path):
         path = path / MANIFEST
-    files = structure_files([path]) if path.is_dir() else [(path, path.name)]
+    files = _files_of(path)
     digest = hashlib.sha256()
     for file, identifier in files:
         digest.update(identifier.encode() + b"\0")

@@ -47,7 +47,7 @@ def test_wrong_usage_ends_with_2() -> None:
     ("arguments", "words"),
     [
         (("screen", "absent.cif", "--out", "{tmp}/out"), ("absent.cif", "no such file")),
-        (("screen", "{tmp}", "--out", "{tmp}/out"), ("no CIF or POSCAR",)),
+        (("screen", "{tmp}", "--out", "{tmp}/out"), ("no file of a known format",)),
         (("screen", "--out", "{tmp}/file"), ("is a file",)),
         (("screen", "--out", "{tmp}/out", "--disorder", "maybe"), ("maybe", "occupancy")),
         (("screen", "--out", "{tmp}/out", "--threshold-mS-cm", "-1"), ("positive",)),
