@@ -197,8 +197,13 @@ def test_links_and_special_files_in_a_folder(tmp_path: Path) -> None:
     (folder / "loop").symlink_to(folder)
     (folder / "gone.cif").symlink_to(tmp_path / "absent.cif")
     os.mkfifo(folder / "pipe.cif")
-    entries = [item.entry for item in open_source(str(folder)).items()]
-    assert [entry.id for entry in entries] == ["good"]
+    entries = {item.entry.id: item.entry for item in open_source(str(folder)).items()}
+    assert list(entries) == ["gone", "good", "pipe"]
+    assert isinstance(entries["good"], StructureRecord)
+    # What is no file is not passed over silently, and a pipe is not waited for.
+    for name in ("gone", "pipe"):
+        assert isinstance(entries[name], Quarantined)
+        assert "not a regular file" in entries[name].reason
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-5", "0", "1e300", "1e-300", "abc"])
