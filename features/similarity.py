@@ -160,7 +160,9 @@ def compare_void(host: Host, name: str = "host") -> Similarity:
     distance = nearest_environment(
         vectors, inverse.astype(np.float32), _distinct(environments).astype(np.float32)
     )
-    threshold = closest_threshold(distance, weights, MOBILE_LIKE_SHARE, EDGE_RELATIVE)
+    rank = int(MOBILE_LIKE_SHARE * len(distance))
+    guess = float(np.partition(distance, rank)[rank])
+    threshold = closest_threshold(distance, weights, MOBILE_LIKE_SHARE, EDGE_RELATIVE, guess)
     sums = shell_sums(
         nearest, nearest_A, weights, distance, threshold, EDGE_RELATIVE, EDGE_A, len(host.z)
     )

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
+from .bvse_kernels import block_radius
 from .void_grid import BLOCK
 
 WIDTH = 8
@@ -33,80 +34,107 @@ def void_map(  # type: ignore[no-untyped-def]
     vectors = np.empty((total, n_channels * WIDTH), dtype=np.float32)
     nearest = np.full((total, MAX_NEAREST), -1, dtype=np.int32)
     nearest_distance = np.full((total, MAX_NEAREST), np.inf, dtype=np.float32)
-    near = np.empty(len(position), dtype=np.int64)
-    close = np.empty((3, len(position)))
     step = lattice / shape.reshape(3, 1)
     half = (BLOCK - 1) / 2
-    # A fixed width lets the compiler use vector instructions; the last column stays zero.
-    found = np.empty((n_channels, WIDTH), dtype=np.float32)
-    radius = 0.0
-    for i in (-half, half):
-        for j in (-half, half):
-            for k in (-half, half):
-                corner = i * step[0] + j * step[1] + k * step[2]
-                radius = max(radius, np.sqrt((corner * corner).sum()))
-    scale = (table.shape[0] - 2) / (cutoff * cutoff)
+    radius = block_radius(step)
+    n = len(position)
+    order, first = by_channel(channel, n_channels)
+    square = np.empty(n)
+    near = np.empty((3, n))
+    near_weight = np.empty(n, dtype=np.float32)
+    start = np.zeros(n_channels + 1, dtype=np.int64)
+    close_host, close_anion = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    row, low, high = np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.float32)
+    last_row = table.shape[0] - 2
+    scale = last_row / (cutoff * cutoff)
     count = 0
-    r2s = np.empty(len(position))
     for i0 in range(0, shape[0], BLOCK):
         for j0 in range(0, shape[1], BLOCK):
             for k0 in range(0, shape[2], BLOCK):
-                center = (i0 + half) * step[0] + (j0 + half) * step[1] + (k0 + half) * step[2]
-                n_near = 0
-                reach2 = (cutoff + radius) ** 2
-                for a in range(len(position)):
-                    x = position[a, 0] - center[0]
-                    y = position[a, 1] - center[1]
-                    z = position[a, 2] - center[2]
-                    if x * x + y * y + z * z < reach2:
-                        near[n_near] = a
-                        close[0, n_near] = position[a, 0]
-                        close[1, n_near] = position[a, 1]
-                        close[2, n_near] = position[a, 2]
-                        n_near += 1
+                ci, cj, ck = i0 + half, j0 + half, k0 + half
+                cx = ci * step[0, 0] + cj * step[1, 0] + ck * step[2, 0]
+                cy = ci * step[0, 1] + cj * step[1, 1] + ck * step[2, 1]
+                cz = ci * step[0, 2] + cj * step[1, 2] + ck * step[2, 2]
+                host2 = anion2 = np.inf
+                for a in range(n):
+                    x, y, z = position[a, 0] - cx, position[a, 1] - cy, position[a, 2] - cz
+                    square[a] = x * x + y * y + z * z
+                    if square[a] < host2:
+                        host2 = square[a]
+                    if anion[a] >= 0 and square[a] < anion2:
+                        anion2 = square[a]
+                # What is not among these cannot be nearest to any point of the block.
+                host_reach2 = (math.sqrt(host2) + 2.0 * radius + 1e-6) ** 2
+                anion_reach2 = (math.sqrt(anion2) + 2.0 * radius + tie + 1e-6) ** 2
+                n_host = n_anion = n_near = 0
+                for e in range(n_channels):
+                    for slot in range(first[e], first[e + 1]):
+                        a = order[slot]
+                        if square[a] < host_reach2:
+                            close_host[n_host] = a
+                            n_host += 1
+                        if anion[a] >= 0 and square[a] < anion_reach2:
+                            close_anion[n_anion] = a
+                            n_anion += 1
+                        if square[a] < (cutoff + radius) ** 2:
+                            near[0, n_near] = position[a, 0]
+                            near[1, n_near] = position[a, 1]
+                            near[2, n_near] = position[a, 2]
+                            near_weight[n_near] = weight[a]
+                            n_near += 1
+                    start[e + 1] = n_near
                 for i in range(i0, min(i0 + BLOCK, shape[0])):
                     for j in range(j0, min(j0 + BLOCK, shape[1])):
                         for k in range(k0, min(k0 + BLOCK, shape[2])):
                             px = i * step[0, 0] + j * step[1, 0] + k * step[2, 0]
                             py = i * step[0, 1] + j * step[1, 1] + k * step[2, 1]
                             pz = i * step[0, 2] + j * step[1, 2] + k * step[2, 2]
-                            # Plain arithmetic on rows of numbers first, decisions after.
-                            for m in range(n_near):
-                                x = close[0, m] - px
-                                y = close[1, m] - py
-                                z = close[2, m] - pz
-                                r2s[m] = x * x + y * y + z * z
-                            closest2 = r2s[:n_near].min() if n_near > 0 else np.inf
+                            closest2 = np.inf
+                            for m in range(n_host):
+                                a = close_host[m]
+                                x, y, z = (
+                                    position[a, 0] - px,
+                                    position[a, 1] - py,
+                                    position[a, 2] - pz,
+                                )
+                                closest2 = min(closest2, x * x + y * y + z * z)
                             if closest2 < clearance * clearance:
                                 continue
-                            anion2 = np.inf
-                            for m in range(n_near):
-                                if anion[near[m]] >= 0:
-                                    anion2 = min(anion2, r2s[m])
-                            limit2 = (np.sqrt(anion2) + tie) ** 2
+                            closest_anion2 = np.inf
+                            for m in range(n_anion):
+                                a = close_anion[m]
+                                x, y, z = (
+                                    position[a, 0] - px,
+                                    position[a, 1] - py,
+                                    position[a, 2] - pz,
+                                )
+                                square[m] = x * x + y * y + z * z
+                                closest_anion2 = min(closest_anion2, square[m])
+                            limit2 = min((math.sqrt(closest_anion2) + tie) ** 2, cutoff * cutoff)
                             slots = 0
-                            found[:] = 0.0
-                            for m in range(n_near):
-                                r2 = r2s[m]
-                                if r2 >= cutoff * cutoff:
-                                    continue
-                                a = near[m]
-                                u = r2 * scale
-                                bin_ = int(u)
-                                t = np.float32((u - bin_) * weight[a])
-                                s = np.float32(weight[a]) - t
-                                e = channel[a]
-                                for c in range(WIDTH):
-                                    found[e, c] += s * table[bin_, c] + t * table[bin_ + 1, c]
-                                if anion[a] >= 0 and r2 <= limit2 and slots < MAX_NEAREST:
-                                    nearest[count, slots] = anion[a]
-                                    nearest_distance[count, slots] = np.sqrt(r2)
+                            for m in range(n_anion):
+                                if square[m] <= limit2 and slots < MAX_NEAREST:
+                                    nearest[count, slots] = anion[close_anion[m]]
+                                    nearest_distance[count, slots] = math.sqrt(square[m])
                                     slots += 1
+                            # Plain arithmetic on rows of numbers first; beyond the cutoff the last
+                            # rows of the table are zero.
+                            for m in range(n_near):
+                                x, y, z = near[0, m] - px, near[1, m] - py, near[2, m] - pz
+                                u = (x * x + y * y + z * z) * scale
+                                whole = min(np.int64(u), last_row)
+                                part = np.float32(u - whole) * near_weight[m]
+                                row[m], high[m], low[m] = whole, part, near_weight[m] - part
                             for e in range(n_channels):
-                                for c in range(WIDTH):
-                                    vectors[count, e * WIDTH + c] = found[e, c]
+                                add_rows(
+                                    table,
+                                    row[start[e] : start[e + 1]],
+                                    low[start[e] : start[e + 1]],
+                                    high[start[e] : start[e + 1]],
+                                    vectors[count, e * WIDTH : (e + 1) * WIDTH],
+                                )
                             index[count] = (i * shape[1] + j) * shape[2] + k
-                            host_distance[count] = np.sqrt(closest2)
+                            host_distance[count] = math.sqrt(closest2)
                             count += 1
     return (
         index[:count].copy(),
@@ -118,22 +146,59 @@ def void_map(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def by_channel(channel, n_channels):  # type: ignore[no-untyped-def]
+    """Atoms in order of their channel, and where each channel begins."""
+    first = np.zeros(n_channels + 1, dtype=np.int64)
+    order = np.empty(len(channel), dtype=np.int64)
+    n = 0
+    for e in range(n_channels):
+        for a in range(len(channel)):
+            if channel[a] == e:
+                order[n] = a
+                n += 1
+        first[e + 1] = n
+    return order, first
+
+
+@njit(cache=True)
+def add_rows(table, row, low, high, out):  # type: ignore[no-untyped-def]
+    """Sum of weighted pairs of neighbouring table rows, into ``out``."""
+    # Eight numbers by name stay in registers; an array would go through memory every time.
+    a = b = c = d = e = f = g = h = np.float32(0.0)
+    for m in range(len(row)):
+        p = table[np.uint64(row[m])]
+        q = table[np.uint64(row[m] + 1)]
+        s, t = low[m], high[m]
+        a += s * p[0] + t * q[0]
+        b += s * p[1] + t * q[1]
+        c += s * p[2] + t * q[2]
+        d += s * p[3] + t * q[3]
+        e += s * p[4] + t * q[4]
+        f += s * p[5] + t * q[5]
+        g += s * p[6] + t * q[6]
+        h += s * p[7] + t * q[7]
+    out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7] = a, b, c, d, e, f, g, h
+
+
+@njit(cache=True)
 def weighted_spread(vectors, weights):  # type: ignore[no-untyped-def]
     """Standard deviation of each column of ``vectors`` under point ``weights``."""
     n, m = vectors.shape
-    mean = np.zeros(m)
+    mean, square = np.zeros(m), np.zeros(m)
     total = 0.0
     for p in range(n):
         total += weights[p]
         for c in range(m):
             mean[c] += weights[p] * vectors[p, c]
-    mean /= total
-    square = np.zeros(m)
+    for c in range(m):
+        mean[c] /= total
     for p in range(n):
         for c in range(m):
             d = vectors[p, c] - mean[c]
             square[c] += weights[p] * d * d
-    return np.sqrt(square / total)
+    for c in range(m):
+        square[c] = math.sqrt(square[c] / total)
+    return square
 
 
 @njit(cache=True)
@@ -182,11 +247,14 @@ def clearance_weights(host_distance, clearance, width):  # type: ignore[no-untyp
 
 
 @njit(cache=True)
-def closest_threshold(distance, weights, share, relative_width):  # type: ignore[no-untyped-def]
+def closest_threshold(distance, weights, share, relative_width, guess):  # type: ignore[no-untyped-def]
     """Distance within which a ``share`` of the weight lies, its edge as wide as in the scores."""
-    wanted = share * weights.sum()
-    low, high = 0.0, 2.0 * distance.max() + 1e-6
-    middle = np.quantile(distance, share) + 1e-6
+    total, low, high = 0.0, 0.0, 0.0
+    for p in range(len(distance)):
+        total += weights[p]
+        high = max(high, distance[p])
+    wanted, high = share * total, 2.0 * high + 1e-6
+    middle = guess + 1e-6
     for _ in range(60):
         inside, slope = 0.0, 0.0
         for p in range(len(distance)):
@@ -200,10 +268,11 @@ def closest_threshold(distance, weights, share, relative_width):  # type: ignore
         else:
             high = middle
         step = (wanted - inside) / max(slope, 1e-12)
-        if abs(step) < 1e-10 * middle:
-            break
         # Newton inside the bracket, bisection when it would leave.
         middle = middle + step if low < middle + step < high else 0.5 * (low + high)
+        # The error left is of the order of the square of the last step.
+        if abs(step) < 1e-6 * middle:
+            break
     return middle
 
 

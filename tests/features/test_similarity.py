@@ -135,7 +135,7 @@ def test_spread_distance_and_threshold_agree_with_numpy() -> None:
     distance = nearest_environment(vectors, inverse, environments)
     np.testing.assert_allclose(distance, nearest, rtol=1e-5)
     # A vanishing edge turns the smooth threshold into the weighted quantile.
-    threshold = closest_threshold(distance, weights, 0.1, 1e-6)
+    threshold = closest_threshold(distance, weights, 0.1, 1e-6, float(np.median(distance)))
     share = weights[distance <= threshold].sum() / weights.sum()
     assert share == pytest.approx(0.1, abs=2 * weights.max() / weights.sum())
 
