@@ -165,13 +165,14 @@ def _fill(
     network_file_system: bool,
 ) -> dict[str, int]:
     records, quarantined = _candidates(inputs, settings.mobile)
-    trained = embedded_model(settings.seed, settings.threshold_S_cm, None, cache)
+    # Inputs first: a wrong path should not cost a training.
     features, reasons = _features(records, settings.mobile, advance or (lambda *_: None))
     records = [r for r in records if r.id in features.index]
     quarantined += reasons
     if not records:
         first = quarantined[0].reason if quarantined else "no structure was given"
         raise InputError(f"no candidate can be simulated; the first was refused because: {first}")
+    trained = embedded_model(settings.seed, settings.threshold_S_cm, None, cache)
     _write_tables(folder, features, trained, quarantined)
     candidates = [_candidate(record, settings) for record in records]
     journal = "delete" if network_file_system else "wal"

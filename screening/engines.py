@@ -129,6 +129,8 @@ class ExternalEngine:
         Starts a frame.
     failures : tuple of (regular expression, reason)
         Looked for in the output.
+    writes_start : bool
+        The first frame is the start, before any step.
     """
 
     name: str
@@ -140,6 +142,7 @@ class ExternalEngine:
     frame_mark: str
     failures: tuple[tuple[str, str], ...] = ()
     kind: Kind = "aimd"
+    writes_start: bool = False
 
     def write_inputs(self, plan: AimdPlan, folder: Path) -> None:
         """Input files for the steps still to do."""
@@ -171,7 +174,7 @@ class ExternalEngine:
 
     def _steps(self, plan: AimdPlan, folder: Path) -> int:
         frames = sum(_count(p, self.frame_mark) for p in self.trajectory_files(folder))
-        return frames * plan.frame_every
+        return max(0, frames - self.writes_start) * plan.frame_every
 
 
 def _segment(path: Path) -> tuple[float, str]:
@@ -280,6 +283,7 @@ ENGINES: dict[str, Engine] = {
             (r"SCF run NOT converged", "SCF did not converge"),
             (r"exceeded requested execution time", "time limit"),
         ),
+        writes_start=True,
     ),
     "vasp": ExternalEngine(
         "vasp",

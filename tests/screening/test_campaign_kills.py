@@ -4,7 +4,6 @@ After each kill the verb is called once more and everything in the database, and
 job folders, must be what an undisturbed run gives: no job twice, no label lost, no event repeated.
 """
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -17,22 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import campaigns
 from ionsieve.screening import campaign, campaign_jobs, campaign_setup
 from ionsieve.screening.campaign_setup import init_campaign
 from ionsieve.screening.campaign_store import CampaignStore, file_lock
 from ionsieve.screening.engines import ENGINES
-
-
-def _load(name: str):
-    """Test helpers beside this file; the test folders are no packages."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-campaigns = sys.modules.get("campaigns") or _load("campaigns")
 
 
 class QuickModel:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import campaigns
 from ionsieve.screening import campaign_setup
 from ionsieve.screening.aimd_plan import ProtocolSettings
 from ionsieve.screening.campaign import propose, retrain
@@ -20,18 +21,6 @@ from ionsieve.screening.campaign_jobs import collect, submit
 from ionsieve.screening.campaign_setup import CampaignSettings, init_campaign
 from ionsieve.screening.campaign_store import CampaignStore
 from ionsieve.screening.md import read_frames
-
-
-def _load(name: str):
-    """Test helpers beside this file; the test folders are no packages."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-campaigns = sys.modules.get("campaigns") or _load("campaigns")
 
 needs_gpaw = pytest.mark.skipif(
     importlib.util.find_spec("gpaw") is None, reason="GPAW is not installed ('make gpaw')"

@@ -1,12 +1,10 @@
 """Inputs parsed back by independent readers; the external programs' scripts on stand-ins."""
 
-import importlib.util
 import os
 import re
 import shutil
 import stat
 import subprocess
-import sys
 from io import StringIO
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.io.vasp import Incar, Kpoints, Poscar
 
+from campaigns import argyrodite
 from ionsieve.data.aimd_table import load_aimd_structures
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.data.records import reduced_formula
@@ -26,22 +25,12 @@ from ionsieve.screening.engines import ENGINES
 ORDERED = {"Li8TiS6": "Li8TiS6", "Li6VCl8": "Li6VCl8"}
 
 
-def _argyrodite():
-    name = "test_ordering_for_inputs"
-    path = Path(__file__).parent / "test_ordering.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module.argyrodite()
-
-
 @pytest.fixture(scope="module")
 def plans() -> dict[str, AimdPlan]:
     by_formula = {reduced_formula(r.composition): r for r in load_aimd_structures()}
     settings = ProtocolSettings()
     made = {n: make_plan(by_formula[f], 1000.0, settings) for n, f in ORDERED.items()}
-    return made | {"argyrodite": make_plan(_argyrodite(), 800.0, settings)}
+    return made | {"argyrodite": make_plan(argyrodite(), 800.0, settings)}
 
 
 NAMES = ["Li8TiS6", "Li6VCl8", "argyrodite"]

@@ -6,6 +6,7 @@ from pymatgen.analysis.ewald import EwaldSummation
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
+from campaigns import argyrodite
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.data.errors import StructureError
 from ionsieve.data.records import SiteSpecies, StructureRecord
@@ -89,23 +90,6 @@ def test_symmetry_copies_count_once() -> None:
     assert all(c.method == "enumerated" for c in cells)
 
 
-def argyrodite(inversion: float = 0.5) -> StructureRecord:
-    """Li6PS5Cl, Kraft 2017 (10.1021/jacs.7b06327): Li on 48h half filled, S and Cl mixed."""
-    structure = Structure.from_spacegroup(
-        "F-43m",
-        Lattice.cubic(9.859),
-        [{"Li": 0.5}, "P", "S", {"S": 1 - inversion, "Cl": inversion},
-         {"Cl": 1 - inversion, "S": inversion}],
-        [[0.3137, 0.0183, 0.6863], [0, 0, 0.5], [0.1195, -0.1195, 0.6195], [0.25, 0.25, 0.75],
-         [0, 0, 0]],
-    )  # fmt: skip
-    content = tuple(
-        tuple(SiteSpecies(s.symbol, float(o)) for s, o in site.species.items())
-        for site in structure
-    )
-    return StructureRecord("Li6PS5Cl", structure.lattice.matrix, content, structure.frac_coords)
-
-
 def test_disordered_argyrodite_becomes_a_neutral_ordered_cell() -> None:
     cell = simulation_cells(argyrodite())[0]
     made = cell.record
@@ -134,9 +118,12 @@ def test_neutrality_is_restored_by_mobile_ions() -> None:
 
 
 def test_occupancies_that_clash_are_refused() -> None:
-    # Two sites 1.25 Å apart, both full.
-    crowded = record(
-        [[("Li", 1.0)], [("Li", 1.0)], [("S", 1.0)]], [[0, 0, 0], [0.25, 0, 0], [0.5] * 3]
-    )
+    # Two of three positions along a line must be filled, 1 Å apart each, in a cell of 3 Å.
+    frac = np.array([[0.0, 0, 0], [1 / 3, 0, 0], [2 / 3, 0, 0], [0.5, 0.5, 0.5]])
+    line, anion = (("Li", 1.0), None), (("S", -2.0),)
+    crowded = DisorderedCell(
+        np.diag([3.0, 5.0, 5.0]), frac, (line, line, line, anion), np.array([0, 0, 0, 3]),
+        {0: (2, 1), 3: (1,)}, np.arange(4)[None],
+    )  # fmt: skip
     with pytest.raises(StructureError, match="closer than"):
-        simulation_cells(crowded, target_A=4.0)
+        rank_arrangements(crowded)

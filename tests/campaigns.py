@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ionsieve.data.aimd_table import load_aimd_labels, load_aimd_structures
-from ionsieve.data.records import reduced_formula
+from ionsieve.data.records import SiteSpecies, StructureRecord, reduced_formula
 from ionsieve.features import StructureFeaturizer
 from ionsieve.features.featurizer import numeric_columns
 from ionsieve.models import ConductivityModel
@@ -33,6 +33,13 @@ def walk_engine(hop_A: float = 0.4) -> WalkEngine:
     return WalkEngine("walk", "aimd", lambda plan, folder: None, hop_A)  # type: ignore[arg-type]
 
 
+class LightModel(ConductivityModel):
+    """One learner, three folds: enough to see a model trained, saved and loaded."""
+
+    def __init__(self, seed: int = 0, threshold_S_cm: float = 1e-3) -> None:
+        super().__init__(seed, threshold_S_cm, n_folds=3, members=("extra_trees",))
+
+
 def light_model(*_: Any, **__: Any) -> TrainedModel:
     """Trained on fifteen materials of the embedded table."""
     records = load_aimd_structures()[:15]
@@ -40,7 +47,7 @@ def light_model(*_: Any, **__: Any) -> TrainedModel:
     features["formula"] = [reduced_formula(r.composition) for r in records]
     labels = load_aimd_labels()
     labels = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
-    model = ConductivityModel(n_folds=3).fit(features[numeric_columns()], labels)
+    model = LightModel().fit(features[numeric_columns()], labels)
     return TrainedModel(model, features, labels, False, "light")
 
 
@@ -89,3 +96,22 @@ def fingerprint(folder: Path) -> dict[str, Any]:
                 for h in store.history()
             ),
         }
+
+
+def argyrodite(inversion: float = 0.5) -> StructureRecord:
+    """Li6PS5Cl, Kraft 2017 (10.1021/jacs.7b06327): Li on 48h half filled, S and Cl mixed."""
+    from pymatgen.core import Lattice, Structure
+
+    structure = Structure.from_spacegroup(
+        "F-43m",
+        Lattice.cubic(9.859),
+        [{"Li": 0.5}, "P", "S", {"S": 1 - inversion, "Cl": inversion},
+         {"Cl": 1 - inversion, "S": inversion}],
+        [[0.3137, 0.0183, 0.6863], [0, 0, 0.5], [0.1195, -0.1195, 0.6195], [0.25, 0.25, 0.75],
+         [0, 0, 0]],
+    )  # fmt: skip
+    content = tuple(
+        tuple(SiteSpecies(s.symbol, float(o)) for s, o in site.species.items())
+        for site in structure
+    )
+    return StructureRecord("Li6PS5Cl", structure.lattice.matrix, content, structure.frac_coords)
