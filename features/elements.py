@@ -141,7 +141,8 @@ def _statistics(z: int, symbol: str) -> OxidationStatistics:
     ):
         for state in states:
             rows.setdefault(float(state), (float(state), 1.0, share * total))
-    states = sorted(state for state in rows if state != 0)
+    # Sodides and potassides need a cryptand: in a solid electrolyte an alkali metal is a cation.
+    states = sorted(s for s in rows if s > 0 or (s < 0 and not element.is_alkali))
     counts = np.array([rows[s][2] for s in states], dtype=np.float64)
     return OxidationStatistics(
         states=np.array(states),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..data.errors import RoleError
+from ..data.errors import FeatureError, RoleError
 from ..data.records import StructureRecord
 from .atoms import Atoms
 from .elements import covalent_radii_A
@@ -86,11 +86,24 @@ def n_primitive_cells(prepared: PreparedStructure) -> int:
 
 
 def as_prepared(structure: StructureLike, mobile: str = "Li") -> PreparedStructure:
-    """Prepare a record or a pymatgen structure; a prepared structure is returned as it is."""
+    """Prepare a record or a pymatgen structure; a prepared structure is returned as it is.
+
+    Raises
+    ------
+    FeatureError
+        If it is none of these.
+    RoleError
+        See :func:`prepare`.
+    """
     if isinstance(structure, PreparedStructure):
         return structure
     if isinstance(structure, StructureRecord):
         return prepare(structure, mobile)
+    # By its parts, not by its class: records and arrays need no import of pymatgen.
+    if not all(hasattr(structure, name) for name in ("lattice", "frac_coords", "formula")):
+        raise FeatureError(
+            f"a {type(structure).__name__} was given; give pymatgen Structures or StructureRecords"
+        )
     from ..data.convert import from_pymatgen
 
     return prepare(from_pymatgen(structure, structure.formula.replace(" ", "")), mobile)

@@ -35,6 +35,10 @@ MOBILE_SPECIES: Final[dict[str, tuple[float, ...]]] = {
 POLYANION_RATIO: Final[float] = 1.15
 """Two anions closer than this times the sum of covalent radii belong to a polyanion."""
 
+NON_METALS: Final[tuple[str, ...]] = ("F", "O", "Cl", "N", "Br", "I", "S", "Se")
+"""Anion formers by falling electronegativity (Pauling), down to 2.55: the first one present is an
+anion. Below that, metals such as Au (2.54) and carbon interleave."""
+
 _MAX_COMBINATIONS = 100_000
 _NEUTRALITY = 0.01
 _DISORDERED_NEUTRALITY = 0.10
@@ -247,12 +251,25 @@ class _Assignment:
     def _neutral_combinations(self, tolerance: float) -> _Combinations:
         """Neutral combinations, the most probable first."""
         found = self._combinations(range(len(self.states)))
-        has_anion = (found.states < 0).any(axis=1)
         charges = found.states * self.counts
         positive = np.maximum(charges, 0.0).sum(axis=1)
-        neutral = has_anion & (np.abs(charges.sum(axis=1)) <= tolerance * positive)
+        neutral = self._is_ionic(found.states) & (
+            np.abs(charges.sum(axis=1)) <= tolerance * positive
+        )
         order = np.argsort(-found.score[neutral], kind="stable")
         return _Combinations(found.score[neutral][order], found.states[neutral][order])
+
+    def _is_ionic(self, states: FloatArray) -> np.ndarray:
+        """True for combinations with an anion, the strongest non-metal among the anions.
+
+        Charge balance alone would take CuSe2Br, which is CuBr with neutral selenium, as Br⁺ Se⁻.
+        """
+        elements = [SYMBOLS[self.atoms.z[g[0]] - 1] for g in self.groups]
+        strongest = min(elements, key=lambda e: (*NON_METALS, e).index(e))
+        is_strongest = np.array([e == strongest for e in elements])
+        if strongest not in NON_METALS:
+            is_strongest[:] = True
+        return np.asarray((states[:, is_strongest] < 0).any(axis=1))
 
     def _combinations(self, groups: Sequence[int]) -> _Combinations:
         """All combinations of one state for each of the groups given, the others left at zero."""
@@ -322,7 +339,7 @@ class _Assignment:
     def _with_average(self, index: int, low: float, high: float) -> tuple[float, FloatArray] | None:
         found = self._combinations([k for k in range(len(self.states)) if k != index])
         state = -(found.states @ self.counts) / self.counts[index]
-        possible = (low < state) & (state < high) & (found.states < 0).any(axis=1)
+        possible = (low < state) & (state < high) & self._is_ionic(found.states)
         if not possible.any():
             return None
         best = int(np.argmax(np.where(possible, found.score, -np.inf)))

@@ -125,7 +125,9 @@ def _family_values(family: Family, prepared: PreparedStructure, notes: Notes) ->
 def _prepared(structure: StructureLike, mobile: str) -> PreparedStructure | FeatureRow:
     """The prepared structure, or the row that says why it cannot be prepared."""
     if isinstance(structure, PreparedStructure):
-        return structure
+        if structure.roles.mobile == mobile:
+            return structure
+        structure = structure.record  # prepared for another mobile species
     record_id = str(getattr(structure, "id", None) or _formula(structure))
     try:
         return as_prepared(structure, mobile)

@@ -101,6 +101,14 @@ def test_records_prepared_and_pymatgen_structures_give_the_same() -> None:
         np.testing.assert_allclose(other, first, rtol=1e-12, atol=0)
 
 
+def test_a_structure_prepared_for_another_species_is_not_taken_for_this_one() -> None:
+    given = prepare(structures.get("Li2S"), "Li")
+    featurizer = StructureFeaturizer(CHEAP, mobile="Na")
+    assert featurizer.transform([given]).loc["Li2S", numeric_columns(CHEAP)].isna().all()
+    assert "holds no Na" in featurizer.reasons_["Li2S"]
+    assert featurize_one(given, families(CHEAP), "Na").values is None
+
+
 def test_what_cannot_be_featurized_is_nan_with_a_reason() -> None:
     featurizer = StructureFeaturizer(CHEAP)
     out = featurizer.transform([structures.get("AgI_zb"), structures.get("LiF")])

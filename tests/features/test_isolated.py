@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import structures
-from ionsieve.data import StructureRecord
+from ionsieve.data import FeatureError, StructureRecord
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.data.elements import ATOMIC_NUMBER
 from ionsieve.features import find_isolated_anions, isolated_anions, prepare
@@ -169,3 +169,9 @@ def test_the_leading_anion_is_the_most_charged() -> None:
     assert leading == {"Li6NI3_I4m": "N", "Li7N2I_R3m": "N"}
     assert leading_element(prepare(structures.get("Li6PS5Cl_F43m"))) == "S"
     assert leading_element(prepare(structures.get("Li3PS4_gamma"))) == ""
+
+
+@pytest.mark.parametrize("wrong", [None, "Li2S.cif", {"Li": 2}])
+def test_what_is_no_structure_is_named(wrong: object) -> None:
+    with pytest.raises(FeatureError, match=f"a {type(wrong).__name__} was given"):
+        isolated_anions(wrong)  # type: ignore[arg-type]

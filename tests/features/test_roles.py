@@ -11,6 +11,7 @@ from ionsieve.data import RoleError, SiteSpecies, StructureRecord
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.data.elements import ATOMIC_NUMBER, SYMBOLS
 from ionsieve.features import prepare
+from ionsieve.features.elements import bond_valence_table
 
 STATES = {
     "Li6PS5Cl_F43m": {"P": 5, "S": -2, "Cl": -1},
@@ -107,6 +108,29 @@ def test_azide_is_a_polyanion_and_sulfide_is_none() -> None:
 def test_what_cannot_be_assigned_is_refused(name: str, mobile: str, message: str) -> None:
     with pytest.raises(RoleError, match=message):
         prepare(structures.get(name), mobile)
+
+
+def test_a_halogen_is_no_cation_of_selenium() -> None:
+    """CuSe2Br is CuBr with chains of neutral Se (mp-29567, Togo phonon database, CC BY 4.0)."""
+    lattice = [[7.7924, 0.0, -0.0513], [0.0, 4.7391, 0.0], [-4.9763, 0.0, 10.6653]]
+    cu, br = (0.314, 0.6361, 0.2507), (0.4055, 0.6157, 0.6074)
+    se = (0.7992, 0.023, 0.6536), (0.9204, 0.7922, 0.3424)
+    frac = [
+        site
+        for x, y, z in (cu, *se, br)
+        for site in ([x, y, z], [-x, -y, -z], [-x, y + 0.5, 0.5 - z], [x, 0.5 - y, z + 0.5])
+    ]
+    symbols = ["Cu"] * 4 + ["Se"] * 8 + ["Br"] * 4
+    with pytest.raises(RoleError, match="give oxidation states"):
+        prepare(
+            StructureRecord.ordered("CuSe2Br", np.array(lattice), symbols, np.array(frac)), "Cu"
+        )
+
+
+def test_alkali_metals_are_cations() -> None:
+    statistics = bond_valence_table().statistics
+    for symbol in ("Li", "Na", "K", "Rb", "Cs"):
+        assert statistics[ATOMIC_NUMBER[symbol]].states.tolist() == [1.0]
 
 
 def test_a_metal_has_no_anion() -> None:
