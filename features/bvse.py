@@ -44,7 +44,7 @@ from .bvse_kernels import (
     tabulated,
 )
 from .elements import covalent_radii_A
-from .host import Host, host_of
+from .host import Host, host_of, numbered
 from .percolation import PercolationLevels, percolation_levels
 from .prepared import PreparedStructure
 from .void_grid import adaptive_spacing_A, grid_shape, images_within
@@ -196,14 +196,13 @@ def force_field(prepared: PreparedStructure, host: Host) -> ForceField:
     """
     mobile = prepared.roles.mobile
     charge = float(prepared.roles.oxidation[prepared.roles.is_mobile].mean())
-    key = np.column_stack([host.z, np.round(host.oxidation, 6)])
-    kinds, kind = np.unique(key, axis=0, return_inverse=True)
+    kinds, kind = numbered(zip(host.z, np.round(host.oxidation, 6), strict=True))
     parameters = np.array([_pair_parameters(mobile, charge, int(z), float(q)) for z, q in kinds])
     # Refinement may leave the cell by up to its farthest step, a block of points by its size.
     images = images_within(host, CUTOFF_A + _FARTHEST_DOWN_A + 0.5)
     return ForceField(
         images.position_A,
-        kind.reshape(-1).astype(np.int64)[images.atom],
+        kind[images.atom],
         host.occupancy[images.atom],
         parameters,
         pair_curves(parameters, CUTOFF_A, _PIECES),

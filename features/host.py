@@ -7,6 +7,7 @@ primitive, reduced cell makes every number the same for a supercell, and cheaper
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -121,8 +122,18 @@ def find_host(prepared: PreparedStructure) -> Host:
 
 def _kinds(z: IntArray, occupancy: FloatArray, oxidation: FloatArray) -> IntArray:
     """One integer per distinct (element, occupancy, charge)."""
-    key = np.column_stack([z, np.round(occupancy, 4), np.round(oxidation, 4)])
-    return np.unique(key, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return numbered(zip(z, np.round(occupancy, 4), np.round(oxidation, 4), strict=True))[1]
+
+
+def numbered(keys: Iterable[tuple[float, ...]]) -> tuple[list[tuple[float, ...]], IntArray]:
+    """Distinct keys in order, and the number of each key among them.
+
+    On the few atoms of a cell a tenth of the cost of ``np.unique`` along an axis.
+    """
+    given = list(keys)
+    distinct = sorted(set(given))
+    number = {key: k for k, key in enumerate(distinct)}
+    return distinct, np.array([number[key] for key in given], dtype=np.int64)
 
 
 def _wrapped(frac: FloatArray) -> FloatArray:

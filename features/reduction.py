@@ -21,6 +21,8 @@ TRANSLATION_TOLERANCE_A: Final[float] = 1e-3
 _SAME_LENGTH_A = 1e-4
 _PROBE_A = 6.0
 _PROBE = np.array([0.37, 0.23, 0.41])
+_CORNERS = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)])
+_AROUND = np.array([(i, j) for i in (-1, 0, 1, 2) for j in (-1, 0, 1, 2)])
 
 
 def host_translations(lattice: FloatArray, frac: FloatArray, kind: IntArray) -> FloatArray:
@@ -141,14 +143,10 @@ def _closest_in_plane(a: FloatArray, b: FloatArray, point: FloatArray) -> FloatA
     """Vector of the lattice spanned by a and b that is closest to a point."""
     gram = np.array([[a @ a, a @ b], [a @ b, b @ b]])
     start = np.floor(np.linalg.solve(gram, np.array([a @ point, b @ point])))
-    best, smallest = np.zeros(3), np.inf
-    for i in (-1, 0, 1, 2):
-        for j in (-1, 0, 1, 2):
-            candidate = (start[0] + i) * a + (start[1] + j) * b
-            distance = float(((point - candidate) ** 2).sum())
-            if distance < smallest * (1 - 1e-12):
-                best, smallest = candidate, distance
-    return best
+    candidates = (start + _AROUND) @ np.stack([a, b])
+    distance = ((point - candidates) ** 2).sum(axis=1)
+    # The first of those that are equally close, whatever the rounding.
+    return np.asarray(candidates[np.argmax(distance <= distance.min() * (1 + 1e-12))])
 
 
 def merge_coincident(
@@ -200,13 +198,15 @@ def symmetric_frames(lattice: FloatArray) -> FloatArray:
         Right- and left-handed; two of a triclinic lattice, 48 of a cubic one. The set does not
         depend on the basis given.
     """
-    corners = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)])
-    vectors = corners @ lattice
+    vectors = _CORNERS @ lattice
     length = np.linalg.norm(vectors, axis=1)
     wanted = np.sort(np.linalg.norm(lattice, axis=1))
     a, b, c = (vectors[np.abs(length - w) < _SAME_LENGTH_A] for w in wanted)
     volume = abs(float(np.linalg.det(lattice)))
-    signed = np.einsum("ix,jkx->ijk", a, np.cross(b[:, None], c[None]))
+    # By hand, for np.cross takes longer than all of the rest.
+    left, right = b[:, None, [1, 2, 0]], c[None, :, [2, 0, 1]]
+    cross = left * right - b[:, None, [2, 0, 1]] * c[None, :, [1, 2, 0]]
+    signed = np.einsum("ix,jkx->ijk", a, cross)
     i, j, k = np.nonzero(np.abs(np.abs(signed) - volume) < 1e-3 * volume)
     products = np.stack([(a[i] * b[j]).sum(1), (a[i] * c[k]).sum(1), (b[j] * c[k]).sum(1)], axis=1)
     # Several shapes may have equal edges (60° or 120°): take the most acute.

@@ -163,8 +163,9 @@ def by_channel(channel, n_channels):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def add_rows(table, row, low, high, out):  # type: ignore[no-untyped-def]
     """Sum of weighted pairs of neighbouring table rows, into ``out``."""
-    # Eight numbers by name stay in registers; an array would go through memory every time.
-    a = b = c = d = e = f = g = h = np.float32(0.0)
+    # Numbers by name stay in registers; an array would go through memory every time. There are
+    # seven radial functions: the eighth column is zero.
+    a = b = c = d = e = f = g = np.float32(0.0)
     for m in range(len(row)):
         p = table[np.uint64(row[m])]
         q = table[np.uint64(row[m] + 1)]
@@ -176,8 +177,8 @@ def add_rows(table, row, low, high, out):  # type: ignore[no-untyped-def]
         e += s * p[4] + t * q[4]
         f += s * p[5] + t * q[5]
         g += s * p[6] + t * q[6]
-        h += s * p[7] + t * q[7]
-    out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7] = a, b, c, d, e, f, g, h
+    out[0], out[1], out[2], out[3], out[4], out[5], out[6] = a, b, c, d, e, f, g
+    out[7] = np.float32(0.0)
 
 
 @njit(cache=True)

@@ -179,6 +179,7 @@ def _clip_all(
     n_vertices = np.empty(_MAX_FACES, dtype=np.int64)
     owner = np.empty(_MAX_FACES, dtype=np.int64)
     rim = np.empty((2 * _MAX_FACES, 3))
+    kept, depth = np.empty((_MAX_VERTICES + 2, 3)), np.empty(_MAX_VERTICES)
     count = 0
     for k in range(n):
         n_faces = _cube(vertices, n_vertices, owner, cutoff_A)
@@ -188,7 +189,7 @@ def _clip_all(
                 break
             before = n_faces
             n_faces, cut = _cut(
-                vertices, n_vertices, owner, n_faces, rim, vector[p], distance[p], p
+                vertices, n_vertices, owner, n_faces, rim, kept, depth, vector[p], distance[p], p
             )
             if n_faces < 0:
                 radius2 = np.inf
@@ -203,14 +204,25 @@ def _clip_all(
                 continue
             if count == size:
                 size *= 2
-                pair = np.concatenate((pair, np.empty(size - count, dtype=np.int64)))
-                area = np.concatenate((area, np.empty(size - count)))
-                angle = np.concatenate((angle, np.empty(size - count)))
+                pair, area, angle = _doubled(pair, area, angle)
             pair[count] = owner[f]
             area[count], angle[count] = _measure(vertices[f], n_vertices[f])
             count += 1
         face_start[k + 1] = count
     return face_start, pair[:count], area[:count], angle[:count], reach
+
+
+@njit(cache=True)
+def _doubled(
+    pair: IntArray, area: FloatArray, angle: FloatArray
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """The same faces with room for as many again."""
+    n = len(pair)
+    more, larger, wider = np.empty(2 * n, dtype=np.int64), np.empty(2 * n), np.empty(2 * n)
+    more[:n] = pair
+    larger[:n] = area
+    wider[:n] = angle
+    return more, larger, wider
 
 
 @njit(cache=True)
@@ -245,13 +257,14 @@ def _cut(
     owner: IntArray,
     n_faces: int,
     rim: FloatArray,
+    kept: FloatArray,
+    depth: FloatArray,
     vector: FloatArray,
     distance: float,
     p: int,
 ) -> tuple[int, bool]:
     """Cut the cell by one bisector plane; returns the number of faces (-1: too many) and if cut."""
     nx, ny, nz = vector[0] / distance, vector[1] / distance, vector[2] / distance
-    depth = np.empty(_MAX_VERTICES)
     n_rim = 0
     cut = False
     f = 0
@@ -269,7 +282,7 @@ def _cut(
         if outside == n:
             n = 0
         else:
-            n, n_rim = _cut_polygon(vertices[f], n, depth, rim, n_rim)
+            n, n_rim = _cut_polygon(vertices[f], n, depth, rim, n_rim, kept)
         if n > _MAX_VERTICES - 4:
             return -1, True
         n_vertices[f] = n
@@ -279,22 +292,23 @@ def _cut(
         # Gone: the last face, not looked at yet, takes its place.
         n_faces -= 1
         n_vertices[f], owner[f] = n_vertices[n_faces], owner[n_faces]
-        vertices[f, : n_vertices[f]] = vertices[n_faces, : n_vertices[f]]
+        for v in range(n_vertices[f]):
+            for a in range(3):
+                vertices[f, v, a] = vertices[n_faces, v, a]
     if n_rim < 3:
         return n_faces, cut
     if n_faces == _MAX_FACES or n_rim > _MAX_VERTICES:
         return -1, True
-    n = _lid(rim, n_rim, nx, ny, nz, vertices[n_faces])
+    n = _lid(rim, n_rim, nx, ny, nz, vertices[n_faces], depth)
     n_vertices[n_faces], owner[n_faces] = n, p
     return n_faces + (n >= 3), cut
 
 
 @njit(cache=True)
 def _cut_polygon(
-    polygon: FloatArray, n: int, depth: FloatArray, rim: FloatArray, n_rim: int
+    polygon: FloatArray, n: int, depth: FloatArray, rim: FloatArray, n_rim: int, kept: FloatArray
 ) -> tuple[int, int]:
     """Keep the part of a polygon below the plane (Sutherland–Hodgman); note where it is cut."""
-    kept = np.empty((n + 2, 3))
     m = 0
     for v in range(n):
         w = v + 1 if v + 1 < n else 0
@@ -309,12 +323,22 @@ def _cut_polygon(
         m = _append(kept, m, rim[n_rim, 0], rim[n_rim, 1], rim[n_rim, 2])
         n_rim += 1
     m = _closed(kept, m)
-    polygon[:m] = kept[:m]
+    for v in range(m):
+        for a in range(3):
+            polygon[v, a] = kept[v, a]
     return m, n_rim
 
 
 @njit(cache=True)
-def _lid(rim: FloatArray, n_rim: int, nx: float, ny: float, nz: float, polygon: FloatArray) -> int:
+def _lid(
+    rim: FloatArray,
+    n_rim: int,
+    nx: float,
+    ny: float,
+    nz: float,
+    polygon: FloatArray,
+    turn: FloatArray,
+) -> int:
     """Order the rim of a cut around its middle: the new face. Every point comes twice."""
     # Two axes in the plane, from the coordinate axis that is most nearly in it.
     if abs(nx) <= abs(ny) and abs(nx) <= abs(nz):
@@ -324,13 +348,28 @@ def _lid(rim: FloatArray, n_rim: int, nx: float, ny: float, nz: float, polygon: 
     else:
         ux, uy, uz = ny, -nx, 0.0
     wx, wy, wz = ny * uz - nz * uy, nz * ux - nx * uz, nx * uy - ny * ux
-    cx, cy, cz = rim[:n_rim, 0].mean(), rim[:n_rim, 1].mean(), rim[:n_rim, 2].mean()
-    turn = np.empty(n_rim)
+    cx = cy = cz = 0.0
     for v in range(n_rim):
-        x, y, z = rim[v, 0] - cx, rim[v, 1] - cy, rim[v, 2] - cz
-        turn[v] = np.arctan2(x * wx + y * wy + z * wz, x * ux + y * uy + z * uz)
+        cx, cy, cz = cx + rim[v, 0] / n_rim, cy + rim[v, 1] / n_rim, cz + rim[v, 2] / n_rim
+    # Insertion sort by a number that grows with the angle, from −2 to 2.
+    for v in range(n_rim):
+        x, y, z = rim[v, 0], rim[v, 1], rim[v, 2]
+        along = (x - cx) * ux + (y - cy) * uy + (z - cz) * uz
+        across = (x - cx) * wx + (y - cy) * wy + (z - cz) * wz
+        size = abs(along) + abs(across)
+        part = across / size if size > 0.0 else 0.0
+        if along < 0.0:
+            part = 2.0 - part if across >= 0.0 else -2.0 - part
+        at = v
+        while at > 0 and turn[at - 1] > part:
+            turn[at] = turn[at - 1]
+            for a in range(3):
+                rim[at, a] = rim[at - 1, a]
+            at -= 1
+        turn[at] = part
+        rim[at, 0], rim[at, 1], rim[at, 2] = x, y, z
     m = 0
-    for v in np.argsort(turn):
+    for v in range(n_rim):
         m = _append(polygon, m, rim[v, 0], rim[v, 1], rim[v, 2])
     return _closed(polygon, m)
 
