@@ -60,7 +60,9 @@ class PathSource:
     def _find(self) -> list[tuple[Path, str]]:
         path = Path(self.name)
         if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if not p.is_dir() and reader_of(p))
+            # What is no file (a broken link, a pipe) is kept where reading gives it its reason.
+            found = (p for p in path.rglob("*") if reader_of(p) and not p.is_dir())
+            files = sorted(p for p in found if p.is_file() or is_structure_file(p))
             if not files:
                 raise InputError(f"{path}: no file of a known format in this folder")
             return unique_identifiers([(p, _identifier(p.relative_to(path))) for p in files])
@@ -87,6 +89,8 @@ class PathSource:
         digest = hashlib.sha256()
         for path, identifier in self.files:
             digest.update(f"{identifier}\t{printable(path.name)}\t".encode())
+            if not path.is_file():
+                continue
             with path.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         return digest.hexdigest()

@@ -323,3 +323,12 @@ def test_absent_and_unknown_sources_are_errors(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no file of a known format"):
         open_source(str(tmp_path / "empty"))
+
+
+def test_a_pipe_in_a_folder_does_not_stop_an_ingest(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "good.cif").write_text(cif(ARGYRODITE))
+    (tmp_path / "in" / "gone.cif").symlink_to(tmp_path / "absent.cif")
+    os.mkfifo(tmp_path / "in" / "pipe.cif")
+    summary = ingest([open_source(str(tmp_path / "in"))], tmp_path / "store")
+    assert (summary.counts["stored"], summary.counts["quarantined"]) == (1, 2)

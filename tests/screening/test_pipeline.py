@@ -63,7 +63,7 @@ def test_every_input_is_ranked_or_quarantined(result: tuple[ScreenResult, Path])
     stages = screen.quarantine.set_index("id")["stage"].to_dict()
     assert stages == {"broken": "read", "NaCl": "policy", "LiMg": "roles"}
     assert (screen.quarantine["reason"].str.len() > 0).all()
-    assert screen.counts == {"input": 5, "ranked": 2, "quarantined": 3}
+    assert screen.counts == {"input": 5, "ranked": 2, "filtered": 0, "quarantined": 3}
 
 
 def test_classes_of_known_structures(result: tuple[ScreenResult, Path]) -> None:
