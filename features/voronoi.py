@@ -129,7 +129,7 @@ def tessellation(prepared: PreparedStructure) -> Tessellation:
     if (filling < _FULL).any():
         site = int(np.argmin(filling))
         raise FeatureError(
-            f"site {site} is {filling[site]:.3g} full; Voronoi cells need full sites"
+            f"site {site} is {filling[site]:.3g} full, but Voronoi cells need full sites"
         )
     return tessellate(record.lattice, record.frac)
 

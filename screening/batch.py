@@ -53,15 +53,15 @@ class BatchSummary:
         """Take a row into account."""
         self.statuses[row.status] += 1
         pieces = row.reason.split("; ") if row.status == "partial" else [row.reason]
-        self.reasons.update(_general(piece, row.id) for piece in pieces if piece)
+        self.reasons.update(general_reason(piece, row.id) for piece in pieces if piece)
 
 
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_])[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
-def _general(reason: str, record_id: str) -> str:
+def general_reason(reason: str, record_id: str = "") -> str:
     """The reason without what belongs to one structure, so that equal causes are counted once."""
-    return _NUMBER.sub("#", reason.replace(f"{record_id}: ", ""))
+    return _NUMBER.sub("#", reason.replace(f"{record_id}: ", "") if record_id else reason)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ..data.errors import InputError
 from ..data.records import Quarantined, StructureRecord, reduced_formula
 from ..data.units import ROOM_TEMPERATURE_K
 from ..features.featurizer import numeric_columns
+from .batch import general_reason
 from .candidates import Advance, Candidates, collect_candidates
 from .describe import Described, Engine, describe
 from .filters import Filter, families_of, split_by_cost
@@ -220,7 +221,7 @@ def quarantine_frame(entries: Iterable[Quarantined]) -> pd.DataFrame:
 def _count_notes(reasons: Iterable[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for reason in reasons:
-        for note in filter(None, reason.split("; ")):
+        for note in map(general_reason, filter(None, reason.split("; "))):
             counts[note] = counts.get(note, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 

@@ -41,6 +41,10 @@ def test_version() -> None:
 def test_wrong_usage_ends_with_2() -> None:
     assert run("screen").returncode == 2
     assert run("no-such-verb").returncode == 2
+    for verb in ("screen", "train", "evaluate"):
+        done = run(verb, "--out", "out", "--seed", "-1")
+        assert done.returncode == 2
+        assert "--seed" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -51,6 +55,7 @@ def test_wrong_usage_ends_with_2() -> None:
         (("screen", "--out", "{tmp}/file"), ("is a file",)),
         (("screen", "--out", "{tmp}/out", "--disorder", "maybe"), ("maybe", "occupancy")),
         (("screen", "--out", "{tmp}/out", "--threshold-mS-cm", "-1"), ("positive",)),
+        (("screen", "--out", "{tmp}/out", "--threshold-mS-cm", "inf"), ("finite",)),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_1(

@@ -29,7 +29,7 @@ def init(
     ),
     batch: int = typer.Option(5, min=1, help="Candidates in a round."),
     mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
-    seed: int = typer.Option(0, help="Same seed, same batches."),
+    seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Same seed, same batches."),
     settings: Path = typer.Option(
         None, help="YAML file of settings (protocol, acquisition, engine_settings …)."
     ),

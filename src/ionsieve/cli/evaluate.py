@@ -34,7 +34,7 @@ def evaluate(
     ),
     ablation: bool = typer.Option(False, "--ablation", help="Also what each family adds."),
     learning_curve: bool = typer.Option(False, "--learning-curve", help="Also with fewer groups."),
-    seed: int = typer.Option(0, help="Same seed, same folds and scores."),
+    seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Same seed, same folds and scores."),
     mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
     json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:

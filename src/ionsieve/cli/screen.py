@@ -20,7 +20,7 @@ def screen(
         "ingest', which is ingested into DIR/store first. None: the embedded candidates.",
     ),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the results."),
-    seed: int = typer.Option(0, help="Same seed, same ranking."),
+    seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Same seed, same ranking."),
     mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
     threshold_mS_cm: float = typer.Option(
         1.0, "--threshold-mS-cm", help="Conductivity at 300 K that counts as fast, mS/cm."
@@ -55,8 +55,8 @@ def screen(
 
     if disorder not in ("occupancy", "ordered"):
         raise InputError(f"--disorder {disorder}: use 'occupancy' or 'ordered'")
-    if not threshold_mS_cm > 0:
-        raise InputError(f"--threshold-mS-cm {threshold_mS_cm:g}: must be positive")
+    if not 0 < threshold_mS_cm < float("inf"):
+        raise InputError(f"--threshold-mS-cm {threshold_mS_cm:g}: must be positive and finite")
     prepared_folder(out)
     settings = ScreenSettings(
         mobile=mobile,

@@ -23,7 +23,7 @@ def train(
     ),
     kind: str | None = typer.Option(None, help="aimd, mlip_md or experiment, if labels mix them."),
     threshold: float = typer.Option(1e-3, help="Threshold of p_exceeds, S/cm or cm²/s."),
-    seed: int = typer.Option(0, help="Same seed, same model."),
+    seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Same seed, same model."),
     mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
     json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
