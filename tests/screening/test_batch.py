@@ -265,12 +265,12 @@ def test_what_a_run_used_is_written_down(folder: Path, tmp_path: Path, computed:
 
 
 def test_missing_inputs_and_bad_options_are_errors_before_anything_is_written(
-    tmp_path: Path,
+    folder: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="no such file"):
         featurize_batch([tmp_path / "absent"], tmp_path / "out")
     with pytest.raises(InputError, match="positive"):
-        featurize_batch([tmp_path], tmp_path / "out", workers=0)
+        featurize_batch([folder], tmp_path / "out", workers=0)
     assert not (tmp_path / "out").exists()
 
 
