@@ -16,25 +16,12 @@ from typing import Any, Final
 
 from .atomic import write_text_atomic
 from .errors import LabelError
+from .label_table import COLUMNS
 from .records import Label
 from .transport_label import TransportLabel
 
 SCHEMA: Final[str] = "ionsieve transport label 1"
-_LABEL_FIELDS: Final[tuple[str, ...]] = (
-    "structure_id",
-    "temperature_K",
-    "kind",
-    "quantity",
-    "value",
-    "lower",
-    "upper",
-    "error_log10",
-    "group",
-    "source",
-    "derived",
-    "grade",
-    "note",
-)
+_LABEL_FIELDS: Final[tuple[str, ...]] = (*COLUMNS, "derived", "grade", "note")
 
 
 def run_identity(result: TransportLabel) -> str:

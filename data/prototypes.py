@@ -107,11 +107,6 @@ class Prototype:
         """Element of the source on each label."""
         return {name: label.element for name, label in self.labels.items()}
 
-    @property
-    def mobile_labels(self) -> tuple[str, ...]:
-        """Labels that hold the mobile species."""
-        return tuple(n for n, label in self.labels.items() if label.role == "mobile")
-
     @cached_property
     def lattice(self) -> FloatArray:
         """Conventional lattice vectors (3, 3), Å, as rows."""
