@@ -129,6 +129,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
         "model": {
             "key": result.trained.key,
             "label_kind": "aimd",
+            "label_mobile": result.trained.range.mobile,
             "training": result.trained.model.training_,
             # In one order, whether the model was trained now or came from the cache.
             "held_out": json.loads(json.dumps(result.trained.model.evaluation_, sort_keys=True)),

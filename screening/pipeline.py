@@ -209,7 +209,9 @@ def _rank(
         },
         index=features.index,
     )
-    return rank_candidates(features, predictions, descriptions, trained.range, settings.flags)
+    return rank_candidates(
+        features, predictions, descriptions, trained.range, settings.flags, settings.mobile
+    )
 
 
 def quarantine_frame(entries: Iterable[Quarantined]) -> pd.DataFrame:

@@ -48,7 +48,7 @@ class FlagRules:
         ``uncertain``: the probability of being fast lies in this range: AIMD would decide.
     out_of_domain : float
         ``out_of_domain``: domain distance above this; 1 is the distance from one training family
-        to the next.
+        to the next. So is every candidate of another mobile species than the labels'.
     disagreement_log10 : float
         ``models_disagree``: the two model families differ by more decades than this.
     """
@@ -66,6 +66,8 @@ class TrainingRange:
     isolated_elements: frozenset[str]
     lower: pd.Series
     upper: pd.Series
+    mobile: str = "Li"
+    """The species whose conduction the labels describe."""
 
 
 MECHANISM_COLUMNS: Final[tuple[str, ...]] = (
@@ -99,6 +101,7 @@ def rank_candidates(
     descriptions: pd.DataFrame,
     training: TrainingRange,
     rules: FlagRules | None = None,
+    mobile: str = "Li",
 ) -> pd.DataFrame:
     """One row per candidate, best first.
 
@@ -113,6 +116,9 @@ def rank_candidates(
     training : TrainingRange
         For flags and known formulas.
     rules : FlagRules, optional
+    mobile : str
+        Mobile species of the candidates; another one than the labels' is out of domain throughout,
+        because no descriptor tells the model how one ion's barriers compare with another's.
 
     Returns
     -------
@@ -139,7 +145,7 @@ def rank_candidates(
         }
     ).round(DECIMALS)
     table["known_formula"] = table["formula"].isin(training.formulas)
-    table["flags"] = _flags(table, features, training, rules or FlagRules())
+    table["flags"] = _flags(table, features, training, rules or FlagRules(), mobile)
     return _sorted(table)[list(RANKING_COLUMNS)]
 
 
@@ -155,12 +161,17 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _flags(
-    table: pd.DataFrame, features: pd.DataFrame, training: TrainingRange, rules: FlagRules
+    table: pd.DataFrame,
+    features: pd.DataFrame,
+    training: TrainingRange,
+    rules: FlagRules,
+    mobile: str,
 ) -> list[str]:
     low, high = rules.uncertain_p
+    far = (table["domain_distance"] > rules.out_of_domain).to_numpy()
     raised = {
         "uncertain": table["p_fast"].between(low, high).to_numpy(),
-        "out_of_domain": (table["domain_distance"] > rules.out_of_domain).to_numpy(),
+        "out_of_domain": far | (mobile != training.mobile),
         "models_disagree": (
             table["family_disagreement_log10"] > rules.disagreement_log10
         ).to_numpy(),

@@ -87,6 +87,11 @@ def test_flags_say_why() -> None:
     assert flags["d"] == "models_disagree;novel_mechanism"
 
 
+def test_another_mobile_species_than_the_labels_is_out_of_domain() -> None:
+    table = rank_candidates(features(), predictions(), DESCRIPTIONS, TRAINING, mobile="Na")
+    assert all("out_of_domain" in flags.split(";") for flags in table["flags"])
+
+
 def test_antistructures_are_no_novel_mechanism() -> None:
     """Every anion of an antistructure is trivially isolated: that is a class, not a discovery."""
     assert "novel" not in ranked().set_index("id")["flags"]["b"]

@@ -152,12 +152,23 @@ def _closing_lines(run: dict[str, Any], out: Path) -> list[str]:
         f"model: {training['n_labels']} AIMD labels of {training['n_structures']} structures, "
         f"{training['n_bounds']} of them bounds; mean error in decades, held out:",
         *_held_out_lines(run["model"]["held_out"]),
+        *_foreign_lines(run["settings"]["mobile"], run["model"]["label_mobile"]),
         *(_funnel_lines(run["funnel"]) if counts["filtered"] else []),
         f"{counts['ranked']:,} ranked, {counts['filtered']:,} filtered out (see "
         f"{out / 'funnel.csv'}), {counts['quarantined']:,} quarantined "
         f"(see {out / 'quarantine.csv'})",
         f"next: open {out / 'report.html'}; screen your own: "
         "ionsieve screen FOLDER_OF_CIFS --out DIR",
+    ]
+
+
+def _foreign_lines(mobile: str, label_mobile: str) -> list[str]:
+    """A warning where the model knows another mobile species only."""
+    if mobile == label_mobile:
+        return []
+    return [
+        f"no label is of {mobile}: the model learned from {label_mobile} conductors alone, and "
+        f"neither predictions nor intervals were tested on {mobile}; all are out_of_domain"
     ]
 
 
