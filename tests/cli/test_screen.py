@@ -27,9 +27,8 @@ FLAGS = {"uncertain", "out_of_domain", "models_disagree", "novel_mechanism"}
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("cache")
-    return {**os.environ, "PYTHONPATH": str(SOURCE), "IONSIEVE_CACHE": str(folder)}
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(SOURCE)}
 
 
 def run(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -39,10 +38,10 @@ def run(environment: dict[str, str], *arguments: object) -> subprocess.Completed
 
 @pytest.fixture(scope="module")
 def embedded(
-    cache: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("run") / "out"
-    return out, run(cache, "screen", "--out", out)
+    return out, run(environment, "screen", "--out", out)
 
 
 def test_no_input_ranks_the_embedded_candidates(
@@ -70,11 +69,11 @@ def test_terminal_shows_the_top_ten_and_the_next_step(
 
 
 def test_json_is_one_object_and_the_ranking_is_the_same(
-    cache: dict[str, str],
+    environment: dict[str, str],
     embedded: tuple[Path, subprocess.CompletedProcess[str]],
     tmp_path: Path,
 ) -> None:
-    done = run(cache, "screen", "--out", tmp_path, "--json")
+    done = run(environment, "screen", "--out", tmp_path, "--json")
     run_facts = json.loads(done.stdout)
     assert run_facts["counts"]["ranked"] == len(pd.read_csv(tmp_path / "ranking.csv"))
     assert run_facts["settings"]["seed"] == 0
