@@ -80,8 +80,8 @@ def shape_of(record: StructureRecord) -> Shape:
     try:
         cell = moyopy.Cell(record.lattice.tolist(), record.frac.tolist(), numbers)
         found = moyopy.MoyoDataset(cell, symprec=SYMPREC_A)
-    except Exception:
-        # moyo raises bare errors of its own where a symmetry search does not converge.
+    except ValueError:
+        # The symmetry search did not converge: such a cell is matched when identical, no further.
         return Shape("", 0, record.lattice, record.frac, np.array(numbers), contents)
     primitive = found.prim_std_cell
     formula = reduced_formula(record.composition)
