@@ -20,7 +20,7 @@ from ..data.errors import ModelError
 from ..data.units import ROOM_TEMPERATURE_K
 from .censoring import FloatArray, is_exact
 from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, probability_above
-from .selfcheck import Scores, held_out_scores
+from .selfcheck import Outcomes, Scores, held_out_outcomes, held_out_scores, held_out_table
 from .tables import LabelArrays, feature_matrix, usable_columns
 from .targets import make_target
 from .trust import Combined
@@ -86,7 +86,9 @@ class StructureModel:
         self.members = tuple(members)
         self.parameters = dict(parameters or {})
         self._labels: LabelArrays | None = None
+        self._label_ids: list[str] = []
         self._evaluation: Scores | None = None
+        self._held_out: pd.DataFrame | None = None
 
     def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> Self:
         """Fit and calibrate.
@@ -121,7 +123,8 @@ class StructureModel:
             float(np.sqrt(np.mean(1.0 / self.target.label_weight(arrays) - 1.0))),
         )
         self.training_ = _training_summary(labels, arrays)
-        self._labels, self._evaluation = arrays, None
+        self._labels, self._evaluation, self._held_out = arrays, None, None
+        self._label_ids = features.index[arrays.row].astype(str).tolist()
         return self
 
     @property
@@ -132,9 +135,25 @@ class StructureModel:
         asked for and saved with the model.
         """
         self._require_fitted()
-        if self._evaluation is None and self._labels is not None:
-            self._evaluation = held_out_scores(self.ensemble_, self.target, self._labels, self.seed)
-        return self._evaluation or {}
+        if self._evaluation is None:
+            self._evaluation = held_out_scores(self._outcomes(), self.seed)
+        return self._evaluation
+
+    @property
+    def held_out_(self) -> pd.DataFrame:
+        """The held-out predictions behind :attr:`evaluation_` (:func:`.selfcheck.held_out_table`).
+
+        Saved with the model; empty for a model that was saved without them.
+        """
+        self._require_fitted()
+        if self._held_out is None:
+            self._held_out = held_out_table(self._outcomes(), self._label_ids)
+        return self._held_out
+
+    def _outcomes(self) -> Outcomes:
+        if self._labels is None:
+            return {}
+        return held_out_outcomes(self.ensemble_, self.target, self._labels)
 
     def predict(
         self, features: pd.DataFrame, temperature_K: ArrayLike = ROOM_TEMPERATURE_K

@@ -31,6 +31,7 @@ from .domain import DomainDistance
 from .ensemble import MEMBERS, CalibratedEnsemble
 from .gaussian_process import BoundedGaussianProcess
 from .model import StructureModel, make_model
+from .selfcheck import HELD_OUT_COLUMNS
 from .tables import feature_set_hash
 from .trees import BoundedBoosting, BoundedExtraTrees
 from .trust import Trust
@@ -81,6 +82,7 @@ def load_model(folder: Path) -> StructureModel:
         domain = _read_domain(content["domain.parquet"], description["domain"])
         model.ensemble_.domain_ = domain
         model.training_, model._evaluation = description["training"], description["evaluation"]
+        model._held_out = _read_held_out(description.get("held_out"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}: model.json is damaged ({error}); train again") from error
     return model
@@ -177,7 +179,21 @@ def _description(model: StructureModel, files: dict[str, bytes]) -> dict[str, An
         },
         "training": model.training_,
         "evaluation": model.evaluation_,
+        "held_out": _held_out_lists(model.held_out_),
     }
+
+
+def _held_out_lists(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """Columns as lists; JSON knows no NaN, so an open side is null."""
+    return {
+        name: column.astype(object).where(column.notna(), None).tolist()
+        for name, column in table.items()
+    }
+
+
+def _read_held_out(lists: dict[str, list[Any]] | None) -> pd.DataFrame:
+    table = pd.DataFrame(lists or {}, columns=list(HELD_OUT_COLUMNS))
+    return table.astype(dict.fromkeys(HELD_OUT_COLUMNS[2:], np.float64))
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from ionsieve.data import LabelError, ModelError
 from ionsieve.models import ConductivityModel, evaluate_grouped
 from ionsieve.models.model import PREDICTION_COLUMNS
+from ionsieve.models.selfcheck import HELD_OUT_COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +117,20 @@ def test_a_model_knows_how_well_it_does(model):
         assert low <= value <= high
     assert "group mean" in model.evaluation_["leave_material_out"]
     assert "group mean" not in model.evaluation_["leave_group_out"]
+
+
+def test_held_out_predictions_are_those_behind_the_scores(model, tables):
+    labels = tables[1]
+    assert list(model.held_out_.columns) == list(HELD_OUT_COLUMNS)
+    for left_out, rows in model.held_out_.groupby("left_out"):
+        assert sorted(rows["structure_id"]) == sorted(labels["structure_id"])
+        closed = rows[rows[["label_lower", "label_upper"]].notna().all(axis=1)]
+        assert 0 < len(closed) < len(rows)
+        value = closed[["label_lower", "label_upper"]].mean(axis=1)
+        scores = model.evaluation_[left_out]["model"]
+        assert (closed["prediction"] - value).abs().mean() == pytest.approx(scores["mae"][0])
+        inside = value.between(closed["low"], closed["high"]).mean()
+        assert inside == pytest.approx(scores["coverage"][0])
 
 
 def test_near_a_label_the_prediction_is_near_it(population):
