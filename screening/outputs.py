@@ -29,7 +29,14 @@ from ..data.source_paths import reader_of
 from ..data.sources import is_store
 from ..data.store import MANIFEST
 from .pipeline import ScreenResult
-from .report import render_report
+from .report import (
+    CALIBRATION,
+    TOP_STRUCTURES,
+    ReportData,
+    calibration_frame,
+    render_report,
+    top_scenes,
+)
 
 _PACKAGES: Final[tuple[str, ...]] = (
     "ionsieve",
@@ -51,8 +58,18 @@ WORK: Final[str] = ".work"
 """Descriptors of an unfinished screen, below the output folder."""
 
 
-def write_screen(result: ScreenResult, out: str | Path, inputs: list[str]) -> dict[str, Any]:
+def write_screen(
+    result: ScreenResult, out: str | Path, inputs: list[str], top_structures: int = TOP_STRUCTURES
+) -> dict[str, Any]:
     """Write every output file; each is replaced whole or not at all.
+
+    Parameters
+    ----------
+    result : ScreenResult
+    out : path
+    inputs : list of str
+    top_structures : int
+        How many of the best the report draws.
 
     Returns
     -------
@@ -69,10 +86,28 @@ def write_screen(result: ScreenResult, out: str | Path, inputs: list[str]) -> di
     write_text_atomic(folder / "funnel.csv", funnel)
     filtered = result.filtered.rename(columns={"stage": "filter"})
     write_text_atomic(folder / "filtered.csv", filtered.to_csv(index=False, lineterminator="\n"))
+    calibration = calibration_frame(result.trained.model.held_out_)
+    write_text_atomic(folder / CALIBRATION, calibration.to_csv(index=False, lineterminator="\n"))
     run = run_facts(result, inputs, csv)
-    write_text_atomic(folder / "report.html", render_report(result, run))
+    page = render_report(report_data(result, run, top_structures))
+    write_text_atomic(folder / "report.html", page)
     write_json_atomic(folder / "run.json", run)
     return run
+
+
+def report_data(result: ScreenResult, run: dict[str, Any], top_structures: int) -> ReportData:
+    """What the page shows of a finished screen."""
+    ids = result.ranking["id"].head(top_structures).tolist()
+    scenes, undrawn = top_scenes(result.records, ids, result.settings.mobile)
+    return ReportData(
+        result.ranking,
+        result.funnel,
+        result.quarantine,
+        run,
+        calibration_frame(result.trained.model.held_out_),
+        scenes,
+        undrawn,
+    )
 
 
 def prepared_folder(out: str | Path) -> Path:
@@ -130,6 +165,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
             "key": result.trained.key,
             "label_kind": "aimd",
             "label_mobile": result.trained.range.mobile,
+            "coverage": result.trained.model.coverage,
             "training": result.trained.model.training_,
             # In one order, whether the model was trained now or came from the cache.
             "held_out": json.loads(json.dumps(result.trained.model.evaluation_, sort_keys=True)),

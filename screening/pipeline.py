@@ -73,6 +73,8 @@ class ScreenResult:
     """``stage``, ``kept``, ``dropped``, ``reason``, in the order of the stages."""
     filtered: pd.DataFrame
     """Sound structures that the filters left out, with the filter as ``stage``."""
+    records: list[StructureRecord]
+    """Of the ranked structures, in the order of ``features``."""
 
 
 def run_screen(
@@ -146,6 +148,7 @@ def run_screen(
         _count_notes(described.notes),
         candidates.funnel.frame(),
         quarantine_frame(candidates.filtered),
+        described.records,
     )
 
 

@@ -46,23 +46,25 @@ _FOG = 0.5
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def scene_svg(scene: Scene) -> str:
+def scene_svg(scene: Scene, legend: bool = True) -> str:
     """Draw a scene.
 
     Parameters
     ----------
     scene : Scene
         From :func:`.scene.build_scene`.
+    legend : bool
+        Name colours and lines below the picture.
 
     Returns
     -------
     str
-        One ``<svg>`` element with its legend; fit for a file of its own or within HTML.
+        One ``<svg>`` element, fit for a file of its own or within HTML.
     """
     canvas = _Canvas.over(scene)
     marks = sorted(_marks(scene, canvas), key=lambda mark: (mark.depth, mark.layer))
-    legend, legend_height = _legend(scene, canvas.height + 14.0)
-    height = canvas.height + 14.0 + legend_height
+    lines, legend_height = _legend(scene, canvas.height + 14.0) if legend else ([], 0.0)
+    height = canvas.height + legend_height
     title = escape(f"{formula_text(scene.formula)}: {describe_scene(scene)}")
     return "\n".join(
         [
@@ -71,7 +73,7 @@ def scene_svg(scene: Scene) -> str:
             'font-family="system-ui, sans-serif" font-size="12.5">',
             f"<title>{title}</title>",
             *(mark.svg for mark in marks),
-            *legend,
+            *lines,
             "</svg>",
         ]
     )
@@ -299,7 +301,7 @@ def _legend(scene: Scene, top: float) -> tuple[list[str], float]:
         x, y = 8 + 205 * (k % 2), top + 14 + 21 * (k // 2)
         words = f'<text x="26" fill="#334155">{escape(text)}</text>'
         lines.append(f'<g transform="translate({x:.0f} {y:.0f})">{mark}{words}</g>')
-    return lines, 21.0 * ((len(entries) + 1) // 2) + 8.0
+    return lines, 21.0 * ((len(entries) + 1) // 2) + 22.0
 
 
 def _swatch(colour: str, opacity: float) -> str:

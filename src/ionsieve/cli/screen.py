@@ -38,6 +38,9 @@ def screen(
     ),
     cache: bool = typer.Option(True, help="Keep the trained model between runs."),
     top: int = typer.Option(10, min=1, help="How many to show on the terminal."),
+    top_structures: int = typer.Option(
+        20, min=0, max=200, help="How many of the best the report draws in 3-D."
+    ),
     json: bool = typer.Option(False, "--json", help="Print one JSON object instead of tables."),
 ) -> None:
     """Rank structures by the probability of being fast conductors.
@@ -69,7 +72,7 @@ def screen(
     with stage_progress(quiet=json) as advance, work_folder(out) as work:
         names = _stores_or_files(inputs or [], out, mobile, advance)
         result = run_screen(names, settings, model_cache() if cache else None, advance, work)
-        run = write_screen(result, out, names)
+        run = write_screen(result, out, names, top_structures)
         removed_work(work)
     if json:
         _print_json(run, out)
