@@ -124,6 +124,7 @@ def render_report(data: ReportData) -> str:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     environment.filters["formula"] = lambda text: formula_html(str(text))
+    environment.filters["signed"] = lambda value: f"{value:.2f}".replace("-", "−")
     scripts = [_asset("3Dmol-min.js"), _asset("viewer.js"), _asset("report.js")]
     return environment.from_string(_asset("report.html.j2")).render(
         policy=content_security_policy(scripts),
@@ -161,7 +162,7 @@ def _tables(data: ReportData) -> dict[str, Any]:
         "threshold_bar": bar_position(shown, threshold),
         "threshold_mS_cm": 1e3 * data.run["settings"]["threshold_S_cm"],
         "n_ranked": len(data.ranking),
-        "classes": sorted(set(data.ranking["isolated_class"].astype(str))),
+        "classes": _classes(data.ranking),
         "has_known": "known_relation" in data.ranking,
         "funnel": _funnel(data.funnel),
         "quarantine": data.quarantine.head(_QUARANTINE_ROWS).to_dict("records"),
@@ -170,6 +171,12 @@ def _tables(data: ReportData) -> dict[str, Any]:
         "verdicts": verdicts(data.run["model"]["held_out"]),
         "left_out": _LEFT_OUT,
     }
+
+
+def _classes(ranking: pd.DataFrame) -> list[str]:
+    """Classes that occur, in one order."""
+    present = set(ranking["isolated_class"].astype(str))
+    return [name for name in ("framework", "antistructure", "none") if name in present]
 
 
 def _funnel(funnel: pd.DataFrame) -> list[dict[str, Any]]:

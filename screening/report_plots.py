@@ -142,11 +142,14 @@ def build_parity(calibration: pd.DataFrame) -> Parity:
     low, high = (calibration[f"{s}_log10_S_cm"].to_numpy() for s in ("low", "high"))
     closed = np.isfinite(lower) & np.isfinite(upper)
     label = np.where(closed, 0.5 * (lower + upper), np.where(np.isfinite(upper), upper, lower))
-    everything = np.concatenate([label, predicted, low, high])
-    x, y = _Scale.over(everything, 54.0, 408.0), _Scale.over(everything, 358.0, 12.0)
+    # Bars that leave the frame are cut, so that those at low temperature do not squeeze the rest.
+    shown = np.concatenate([label, predicted])
+    x, y = _Scale.over(shown, 60.0, 404.0), _Scale.over(shown, 358.0, 12.0)
     side = np.where(closed, "", np.where(np.isfinite(upper), "upper", "lower"))
     points = [
-        HeldOutPoint(x(a), y(b), y(c), y(d), str(s), _held_out_title(row, a, b, c, d, str(s)))
+        HeldOutPoint(
+            x(a), y(b), y.within(c), y.within(d), str(s), _held_out_title(row, a, b, c, d, str(s))
+        )
         for a, b, c, d, s, row in zip(
             label, predicted, low, high, side, calibration.itertuples(), strict=True
         )
@@ -203,7 +206,7 @@ def build_coverage(calibration: pd.DataFrame, stated: float) -> Coverage:
     stated : float
         Coverage that its intervals state.
     """
-    x, y = _Scale(0.45, 1.0, 54.0, 408.0), _Scale(0.0, 1.04, 358.0, 12.0)
+    x, y = _Scale(0.45, 1.0, 66.0, 396.0), _Scale(0.0, 1.04, 358.0, 12.0)
     lines = []
     for name, rows in calibration.groupby("left_out", sort=True):
         shares = observed_coverage(rows, stated)
@@ -234,12 +237,16 @@ class _Scale:
         share = (value - self.low) / (self.high - self.low)
         return round(float(self.start + share * (self.end - self.start)), 1)
 
+    def within(self, value: float) -> float:
+        """As a call, not beyond the ends of the axis."""
+        return self(min(max(value, self.low), self.high))
+
     def ticks(self, label: str) -> list[Tick]:
         step = _nice((self.high - self.low) / 6)
         first = np.ceil(self.low / step - 1e-9)
         values = step * np.arange(first, np.floor(self.high / step + 1e-9) + 1)
         return [
-            Tick(self(float(v)), label.format(float(v)).replace("-", "−"))
+            Tick(self(float(v)), label.format(float(v) + 0.0).replace("-", "−"))
             for v in np.round(values, 6)
         ]
 

@@ -90,8 +90,7 @@ def viewer_data(scene: Scene) -> dict[str, Any]:
     way to a partner outside.
     """
     rotation = view_rotation(scene)
-    corner = scene.lattice_A * np.array(scene.repeats)[:, None]
-    centre = 0.5 * corner.sum(axis=0)
+    centre = 0.5 * scene.block_A.sum(axis=0)
     colours = shades(scene)
 
     def placed(points: Any) -> list[float]:

@@ -1,8 +1,9 @@
 """What a picture of one structure shows: atoms by role, polyhedra, isolated anions, net, cages.
 
 A scene is plain geometry in Å, made once and drawn by :mod:`.scene_svg` (still, no script needed)
-and by the viewer of the report. It holds the cell, repeated along short edges, and what completes
-it: anions of the polyhedra and mobile ions of the cages that stick out.
+and by the viewer of the report. It holds a block of cells (the conventional cell of a primitive
+one, short edges repeated) and what completes it: anions of the polyhedra and mobile ions of the
+cages that stick out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from ..data.elements import SYMBOLS
 from ..data.errors import FeatureError
-from ..data.records import FloatArray, IntArray, reduced_formula
+from ..data.records import FloatArray, IntArray, StructureRecord, reduced_formula
 from ..features.isolated import (
     IsolatedClass,
     cage_contacts,
@@ -28,6 +29,7 @@ from ..features.isolated import (
 from ..features.net import AnionNet, CriticalNet, critical_net, isolated_nets
 from ..features.periodic import heights_A
 from ..features.prepared import PreparedStructure, StructureLike, as_prepared
+from ..features.symmetry import conventional_rows
 
 Role = Literal["mobile", "framework", "isolated", "bonded"]
 ROLE_NAMES: Final[dict[Role, str]] = {
@@ -37,7 +39,7 @@ ROLE_NAMES: Final[dict[Role, str]] = {
     "bonded": "bonded anion",
 }
 
-SHORT_EDGE_A: Final[float] = 6.0
+SHORT_EDGE_A: Final[float] = 5.0
 """Shorter edges of the cell are repeated until they reach this."""
 
 MOST_SITES: Final[int] = 1500
@@ -133,8 +135,10 @@ class Scene:
     id, formula, mobile : str
     lattice_A : array (3, 3), Å
         Rows of the cell given.
-    repeats : (int, int, int)
-        Cells drawn along each row.
+    block : int array (3, 3)
+        Rows of the block of cells drawn, in rows of the cell.
+    block_text : str
+        What the block is, in words.
     sites : tuple of SceneSite
     polyhedra, cages : tuple of Shell
     net : tuple of NetEdge
@@ -150,7 +154,8 @@ class Scene:
     formula: str
     mobile: str
     lattice_A: FloatArray
-    repeats: tuple[int, int, int]
+    block: IntArray
+    block_text: str
     sites: tuple[SceneSite, ...]
     polyhedra: tuple[Shell, ...]
     cages: tuple[Shell, ...]
@@ -159,6 +164,11 @@ class Scene:
     net_dimension: int | None
     nearest_isolated_A: float | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def block_A(self) -> FloatArray:
+        """Edges of the block as rows, Å."""
+        return np.asarray(self.block @ self.lattice_A)
 
     @property
     def positions_A(self) -> FloatArray:
@@ -183,12 +193,12 @@ def build_scene(structure: StructureLike, mobile: str = "Li") -> Scene:
         If it has too many sites to be drawn.
     """
     prepared = as_prepared(structure, mobile)
-    repeats = _repeats(prepared.record.lattice)
-    n_drawn = prepared.record.n_sites * int(np.prod(repeats))
+    block, block_text = _block(prepared.record)
+    n_drawn = prepared.record.n_sites * round(abs(float(np.linalg.det(block))))
     if n_drawn > MOST_SITES:
         raise FeatureError(f"{prepared.record.id}: {n_drawn} sites are too many to be drawn")
     drawn = _Drawn(prepared)
-    drawn.fill(repeats)
+    drawn.fill(block)
     inside = dict(drawn.index)
     notes: list[str] = []
     net, nets = _net_or_none(prepared, notes)
@@ -199,7 +209,8 @@ def build_scene(structure: StructureLike, mobile: str = "Li") -> Scene:
         formula=reduced_formula(prepared.record.composition),
         mobile=prepared.roles.mobile,
         lattice_A=prepared.record.lattice,
-        repeats=repeats,
+        block=block,
+        block_text=block_text,
         sites=tuple(drawn.sites),
         polyhedra=polyhedra,
         cages=cages,
@@ -237,22 +248,35 @@ class _Drawn:
         x, y, z = (record.frac[key[0]] + np.array(key[1:])) @ record.lattice
         return float(x), float(y), float(z)
 
-    def fill(self, repeats: tuple[int, int, int]) -> None:
-        """Every site of the repeated cell; those on a face are drawn on both faces."""
+    def fill(self, block: IntArray) -> None:
+        """Every site of the block; those on a face are drawn on both faces."""
         record = self.prepared.record
-        margin = _ON_FACE_A / heights_A(record.lattice)
+        margin = _ON_FACE_A / heights_A(block @ record.lattice)
+        to_block = np.linalg.inv(block)
+        cells = _cells_around(block)
         for site, frac in enumerate(record.frac):
-            ranges = [
-                [n for n in range(-1, r + 1) if -m <= f + n <= r + m]
-                for f, m, r in zip(frac, margin, repeats, strict=True)
-            ]
-            for a, b, c in product(*ranges):
-                self.add((site, a, b, c))
+            within = (cells + frac) @ to_block
+            for a, b, c in cells[((-margin <= within) & (within <= 1.0 + margin)).all(axis=1)]:
+                self.add((site, int(a), int(b), int(c)))
 
 
-def _repeats(lattice: FloatArray) -> tuple[int, int, int]:
-    a, b, c = (int(np.ceil(SHORT_EDGE_A / x - 1e-6)) for x in np.linalg.norm(lattice, axis=1))
-    return max(a, 1), max(b, 1), max(c, 1)
+def _block(record: StructureRecord) -> tuple[IntArray, str]:
+    """The conventional cell, repeated along edges below :data:`SHORT_EDGE_A`, and its name."""
+    rows = conventional_rows(record)
+    lengths = np.linalg.norm(rows @ record.lattice, axis=1)
+    repeats = np.maximum(np.ceil(SHORT_EDGE_A / lengths - 1e-6), 1).astype(np.int64)
+    kind = "conventional cell" if abs(np.linalg.det(rows)) > 1.5 else "unit cell"
+    if (repeats == 1).all():
+        return rows, f"one {kind}"
+    return repeats[:, None] * rows, f"{'×'.join(map(str, repeats))} {kind}s"
+
+
+def _cells_around(block: IntArray) -> IntArray:
+    """Cells whose sites may lie in the block or on its faces, in a fixed order, shape (n, 3)."""
+    corners = np.array(list(product((0, 1), repeat=3))) @ block
+    low, high = corners.min(axis=0) - 1, corners.max(axis=0)
+    ranges = [range(a, b + 1) for a, b in zip(low, high, strict=True)]
+    return np.array(list(product(*ranges)), dtype=np.int64)
 
 
 def _species_by_site(prepared: PreparedStructure) -> list[tuple[SceneSpecies, ...]]:
@@ -335,7 +359,7 @@ def convex_hull(points: FloatArray, labels: list[int]) -> tuple[tuple[Face, ...]
     Returns
     -------
     faces, edges
-        Both empty where the points do not span a volume.
+        Faces counter-clockwise from outside. Both empty where the points do not span a volume.
     """
     if len(points) < 4:
         return (), ()
@@ -343,7 +367,10 @@ def convex_hull(points: FloatArray, labels: list[int]) -> tuple[tuple[Face, ...]
         hull = ConvexHull(points)
     except QhullError:
         return (), ()
-    faces = sorted(_sorted_face([labels[i] for i in simplex]) for simplex in hull.simplices)
+    faces = sorted(
+        _outward([labels[i] for i in simplex], points[simplex], plane[:3])
+        for simplex, plane in zip(hull.simplices, hull.equations, strict=True)
+    )
     edges = set()
     for face, simplex in enumerate(hull.simplices):
         for corner, other in enumerate(hull.neighbors[face]):
@@ -354,9 +381,12 @@ def convex_hull(points: FloatArray, labels: list[int]) -> tuple[tuple[Face, ...]
     return tuple(faces), tuple(sorted(edges))
 
 
-def _sorted_face(labels: list[int]) -> Face:
-    a, b, c = sorted(labels)
-    return a, b, c
+def _outward(labels: list[int], corners: FloatArray, normal: FloatArray) -> Face:
+    """Corners counter-clockwise as seen from outside, the smallest label first."""
+    a, b, c = labels
+    if np.cross(corners[1] - corners[0], corners[2] - corners[0]) @ normal < 0:
+        b, c = c, b
+    return min((a, b, c), (b, c, a), (c, a, b))
 
 
 def _net_or_none(

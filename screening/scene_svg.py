@@ -86,12 +86,11 @@ def formula_text(formula: str) -> str:
 
 def describe_scene(scene: Scene) -> str:
     """What the picture shows, in one line of plain text."""
-    cell = "×".join(str(n) for n in scene.repeats)
-    parts = [f"{cell} unit cells" if cell != "1×1×1" else "one unit cell"]
-    n_isolated = len({scene.sites[c.center].site for c in scene.cages})
+    parts = [scene.block_text]
+    n_cells = round(abs(float(np.linalg.det(scene.block))))
+    n_isolated = n_cells * len({scene.sites[c.center].site for c in scene.cages})
     if n_isolated:
-        anions = "anion" if n_isolated == 1 else "anions"
-        parts.append(f"{n_isolated} isolated {anions} per cell")
+        parts[0] += f" with {n_isolated} isolated {'anion' if n_isolated == 1 else 'anions'}"
     elif scene.isolated_class == "none":
         parts.append("no isolated anion")
     if scene.net_dimension is not None:
@@ -109,7 +108,7 @@ def view_rotation(scene: Scene) -> FloatArray:
     a points right and c* up, then turned by 24° and tipped by 16°, so that no row of atoms hides
     behind another.
     """
-    a, b, _ = scene.lattice_A
+    a, b, _ = scene.block_A
     up = np.cross(a, b) / np.linalg.norm(np.cross(a, b))
     right = a / np.linalg.norm(a)
     frame = np.column_stack([right, up, np.cross(right, up)])
@@ -122,7 +121,7 @@ def view_rotation(scene: Scene) -> FloatArray:
 
 def cell_lines(scene: Scene) -> list[tuple[FloatArray, FloatArray]]:
     """The twelve edges of the drawn block of cells, Å."""
-    rows = scene.lattice_A * np.array(scene.repeats)[:, None]
+    rows = scene.block_A
     lines = []
     for axis in range(3):
         others = [k for k in range(3) if k != axis]

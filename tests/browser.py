@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 NO_WEBGL = ("--disable-webgl", "--disable-webgl2", "--disable-3d-apis", "--disable-gpu")
 SOFTWARE_WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 
@@ -62,11 +64,20 @@ class Page:
         return message
 
     def open(self, path: Path) -> None:
-        """Load a file and wait until it has loaded."""
+        """Load a file and wait until it has loaded and is drawn."""
+        self.load(path)
+        self.settle()
+
+    def load(self, path: Path) -> None:
+        """Load a file; works with scripts disabled, too."""
         self.send("Page.navigate", url=path.resolve().as_uri())
         while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
             self.events.append(self._read())
-        self.settle()
+
+    def count(self, selector: str) -> int:
+        """How many elements there are, without running a script."""
+        root = self.send("DOM.getDocument", depth=0)["root"]["nodeId"]
+        return len(self.send("DOM.querySelectorAll", nodeId=root, selector=selector)["nodeIds"])
 
     def settle(self) -> None:
         """Let two frames be drawn."""
@@ -106,10 +117,7 @@ class Page:
 
     def box(self, selector: str) -> dict[str, float]:
         """Place of an element in the window, px."""
-        script = (
-            f"(() => {{ const r = document.querySelector({json.dumps(selector)})"
-            ".getBoundingClientRect(); return {x: r.x, y: r.y, width: r.width, height: r.height}; })()"
-        )
+        script = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().toJSON()"
         found: dict[str, float] = self.run(script)
         return found
 
@@ -132,7 +140,16 @@ class Page:
             if e["type"] in ("error", "warning", "assert")
         ]
         said += [str(e["exceptionDetails"]) for e in self.named("Runtime.exceptionThrown")]
-        return said + [f"dialog: {e['message']}" for e in self.named("Page.javascriptDialogOpening")]
+        return said + [
+            f"dialog: {e['message']}" for e in self.named("Page.javascriptDialogOpening")
+        ]
+
+
+def _pipes_at_3_and_4(to_read: int, to_write: int) -> None:
+    """Where a browser with ``--remote-debugging-pipe`` listens and answers."""
+    copies = os.dup(to_read), os.dup(to_write)
+    os.dup2(copies[0], 3)
+    os.dup2(copies[1], 4)
 
 
 @contextmanager
@@ -149,8 +166,9 @@ def browser(*flags: str, width: int = 1280, height: int = 900) -> Iterator[Page]
             "--disable-background-networking", "--disable-component-update", *flags,
         ]  # fmt: skip
         process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{out_read} 4>&{in_write}', "sh", *command],
-            pass_fds=(out_read, in_write),
+            command,
+            preexec_fn=lambda: _pipes_at_3_and_4(out_read, in_write),
+            pass_fds=(3, 4),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -14,7 +14,7 @@
   function value(row, column, isNumber) {
     var cell = row.cells[column];
     if (!isNumber) { return cell.textContent; }
-    return parseFloat(cell.hasAttribute("data-v") ? cell.getAttribute("data-v") : cell.textContent);
+    return parseFloat(cell.hasAttribute("data-v") ? cell.getAttribute("data-v") : cell.textContent.replace("−", "-"));
   }
 
   function sort(column) {
@@ -46,7 +46,7 @@
     var words = inputs[0].value.toLowerCase().split(/\s+/), kind = inputs[1].value, flag = inputs[2].value, known = inputs[3].value;
     var shown = 0, passes = {};
     order.forEach(function (row, k) {
-      var flags = all(".flag", row), isKnown = row.cells[10].textContent !== "";
+      var flags = all(".flag", row), isKnown = row.cells[8].textContent !== "";
       var ok = words.every(function (w) { return texts[k].indexOf(w) >= 0; }) && (!kind || row.getAttribute("data-class") === kind)
         && (!flag || (flag === "-" ? !flags.length : flags.some(function (f) { return f.classList.contains(flag); })))
         && (!known || isKnown === (known === "y"));
@@ -107,17 +107,18 @@
     function cell(i) { return cells[i].textContent.trim(); }
     cards.forEach(function (c, i) { c.setAttribute("aria-current", String(i === k)); });
     copyInto($("chosen"), one.querySelector("b"));
-    $("chosen-id").textContent = cell(12);
+    $("chosen-id").textContent = cell(10);
     $("facts").textContent = "";
     fact("p_fast", cell(2));
-    fact("log₁₀ σ(300 K)", cell(3) + "  [" + cell(4) + ", " + cell(5) + "] S/cm");
-    fact("domain distance", cell(7));
-    fact("isolated anions", cell(8) + ", fraction " + cell(9));
-    if (cell(10)) { fact("known", cell(10)); }
-    fact("flags", all(".flag", cells[11]).map(function (f) { return f.textContent; }).join(", ") || "none");
+    fact("log₁₀ σ(300 K)", cell(3) + " (σ in S/cm)");
+    fact("90 % interval", cell(4));
+    fact("domain distance", cell(5));
+    fact("isolated anions", cell(6) + ", fraction " + cell(7));
+    if (cell(8)) { fact("known", cell(8)); }
+    fact("flags", all(".flag", cells[9]).map(function (f) { return f.textContent; }).join(", ") || "none");
     fact("drawn", one.querySelector(".what").textContent);
     copyInto($("chosen-key"), one.querySelector(".key"));
-    if (viewer) { viewer.show(scenes[k], parts()); } else { copyInto($("still"), { childNodes: [one.querySelector("svg")] }); }
+    if (viewer) { viewer.resize(); viewer.show(scenes[k], parts()); } else { copyInto($("still"), { childNodes: [one.querySelector("svg")] }); }
   }
   cards.forEach(function (one, k) {
     one.tabIndex = 0; one.setAttribute("role", "button");

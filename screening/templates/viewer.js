@@ -78,14 +78,14 @@
     if (shown.polyhedra) {
       edges(viewer, spheres, scene.bonds, 0.09, BOND);
       edges(viewer, spheres, scene.polyhedra.edges, 0.025, POLYHEDRON);
-      surface(viewer, spheres, scene.polyhedra.faces, POLYHEDRON, 0.55);
+      surface(viewer, spheres, scene.polyhedra.faces, POLYHEDRON, 0.62);
     }
     if (shown.net) { net(viewer, scene.net); }
     if (shown.cages) {
       edges(viewer, spheres, scene.cages.edges, 0.03, CAGE);
-      surface(viewer, spheres, scene.cages.faces, CAGE, 0.22);
+      surface(viewer, spheres, scene.cages.faces, CAGE, 0.48);
       scene.cages.bare.forEach(function (c) {
-        viewer.addSphere({ center: at(spheres[c[0]], 0), radius: c[1], color: CAGE, alpha: 0.16 });
+        viewer.addSphere({ center: at(spheres[c[0]], 0), radius: c[1], color: CAGE, alpha: 0.3 });
       });
     }
     viewer.setHoverable({}, true, function (atom, where) {
@@ -104,9 +104,18 @@
     if (!viewer) { return null; }
     viewer.setProjection("orthographic");
     var scene = null, shown = {};
+    // zoomTo fits a ball around everything; from there, fill the frame as seen at the start.
     function home() {
       viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
-      viewer.zoomTo(); viewer.zoom(0.98); viewer.render();
+      viewer.zoomTo();
+      var wide = 1, high = 1, far = 1;
+      scene.spheres.forEach(function (s) {
+        wide = Math.max(wide, Math.abs(s[0]) + 1); high = Math.max(high, Math.abs(s[1]) + 1);
+        far = Math.max(far, Math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2]));
+      });
+      var shape = element.clientWidth / Math.max(element.clientHeight, 1);
+      viewer.zoom(1.25 * Math.min(far / high, Math.max(shape, 1) * far / wide, 1.6));
+      viewer.render();
     }
     return {
       show: function (one, parts) {

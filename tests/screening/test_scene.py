@@ -46,9 +46,9 @@ def test_every_anion_of_an_antistructure_is_isolated_in_a_cube_of_lithium() -> N
     scene = build_scene(li2s())
     assert scene.isolated_class == "antistructure"
     assert not scene.polyhedra
-    # The cell is 5.71 Å long, below 6 Å: two cells along each edge, 63 positions of S.
-    assert scene.repeats == (2, 2, 2)
-    assert len(scene.cages) == 63
+    assert scene.block_text == "one unit cell"
+    # Corners and faces of the cube are drawn on both sides.
+    assert len(scene.cages) == 14
     for cage in scene.cages:
         assert scene.sites[cage.center].species[0].element == "S"
         assert len(cage.members) == 8
@@ -71,7 +71,28 @@ def test_the_net_has_every_pair_within_the_critical_distance_once() -> None:
         drawn = np.linalg.norm(np.subtract(edge.end_A, edge.start_A))
         assert drawn == pytest.approx(edge.distance_A * (1.0 if edge.is_whole else 0.5), rel=1e-9)
     # Twelve ends at every node: each whole edge has two in the scene, the others one.
-    assert 2 * len(whole) + (len(scene.net) - len(whole)) == 12 * 63
+    assert 2 * len(whole) + (len(scene.net) - len(whole)) == 12 * 14
+
+
+def test_a_primitive_cell_is_drawn_as_the_conventional_one() -> None:
+    record = li2s()
+    primitive = 0.5 * A_LI2S * np.array([(0, 1, 1), (1, 0, 1), (1, 1, 0)], dtype=float)
+    frac = np.array([(0, 0, 0), (0.25, 0.25, 0.25), (0.75, 0.75, 0.75)])
+    small = build_scene(StructureRecord.ordered("p", primitive, ["S", "Li", "Li"], frac))
+    assert small.block_text == "one conventional cell"
+    assert np.linalg.det(small.block) == pytest.approx(4, rel=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(small.block_A, axis=1), A_LI2S, rtol=1e-9)
+    large = build_scene(record)
+    assert len(small.sites) == len(large.sites)
+    assert (len(small.cages), len(small.net)) == (len(large.cages), len(large.net))
+
+
+def test_short_edges_are_repeated() -> None:
+    base = li3ps4_like()
+    flat = base.lattice * np.array([[1.0], [1.0], [0.55]])
+    scene = build_scene(StructureRecord("flat", flat, base.species, base.frac))
+    assert scene.block_text == "1×1×2 unit cells"
+    np.testing.assert_allclose(scene.block_A, flat * [[1], [1], [2]], rtol=1e-9)
 
 
 def test_the_critical_net_agrees_with_the_dimension_of_the_descriptor() -> None:
