@@ -49,6 +49,10 @@ _LEFT_OUT: Final[dict[str, str]] = {
     "leave_material_out": "one structure left out, its relatives stay",
     "leave_group_out": "a whole structure family left out",
 }
+_SHORT: Final[dict[str, str]] = {
+    "leave_material_out": "a structure left out",
+    "leave_group_out": "a family left out",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +173,9 @@ def _tables(data: ReportData) -> dict[str, Any]:
         "n_quarantined": len(data.quarantine),
         "reasons": _reasons(data.quarantine),
         "verdicts": verdicts(data.run["model"]["held_out"]),
+        "scores_by_method": _scores_by_method(data.run["model"]["held_out"]),
         "left_out": _LEFT_OUT,
+        "short": _SHORT,
     }
 
 
@@ -200,26 +206,52 @@ def _reasons(quarantine: pd.DataFrame) -> list[tuple[str, str, int]]:
     return [(stage, reason, n) for (stage, reason), n in ordered[:_REASON_ROWS]]
 
 
+def _scores_by_method(held_out: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Rows of the score table: the model first, then the naive methods."""
+    return [
+        (scheme, method, methods[method])
+        for scheme, methods in held_out.items()
+        for method in sorted(methods, key=lambda name: (name != "model", name))
+    ]
+
+
 def verdicts(held_out: dict[str, Any]) -> list[str]:
-    """For each way of leaving out, whether the model beats knowing the temperature alone."""
+    """For each way of leaving out, whether the model beats naive guesses.
+
+    It beats the temperature alone where the whole interval of its error lies below the error of
+    that guess. A naive method that does as well is named.
+    """
     found = []
-    for name, methods in held_out.items():
-        (error, low, high), naive = methods["model"]["mae"], methods["temperature only"]["mae"][0]
-        if error is None or naive is None:
+    for scheme, methods in held_out.items():
+        errors = {m: s["mae"][0] for m, s in methods.items() if s["mae"][0] is not None}
+        if not {"model", "temperature only"} <= errors.keys():
             continue
-        if high is not None and high < naive:
-            verdict = "the model beats"
-        elif error < naive:
-            verdict = "the model cannot be told apart from"
-        else:
-            verdict = "the model does not beat"
+        _, low, high = methods["model"]["mae"]
+        error, naive = errors["model"], errors["temperature only"]
         interval = "" if low is None else f" (95 %: {low:.2f} to {high:.2f})"
-        what = _LEFT_OUT.get(name, name.replace("_", " "))
+        what = _LEFT_OUT.get(scheme, scheme.replace("_", " "))
         found.append(
-            f"With {what}: {verdict} a guess from the temperature alone; mean error {error:.2f}"
-            f"{interval} against {naive:.2f} decades."
+            f"With {what}: the model {_comparison(error, high, naive)} a guess from the "
+            f"temperature alone; mean error {error:.2f}{interval} against {naive:.2f} decades"
+            f"{_as_good(errors)}."
         )
     return found
+
+
+def _comparison(error: float, high: float | None, naive: float) -> str:
+    if high is not None and high < naive:
+        return "beats"
+    return "cannot be told apart from" if error < naive else "does not beat"
+
+
+def _as_good(errors: dict[str, float]) -> str:
+    """Naive methods besides the temperature that do no worse than the model."""
+    others = sorted(
+        (error, name)
+        for name, error in errors.items()
+        if name not in ("model", "temperature only") and error <= errors["model"]
+    )
+    return "".join(f"; the {name} does as well ({error:.2f})" for error, name in others)
 
 
 def _plots(data: ReportData) -> dict[str, Any]:

@@ -114,7 +114,7 @@
         far = Math.max(far, Math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2]));
       });
       var shape = element.clientWidth / Math.max(element.clientHeight, 1);
-      viewer.zoom(1.25 * Math.min(far / high, Math.max(shape, 1) * far / wide, 1.6));
+      viewer.zoom(1.5 * Math.min(far / high, Math.max(shape, 1) * far / wide, 1.6));
       viewer.render();
     }
     return {

@@ -257,8 +257,8 @@ def test_a_page_of_one_row(data: ReportData) -> None:
 @pytest.mark.parametrize(
     ("mae", "naive", "expected"),
     [
-        ([1.1, 0.9, 1.3], 1.4, "the model beats"),
-        ([1.1, 0.9, 1.5], 1.4, "cannot be told apart"),
+        ([1.1, 0.9, 1.3], 1.4, "beats"),
+        ([1.1, 0.9, 1.5], 1.4, "cannot be told apart from"),
         ([1.5, 1.1, 1.8], 1.4, "does not beat"),
         ([1.5, None, None], 1.4, "does not beat"),
     ],
@@ -266,8 +266,19 @@ def test_a_page_of_one_row(data: ReportData) -> None:
 def test_the_verdict_needs_the_whole_interval(mae: list, naive: float, expected: str) -> None:
     methods = {"model": {"mae": mae}, "temperature only": {"mae": [naive, None, None]}}
     (line,) = verdicts({"leave_group_out": methods})
-    assert expected in line
+    assert f"the model {expected} a guess" in line
     assert f"{mae[0]:.2f}" in line
+
+
+def test_a_naive_method_that_does_as_well_is_named() -> None:
+    methods = {
+        "model": {"mae": [1.1, 0.9, 1.3]},
+        "temperature only": {"mae": [1.4, 1.2, 1.6]},
+        "nearest neighbour": {"mae": [1.08, 0.8, 1.4]},
+        "group mean": {"mae": [1.2, 0.8, 1.4]},
+    }
+    (line,) = verdicts({"leave_material_out": methods})
+    assert line.endswith("against 1.40 decades; the nearest neighbour does as well (1.08).")
 
 
 def test_formulas_have_subscripts_and_no_rounding_noise() -> None:
@@ -435,3 +446,14 @@ def test_without_scripts_tables_and_pictures_remain(file) -> None:
         assert opened.count("#ranking tbody tr") == N_ROWS
         assert opened.count("#cards figure svg") == 2
         assert opened.requests() == []
+
+
+@needs_browser
+def test_the_browser_would_notice_a_request_or_an_error(tmp_path) -> None:
+    """Otherwise silence would prove nothing."""
+    bad = tmp_path / "bad.html"
+    bad.write_text("<img src='http://127.0.0.1:9/x.png'><script>missing();</script>")
+    with browser(*NO_WEBGL) as opened:
+        opened.open(bad)
+        assert opened.requests() == ["http://127.0.0.1:9/x.png"]
+        assert any("missing is not defined" in line for line in opened.complaints())
