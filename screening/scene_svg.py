@@ -17,7 +17,7 @@ from ..data.records import FloatArray
 from .scene import ROLE_NAMES, Role, Scene, SceneSite, Shell
 
 COLOURS: Final[dict[Role, tuple[str, ...]]] = {
-    "mobile": ("#7cc48d",),
+    "mobile": ("#57ab72",),
     "framework": ("#34558b", "#5b7fb8", "#1f3a63", "#7d93b5"),
     "isolated": ("#d9480f", "#f08c3a", "#a61e4d", "#e8590c"),
     "bonded": ("#e6c84f", "#f1e3a0", "#b99a2b", "#d8c68a"),
@@ -167,7 +167,11 @@ class _Canvas:
         rotation = view_rotation(scene)
         corners = np.array([end for line in cell_lines(scene) for end in line])
         points = np.vstack([corners, scene.positions_A]) @ rotation
-        low, high = points.min(axis=0) - 1.0, points.max(axis=0) + 1.0
+        room = np.ones((len(points), 1))
+        for cage in scene.cages:
+            if not cage.faces:
+                room[len(corners) + cage.center] = cage.radius_A + 0.1
+        low, high = (points - room).min(axis=0), (points + room).max(axis=0)
         scale = (_SIZE - 2 * _PAD) / float(max(high[0] - low[0], 0.85 * (high[1] - low[1])))
         # Narrow structures stand in the middle.
         low[0] -= 0.5 * ((_SIZE - 2 * _PAD) / scale - (high[0] - low[0]))
@@ -200,6 +204,8 @@ def _marks(scene: Scene, canvas: _Canvas) -> Iterator[_Mark]:
             yield from _line(canvas, *ends, COLOURS["framework"][0], 1.8, pieces=2)
     for cage in scene.cages:
         yield from _shell(canvas, positions, cage, CAGE_COLOUR, 0.13)
+        if not cage.faces:
+            yield _sphere(canvas, positions[cage.center], cage.radius_A)
     yield from _net(scene, canvas)
     colours = shades(scene)
     for site in scene.sites:
@@ -248,6 +254,16 @@ def _shell(
         yield _Mark(round(depth, 3), 0, svg)
     for i, j in shell.edges:
         yield from _line(canvas, positions[i], positions[j], colour, 0.9, pieces=1)
+
+
+def _sphere(canvas: _Canvas, center_A: FloatArray, radius_A: float) -> _Mark:
+    """A cage without enough mobile ions in reach to span one: a ball of the size in the net."""
+    ((x, y, depth),) = canvas.place([center_A])
+    svg = (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{canvas.scale * radius_A:.1f}" fill="{CAGE_COLOUR}" '
+        f'fill-opacity="0.1" stroke="{canvas.faded(CAGE_COLOUR, depth)}" stroke-width="0.9"/>'
+    )
+    return _Mark(round(float(depth), 3), 0, svg)
 
 
 def _atom(canvas: _Canvas, site: SceneSite, colours: dict[tuple[Role, str], str]) -> _Mark:

@@ -81,11 +81,23 @@
   $("tools").hidden = !viewer;
   $("still").hidden = Boolean(viewer);
   root.setAttribute("data-viewer", viewer ? "webgl" : "still");
+  if (viewer) { steer($("view")); }
   if (!viewer) {
     $("hint").textContent = "This browser offers no WebGL, so the picture cannot be turned. Everything else works.";
     $("view").style.cursor = "default";
   }
   var chosen = 0;
+
+  // Arrow keys turn; the wheel zooms only after a click, so that scrolling past is not caught.
+  function steer(view) {
+    var active = false, turns = { ArrowLeft: [-8, "y"], ArrowRight: [8, "y"], ArrowUp: [-8, "x"], ArrowDown: [8, "x"] };
+    view.addEventListener("pointerdown", function () { active = true; });
+    view.addEventListener("pointerleave", function () { active = false; });
+    view.addEventListener("wheel", function (e) { if (!active) { e.stopPropagation(); } }, true);
+    view.addEventListener("keydown", function (e) {
+      if (turns[e.key]) { e.preventDefault(); viewer.turn(turns[e.key][0], turns[e.key][1]); }
+    });
+  }
 
   function parts() {
     var shown = {};

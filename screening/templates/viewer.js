@@ -109,10 +109,12 @@
       viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
       viewer.zoomTo();
       var wide = 1, high = 1, far = 1;
-      scene.spheres.forEach(function (s) {
-        wide = Math.max(wide, Math.abs(s[0]) + 1); high = Math.max(high, Math.abs(s[1]) + 1);
+      function fit(s, room) {
+        wide = Math.max(wide, Math.abs(s[0]) + room); high = Math.max(high, Math.abs(s[1]) + room);
         far = Math.max(far, Math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2]));
-      });
+      }
+      scene.spheres.forEach(function (s) { fit(s, 1); });
+      scene.cages.bare.forEach(function (c) { fit(scene.spheres[c[0]], c[1]); });
       var shape = element.clientWidth / Math.max(element.clientHeight, 1);
       viewer.zoom(1.5 * Math.min(far / high, Math.max(shape, 1) * far / wide, 1.6));
       viewer.render();
@@ -125,8 +127,8 @@
         if (isNew) { home(); } else { viewer.setView(view); viewer.render(); }
       },
       home: home,
-      resize: function () { viewer.resize(); },
-      rotation: function () { return viewer.getView().slice(4); }
+      turn: function (degrees, axis) { viewer.rotate(degrees, axis); },
+      resize: function () { viewer.resize(); }
     };
   };
 })();

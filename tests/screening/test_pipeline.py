@@ -123,6 +123,13 @@ def test_the_best_are_drawn_with_net_and_cages(written: tuple[Path, dict]) -> No
     assert len(calibration) == 2 * written[1]["model"]["training"]["n_labels"]
 
 
+def test_as_many_are_drawn_as_asked_for(result: tuple[ScreenResult, Path], tmp_path: Path) -> None:
+    for number in (1, 0):
+        write_screen(result[0], tmp_path, [str(result[1])], top_structures=number)
+        assert (tmp_path / "report.html").read_text().count('<figure class="card"') == number
+    assert "No structure was asked for" in (tmp_path / "report.html").read_text()
+
+
 def test_same_seed_same_bytes_with_any_number_of_workers(
     result: tuple[ScreenResult, Path], written: tuple[Path, dict], tmp_path: Path
 ) -> None:

@@ -407,6 +407,12 @@ def test_a_structure_turns_when_dragged(page: Page) -> None:
     page.drag(x, y, 120, 40)
     turned = page.screenshot()
     assert turned != before
+    page.run(
+        "document.getElementById('view')"
+        ".dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight'}))"
+    )
+    page.settle()
+    assert page.screenshot() != turned
     page.run("document.getElementById('home').click()")
     page.settle()
     # Parts can be hidden, another structure can be chosen.
@@ -417,6 +423,23 @@ def test_a_structure_turns_when_dragged(page: Page) -> None:
     page.run("document.querySelectorAll('#cards .card')[1].click()")
     page.settle()
     assert page.run("document.getElementById('chosen').textContent") == "#2 Li3PS5.5"
+
+
+@needs_browser
+def test_the_wheel_scrolls_past_the_structure_until_it_is_clicked(page: Page) -> None:
+    if page.run("document.documentElement.dataset.viewer") != "webgl":
+        pytest.skip("this Chromium has no software WebGL")
+    wheel = (
+        "(() => { const e = new WheelEvent('wheel', {deltaY: 9, bubbles: true, cancelable: true});"
+        "document.querySelector('#view canvas').dispatchEvent(e); return e.defaultPrevented; })()"
+    )
+    point = "document.getElementById('view').dispatchEvent(new PointerEvent('pointer{}'))"
+    page.run(point.format("leave"))
+    assert page.run(wheel) is False
+    page.run(point.format("down"))
+    assert page.run(wheel) is True
+    page.run(point.format("leave"))
+    assert page.run(wheel) is False
 
 
 @needs_browser

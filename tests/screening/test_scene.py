@@ -142,6 +142,22 @@ def test_the_picture_holds_every_site_and_stays_within_its_frame() -> None:
     assert describe_scene(scene) == "one unit cell, no isolated anion"
 
 
+def test_a_cage_without_ions_in_reach_is_a_ball_within_the_frame() -> None:
+    base = li3ps4_like()
+    frac = np.vstack([base.frac, [(0.0, 0.0, 0.0), (0.25, 0.5, 0.02)]])
+    elements = ["P", *"SSSS", "Li", "Li", "Li", "Cl", "Li"]
+    scene = build_scene(StructureRecord.ordered("bare", np.eye(3) * 9.0, elements, frac))
+    bare = [cage for cage in scene.cages if not cage.faces]
+    assert len(bare) == len(scene.cages) == 8
+    svg = ElementTree.fromstring(scene_svg(scene))
+    circles = svg.findall(f"{SVG}circle")
+    assert len(circles) == len(scene.sites) + len(bare)
+    for circle in circles:
+        x, y, r = (float(circle.get(k, "nan")) for k in ("cx", "cy", "r"))
+        assert r <= x <= float(svg.get("width", 0)) - r
+        assert r <= y <= float(svg.get("height", 0)) - r
+
+
 def test_a_hostile_id_cannot_leave_the_text() -> None:
     scene = build_scene(li3ps4_like('"/><script>alert(1)</script>'))
     root = ElementTree.fromstring(scene_svg(scene))
