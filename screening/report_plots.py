@@ -12,17 +12,10 @@ import pandas as pd
 from ..data.records import FloatArray
 from ..models.ensemble import half_width_ratio
 from ..models.metrics import Outcome, coverage
+from .axes import Scale, Tick
 
 LEVELS: Final[tuple[float, ...]] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Stated coverages at which the observed one is shown."""
-
-
-@dataclass(frozen=True)
-class Tick:
-    """One axis tick, in pixels."""
-
-    position: float
-    label: str
 
 
 @dataclass(frozen=True)
@@ -103,8 +96,8 @@ def build_scatter(ranking: pd.DataFrame, threshold_log10: float) -> Scatter:
     """
     x = ranking["log10_sigma_300K_S_cm"].to_numpy()
     y = (ranking["log10_sigma_300K_high"] - ranking["log10_sigma_300K_low"]).to_numpy() / 2
-    scale_x = _Scale.over(np.append(x, threshold_log10), 58.0, 884.0)
-    scale_y = _Scale.over(y, 398.0, 14.0)
+    scale_x = Scale.over(np.append(x, threshold_log10), 58.0, 884.0)
+    scale_y = Scale.over(y, 398.0, 14.0)
     points = [
         Candidate(
             scale_x(a),
@@ -144,7 +137,7 @@ def build_parity(calibration: pd.DataFrame) -> Parity:
     label = np.where(closed, 0.5 * (lower + upper), np.where(np.isfinite(upper), upper, lower))
     # Bars that leave the frame are cut, so that those at low temperature do not squeeze the rest.
     shown = np.concatenate([label, predicted])
-    x, y = _Scale.over(shown, 60.0, 404.0), _Scale.over(shown, 358.0, 12.0)
+    x, y = Scale.over(shown, 60.0, 404.0), Scale.over(shown, 358.0, 12.0)
     side = np.where(closed, "", np.where(np.isfinite(upper), "upper", "lower"))
     points = [
         HeldOutPoint(
@@ -206,7 +199,7 @@ def build_coverage(calibration: pd.DataFrame, stated: float) -> Coverage:
     stated : float
         Coverage that its intervals state.
     """
-    x, y = _Scale(0.45, 1.0, 66.0, 396.0), _Scale(0.0, 1.04, 358.0, 12.0)
+    x, y = Scale(0.45, 1.0, 66.0, 396.0), Scale(0.0, 1.04, 358.0, 12.0)
     lines = []
     for name, rows in calibration.groupby("left_out", sort=True):
         shares = observed_coverage(rows, stated)
@@ -220,42 +213,11 @@ def build_coverage(calibration: pd.DataFrame, stated: float) -> Coverage:
     return Coverage(frame, (x(0.45), y(0.45), x(1.0), y(1.0)), lines)
 
 
-@dataclass(frozen=True)
-class _Scale:
-    low: float
-    high: float
-    start: float
-    end: float
-
-    @classmethod
-    def over(cls, values: FloatArray, start: float, end: float) -> _Scale:
-        low, high = float(np.min(values)), float(np.max(values))
-        pad = 0.04 * (high - low) or 0.5
-        return cls(low - pad, high + pad, start, end)
-
-    def __call__(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return round(float(self.start + share * (self.end - self.start)), 1)
-
-    def within(self, value: float) -> float:
-        """As a call, not beyond the ends of the axis."""
-        return self(min(max(value, self.low), self.high))
-
-    def ticks(self, label: str) -> list[Tick]:
-        step = _nice((self.high - self.low) / 6)
-        first = np.ceil(self.low / step - 1e-9)
-        values = step * np.arange(first, np.floor(self.high / step + 1e-9) + 1)
-        return [
-            Tick(self(float(v)), label.format(float(v) + 0.0).replace("-", "−"))
-            for v in np.round(values, 6)
-        ]
-
-
 def _frame(
     width: float,
     height: float,
-    x: _Scale,
-    y: _Scale,
+    x: Scale,
+    y: Scale,
     x_label: str,
     y_label: str,
     tick: str = "{:g}",
@@ -267,13 +229,8 @@ def _frame(
         x.end,
         y.end,
         y.start,
-        x.ticks(tick),
-        y.ticks(tick),
+        x.ticks(label=tick),
+        y.ticks(label=tick),
         x_label,
         y_label,
     )
-
-
-def _nice(step: float) -> float:
-    magnitude = float(10.0 ** np.floor(np.log10(step)))
-    return next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= step)
