@@ -9,7 +9,8 @@ from ionsieve.data.errors import FeatureError, RoleError
 from ionsieve.data.records import Provenance, SiteSpecies, StructureRecord
 from ionsieve.features.net import critical_net, isolated_nets
 from ionsieve.features.prepared import prepare
-from ionsieve.screening.scene import build_scene, convex_hull
+from ionsieve.screening.hull import convex_hull
+from ionsieve.screening.scene import build_scene
 from ionsieve.screening.scene_svg import describe_scene, scene_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -180,6 +181,16 @@ def test_planar_or_few_points_have_no_hull() -> None:
     square = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0)], dtype=float)
     assert convex_hull(square, [0, 1, 2, 3]) == ((), ())
     assert convex_hull(square[:3], [0, 1, 2]) == ((), ())
+
+
+def test_faces_of_a_cube_look_outward_and_its_diagonals_are_no_edges() -> None:
+    cube = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=float)
+    faces, edges = convex_hull(cube, list(range(8)))
+    assert (len(faces), len(edges)) == (12, 12)
+    assert all(np.abs(cube[i] - cube[j]).sum() == 1 for i, j in edges)
+    for a, b, c in faces:
+        normal = np.cross(cube[b] - cube[a], cube[c] - cube[a])
+        assert normal @ (cube[[a, b, c]].mean(axis=0) - 0.5) > 0
 
 
 def test_what_cannot_be_drawn_says_why() -> None:
