@@ -213,6 +213,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmark-out"))
     parser.add_argument("--model", choices=sorted(MODELS), default="light")
     parser.add_argument("--sets", nargs="*", default=[], choices=["batch", "cost"])
+    parser.add_argument("--methods", nargs="*", help="only these, greedy and random")
     parser.add_argument(
         "--solid",
         action="store_true",
@@ -229,6 +230,10 @@ def main() -> None:
     world = world.solid() if args.solid else world
     replay = Replay(world, MODELS[args.model], args.cache)
     chosen = methods(args.sets, 1000.0 if args.solid else ONSET_K)
+    if args.methods is not None:
+        # Tables compare with these two.
+        wanted = {"greedy", "random", *args.methods}
+        chosen = [method for method in chosen if method.name in wanted]
     orders = run(replay, chosen, args.seeds, args.rounds)
     title = f"{len(world)} Li crystals, {args.model} model, {args.seeds} seeds, rounds of {BATCH}"
     name = f"replay-{args.model}{'-solid' if args.solid else ''}"

@@ -226,8 +226,8 @@ def collect(folder: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``results`` (new or changed, id → verdict), ``failed`` (id → reason), ``waiting`` and
-        ``follow_up`` (candidate → what is planned).
+        ``results`` (new or changed, id → verdict), ``failed`` (id → reason), ``waiting``,
+        ``follow_up`` (candidate → what is planned) and ``ready`` (number of jobs to submit).
     """
     store, settings = _open(folder)
     with store, store.exclusive():
@@ -239,8 +239,9 @@ def collect(folder: str | Path) -> dict[str, Any]:
         for candidate_id in sorted({job.candidate_id for job in store.jobs()}):
             step = _follow_up(store, settings, candidate_id)
             if step is not None:
-                summary["follow_up"][candidate_id] = f"{step.action}: {step.reason}"
+                summary["follow_up"][candidate_id] = str(step)
         write_job_folders(store, settings)
+        summary["ready"] = len(store.jobs("ready"))
     return summary
 
 
