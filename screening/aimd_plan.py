@@ -217,7 +217,7 @@ class NextStep:
     production_ps: float | None = None
 
     def __str__(self) -> str:
-        what = self.action
+        what: str = self.action
         if self.temperature_K is not None:
             what += f" {self.temperature_K:g} K"
         if self.production_ps is not None:

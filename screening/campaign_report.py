@@ -33,8 +33,17 @@ def status(folder: str | Path) -> dict[str, Any]:
 def _facts(store: CampaignStore) -> dict[str, Any]:
     settings = CampaignSettings.from_dict(store.settings())
     chosen = engine(settings.engine)
-    states = {job.id: _job_state(store, chosen, job) for job in store.jobs()}
     results, candidates, model = store.results(), store.candidates(), store.models()[-1]
+    states = {job.id: _job_state(store, chosen, job) for job in store.jobs()}
+    for result in results:
+        seen = states[result.job_id]
+        # A trajectory of the user's own: the engine knows nothing of it.
+        steps = int(result.details.get("n_steps") or 0)
+        states[result.job_id] = {
+            **seen,
+            "verdict": result.verdict,
+            "done_steps": max(steps, int(seen.get("done_steps", 0))),
+        }
     return {
         "engine": settings.engine,
         "candidates": len(candidates),
@@ -66,7 +75,7 @@ def _job_state(store: CampaignStore, chosen: Engine, job: Job) -> dict[str, Any]
     """The stored state, refined by what lies in the folder."""
     planned = int(job.plan["n_steps"])
     if job.state in ("done", "failed", "proposed"):
-        return {"state": job.state, "n_steps": planned}
+        return {"state": job.state, "verdict": None, "n_steps": planned}
     folder = store.folder / job.folder
     seen = chosen.progress(AimdPlan.from_dict(job.plan), folder)
     state: str = job.state
@@ -76,7 +85,7 @@ def _job_state(store: CampaignStore, chosen: Engine, job: Job) -> dict[str, Any]
         state = "interrupted"
     elif seen.state != "waiting":
         state = f"{seen.state}, to be collected"
-    return {"state": state, "done_steps": seen.n_steps, "n_steps": planned}
+    return {"state": state, "verdict": None, "done_steps": seen.n_steps, "n_steps": planned}
 
 
 def report(folder: str | Path) -> dict[str, Any]:

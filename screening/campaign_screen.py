@@ -1,4 +1,4 @@
-"""Candidates for a campaign out of a finished screen: those that it flagged for AIMD, best first."""
+"""Candidates for a campaign out of a screen: those that it flagged for AIMD, best first."""
 
 from __future__ import annotations
 

@@ -91,4 +91,4 @@ def test_init_to_report_for_an_external_engine(tmp_path: Path) -> None:
     refused = run("propose", "c", cwd=tmp_path)
     assert refused.returncode == 0 or "enough" in refused.stderr
     assert run("report", "c", cwd=tmp_path).returncode == 0
-    assert name in (tmp_path / "c" / "report" / "report.md").read_text()
+    assert name in (tmp_path / "c" / "report" / "report.html").read_text()

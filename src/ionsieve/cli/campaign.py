@@ -132,12 +132,18 @@ def status(folder: Path = _FOLDER, json: bool = _JSON) -> None:
 
 
 @campaign.command()
-def collect(folder: Path = _FOLDER, json: bool = _JSON) -> None:
+def collect(
+    folder: Path = _FOLDER,
+    finish: list[str] = typer.Option(
+        None, metavar="JOB", help="This run ends here, shorter than planned; may be repeated."
+    ),
+    json: bool = _JSON,
+) -> None:
     """Turn finished and running jobs into labels; plan retries, extensions, temperatures."""
     from ..screening.campaign_jobs import collect as gather
     from .campaign_text import collected_lines
 
-    found = gather(folder)
+    found = gather(folder, finish or ())
     _say(json, found, collected_lines(folder, found))
 
 

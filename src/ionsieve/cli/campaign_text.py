@@ -60,6 +60,10 @@ def collected_lines(folder: Path, found: dict[str, Any]) -> list[str]:
     lines = [
         *(f"{job}: {verdict}" for job, verdict in found["results"].items()),
         *(f"{job}: failed: {reason}" for job, reason in found["failed"].items()),
+        *(
+            f"{job}: trajectory refused, the job is as it was: {reason}"
+            for job, reason in found["refused"].items()
+        ),
         *(f"{printable(name)}: {step}" for name, step in found["follow_up"].items()),
         f"{len(found['results'])} new results, {len(found['failed'])} failed, "
         f"{len(found['waiting'])} without output yet",
@@ -106,7 +110,8 @@ def status_lines(found: dict[str, Any]) -> list[str]:
         f"jobs: {jobs}",
         f"results: {verdicts}; {found['labels']} labels",
         *(
-            f"  {name}: {job['state']}, {job.get('done_steps', 0)} of {job['n_steps']} steps"
+            f"  {name}: {job['state']}, {job.get('done_steps', 0):,} of {job['n_steps']:,} steps"
+            + (f", {job['verdict']} so far" if job["verdict"] else "")
             for name, job in found["open_jobs"].items()
         ),
     ]
