@@ -46,7 +46,18 @@ def found_table(curves: Curves, budget: int, total: int, n: int, label: str) -> 
             f"{worst:.2f} to {best:.2f} | {found.mean() / expected:.2f} | {more.mean():+.1f} | "
             f"{_between(more, '+.1f')} |"
         )
-    return [*lines, ""]
+    return [*lines, "", *_against_plain(curves, budget)]
+
+
+def _against_plain(curves: Curves, budget: int) -> list[str]:
+    """What the features beyond composition and density are worth, seeds paired."""
+    lines = []
+    for name in curves:
+        plain = f"{name}, plain features"
+        if plain in curves:
+            more = curves[name][:, budget - 1] - curves[plain][:, budget - 1]
+            lines += [f"{name} minus {plain}: {more.mean():+.1f} ({_between(more, '+.1f')})", ""]
+    return lines
 
 
 def _between(values: np.ndarray, form: str) -> str:

@@ -46,6 +46,8 @@ class Proposal:
     decision: StopDecision | None
     picks: tuple[dict[str, Any], ...] = ()
     """Why each candidate of the round was chosen."""
+    notices: tuple[str, ...] = ()
+    """What the model of this proposal has not learned yet."""
 
 
 def open_campaign(folder: str | Path) -> tuple[CampaignStore, CampaignSettings]:
@@ -90,7 +92,20 @@ def propose(folder: str | Path, size: int | None = None, anyway: bool = False) -
         number = _new_round(store, settings, pool, size or settings.batch_size, decision)
         write_job_folders(store, settings)
         jobs = tuple(j.id for j in store.jobs() if j.round == number)
-        return Proposal(number, jobs, True, decision, tuple(store.rounds()[-1]["picks"]))
+        picks = tuple(store.rounds()[-1]["picks"])
+        return Proposal(number, jobs, True, decision, picks, _notices(store))
+
+
+def _notices(store: CampaignStore) -> tuple[str, ...]:
+    under_way = len(store.jobs("submitted"))
+    known = int(store.models()[-1].details.get("n_results", 0))
+    unlearned = sum(r.label is not None for r in store.results()) and len(store.results()) - known
+    notices = []
+    if unlearned > 0:
+        notices.append(f"{unlearned} results are newer than the model: 'retrain' before 'propose'")
+    if under_way:
+        notices.append(f"{under_way} jobs of earlier rounds have not ended or are not collected")
+    return tuple(notices)
 
 
 @dataclass(frozen=True, eq=False)

@@ -394,6 +394,18 @@ def test_exhausted_pool_stops_and_not_before(folder: Path) -> None:
         propose(folder, anyway=True)
 
 
+def test_proposing_before_retraining_is_noticed(folder: Path) -> None:
+    assert propose(folder, size=1).notices == ()
+    submit(folder, command="true # {script}")
+    (notice,) = propose(folder, size=1).notices
+    assert notice.startswith("1 jobs of earlier rounds")
+    submit(folder, run=True)
+    for job in jobs_of(folder, "submitted"):
+        collect(folder, finish=[job.id])
+    submit(folder, command="true # {script}")
+    assert "newer than the model" in propose(folder, size=1).notices[0]
+
+
 def test_round_keeps_why_each_was_chosen(folder: Path) -> None:
     found = propose(folder)
     assert [pick["candidate"] for pick in found.picks]

@@ -23,6 +23,7 @@ def proposed_lines(folder: Path, found: Any) -> list[str]:
         *(_pick_line(pick) for pick in found.picks),
         *(f"{folder / 'jobs' / job}" for job in found.jobs),
         *rule,
+        *(f"notice: {text}" for text in found.notices),
         f"next: ionsieve campaign submit {folder}",
     ]
 
