@@ -83,7 +83,7 @@ def half_table(curves: Curves, total: int, label: str) -> list[str]:
 
 
 def _when(labels: float, end: int) -> str:
-    return f"{labels:.0f}" if np.isfinite(labels) else f"more than {end}"
+    return f"{labels:g}" if np.isfinite(labels) else f"more than {end}"
 
 
 def cost_table(

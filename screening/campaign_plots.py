@@ -163,11 +163,15 @@ def cost_plot(rounds: Sequence[dict[str, Any]]) -> BarChart | None:
             f"round {r['round']}",
             round(unit * r["estimated"], 1),
             round(unit * r["used"], 1),
-            f"{r['estimated']:,.3g} estimated, {r['used']:,.3g} used",
+            f"{_hours(r['estimated'])} estimated, {_hours(r['used'])} used",
         )
         for n, r in enumerate(rounds)
     ]
     return BarChart(bars, 28.0 * len(bars) + 6)
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
 
 
 @dataclass(frozen=True)
