@@ -191,7 +191,7 @@ def write_results(
     definition, chosen = next(iter(definitions(world).items()))
     total, names = int(chosen.sum()), [method.name for method in methods([])]
     found = {k: chosen[order].cumsum(axis=1) for k, order in orders.items()}
-    lines += half_table(found, total, f"labels until half of {total}, {definition}")
+    lines += half_table(found, total, n, f"labels until half of {total}, {definition}")
     poe = {k: o for k, o in orders.items() if "poe" in k and "plain" not in k} | {
         "random": orders["random"]
     }

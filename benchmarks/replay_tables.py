@@ -65,8 +65,12 @@ def _between(values: np.ndarray, form: str) -> str:
     return f"{low:{form}} to {high:{form}}"
 
 
-def half_table(curves: Curves, total: int, label: str) -> list[str]:
-    """Labels until half of the conductors are found: median over seeds, and the range."""
+def half_table(curves: Curves, total: int, n: int, label: str) -> list[str]:
+    """Labels until half of the conductors are found: median over seeds, and the range.
+
+    Drawn at random without putting back, the k-th of K among n comes after k (n + 1)/(K + 1).
+    """
+    expected = np.ceil(total / 2) * (n + 1) / (total + 1)
     lines = [f"| {label} | median | range | seeds that got there |", "|---|---|---|---|"]
     for name, curve in curves.items():
         reached = curve >= total / 2
@@ -79,7 +83,7 @@ def half_table(curves: Curves, total: int, label: str) -> list[str]:
             f"| {name} | {_when(median, end)} | {_when(first, end)} to {_when(last, end)} | "
             f"{n_reached} of {len(curve)} |"
         )
-    return [*lines, ""]
+    return [*lines, f"| random, expectation | {expected:.0f} | | |", ""]
 
 
 def _when(labels: float, end: int) -> str:

@@ -137,7 +137,6 @@ def _pool(store: CampaignStore, settings: CampaignSettings) -> _Pool:
     model = ConductivityModel.load(store.folder / entry.folder)
     features = pd.read_parquet(store.folder / FEATURES)
     chosen = features.loc[[c.id for c in left]]
-    predictions = model.predict(chosen[numeric_columns()], ROOM_TEMPERATURE_K)
     cost = cost_model(store)
     protocol = settings.protocol
     total_ps = protocol.equilibration_ps + protocol.production_ps
@@ -145,12 +144,20 @@ def _pool(store: CampaignStore, settings: CampaignSettings) -> _Pool:
     hours = [cost.core_hours(c.n_electrons, c.volume_A3, max(n_steps, 1)) for c in left]
     return _Pool(
         left,
-        Beliefs.from_predictions(predictions, model.coverage),
+        _beliefs(model, chosen),
         chosen,
         _incumbent(store, model, features),
         np.array(hours, dtype=np.float64),
         entry.id,
     )
+
+
+def _beliefs(model: ConductivityModel, chosen: pd.DataFrame) -> Beliefs:
+    if chosen.empty:
+        # Models refuse to predict nothing.
+        return Beliefs(np.empty(0), np.empty(0), np.empty(0))
+    predictions = model.predict(chosen[numeric_columns()], ROOM_TEMPERATURE_K)
+    return Beliefs.from_predictions(predictions, model.coverage)
 
 
 def _incumbent(store: CampaignStore, model: ConductivityModel, features: pd.DataFrame) -> float:

@@ -75,9 +75,11 @@ def test_tables_count_what_was_found() -> None:
     # 3.5 found on average, 3.5 times random's; a quarter of 4 was to be expected.
     assert greedy.startswith("| greedy | 3.5 | 3.0 to 4.0 | 3.50 |")
     assert "| 3.50 | +0.0 |" in greedy
-    half = half_table(curves, 4, "half")
+    half = half_table(curves, 4, 16, "half")
     assert half[2] == "| greedy | 2.5 | 2 to 3 | 2 of 2 |"
     assert half[3] == "| random | more than 4 | more than 4 to more than 4 | 0 of 2 |"
+    # The second of four among sixteen comes on average after 2 · 17/5.
+    assert half[4] == "| random, expectation | 7 | | |"
     cost = np.array([1.0, 1.0, 2.0, 4.0])
     orders = {"poe": np.array([[0, 1, 2, 3]]), "random": np.array([[3, 2, 1, 0]])}
     lines = cost_table(orders, cost, np.array([True, True, False, False]), share=0.5)
