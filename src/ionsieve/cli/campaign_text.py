@@ -43,7 +43,10 @@ def submitted_lines(
 ) -> list[str]:
     """Of ``submit``: scripts, exit codes, what is to be done."""
     if not done["ready"] and not done["ran"]:
-        return ["no job is ready; 'ionsieve campaign status' shows those under way"]
+        return [
+            f"no job is ready: 'ionsieve campaign propose {folder}' makes some, 'status' shows "
+            "those under way"
+        ]
     lines = [f"{folder / script}" for script in done["scripts"]]
     lines += [f"{job}: exit status {code}" for job, code in done["ran"].items()]
     if command:
