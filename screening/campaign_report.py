@@ -62,13 +62,17 @@ def _facts(store: CampaignStore) -> dict[str, Any]:
 
 def last_decision(store: CampaignStore) -> dict[str, Any] | None:
     """What the stop rule said last, and on which model; None before the first proposal."""
-    made = [
-        {"utc": r["utc"], "model_id": r["model_id"], **r["decision"]}
-        for r in store.rounds()
-        if "decision" in r
-    ]
-    made += [h for h in store.history() if h["event"] == "stop_rule" and "model_id" in h]
-    return max(made, key=lambda one: str(one["utc"]), default=None)
+    # In the order of the history: time stamps are to the second.
+    events = [h for h in store.history() if h["event"] in ("round", "stop_rule")]
+    if not events:
+        return None
+    last = events[-1]
+    if last["event"] == "stop_rule":
+        return last if "model_id" in last else None
+    entry = store.rounds()[int(last["subject"]) - 1]
+    if "decision" not in entry:
+        return None
+    return {"utc": entry["utc"], "model_id": entry["model_id"], **entry["decision"]}
 
 
 def _job_state(store: CampaignStore, chosen: Engine, job: Job) -> dict[str, Any]:
