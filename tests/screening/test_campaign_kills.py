@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ class QuickModel:
     """Stands for the trained model: kills are about state, not about learning."""
 
     coverage = 0.9
+    evaluation_: ClassVar[dict] = {}
 
     def __init__(self, *_: object) -> None: ...
 
