@@ -28,6 +28,7 @@ from ..data.readers import identifier_of, printable
 from ..data.source_paths import reader_of
 from ..data.sources import is_store
 from ..data.store import MANIFEST
+from .optimade_output import OPTIMADE, write_optimade
 from .pipeline import ScreenResult
 from .report import (
     CALIBRATION,
@@ -54,6 +55,9 @@ _PACKAGES: Final[tuple[str, ...]] = (
 )
 
 
+RUN: Final[str] = "run.json"
+FEATURES: Final[str] = "features.parquet"
+"""Descriptors of the ranked structures, in the order of the ranking."""
 WORK: Final[str] = ".work"
 """Descriptors of an unfinished screen, below the output folder."""
 
@@ -77,9 +81,15 @@ def write_screen(
         The content of ``run.json``.
     """
     folder = prepared_folder(out)
+    # Present means finished: what is being replaced is no finished run.
+    (folder / RUN).unlink(missing_ok=True)
     csv = result.ranking.to_csv(index=False, lineterminator="\n")
     write_text_atomic(folder / "ranking.csv", csv)
     write_bytes_atomic(folder / "ranking.parquet", _parquet(result.ranking))
+    features = result.features.loc[result.ranking["id"]].rename_axis("id").reset_index()
+    write_bytes_atomic(folder / FEATURES, _parquet(features))
+    records = {record.id: record for record in result.records}
+    write_optimade(folder / OPTIMADE, result.ranking, records)
     quarantine = result.quarantine.to_csv(index=False, lineterminator="\n")
     write_text_atomic(folder / "quarantine.csv", quarantine)
     funnel = result.funnel.to_csv(index=False, lineterminator="\n")
@@ -91,7 +101,7 @@ def write_screen(
     run = run_facts(result, inputs, csv)
     page = render_report(report_data(result, run, top_structures))
     write_text_atomic(folder / "report.html", page)
-    write_json_atomic(folder / "run.json", run)
+    write_json_atomic(folder / RUN, run)
     return run
 
 
@@ -158,6 +168,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
         "counts": result.counts,
         "funnel": result.funnel.to_dict("records"),
         "quarantine_by_stage": _value_counts(result.quarantine["stage"]),
+        "known_counts": _value_counts(result.ranking["known_relation"]),
         "isolated_class_counts": _value_counts(result.ranking["isolated_class"]),
         "flag_counts": _value_counts(result.ranking["flags"].str.split(";").explode()),
         "nan_notes": result.notes,
