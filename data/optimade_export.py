@@ -200,13 +200,14 @@ def _oxidation(names: Mapping[SiteContent, str], species: list[dict[str, Any]]) 
 
 def _formulas(composition: Mapping[str, float]) -> tuple[str, str]:
     """Reduced and anonymous formula in the smallest whole numbers that keep the ratios."""
-    numbers = _whole_numbers(composition)
+    numbers = whole_numbers(composition)
     reduced = "".join(f"{e}{_count(numbers[e])}" for e in sorted(numbers))
     ordered = sorted(numbers.values(), reverse=True)
     return reduced, "".join(f"{_label(i)}{_count(n)}" for i, n in enumerate(ordered))
 
 
-def _whole_numbers(composition: Mapping[str, float]) -> dict[str, int]:
+def whole_numbers(composition: Mapping[str, float]) -> dict[str, int]:
+    """Smallest whole numbers that keep the ratios of a composition within 0.2 %."""
     for factor in range(1, _LARGEST_FACTOR + 1):
         scaled = {e: factor * n for e, n in composition.items()}
         if all(abs(n - round(n)) <= _RATIO_TOLERANCE * n and round(n) for n in scaled.values()):

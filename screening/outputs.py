@@ -28,6 +28,7 @@ from ..data.readers import identifier_of, printable
 from ..data.source_paths import reader_of
 from ..data.sources import is_store
 from ..data.store import MANIFEST
+from .finished_run import FEATURES, RANKING, RUN
 from .optimade_output import OPTIMADE, write_optimade
 from .pipeline import ScreenResult
 from .report import (
@@ -55,9 +56,6 @@ _PACKAGES: Final[tuple[str, ...]] = (
 )
 
 
-RUN: Final[str] = "run.json"
-FEATURES: Final[str] = "features.parquet"
-"""Descriptors of the ranked structures, in the order of the ranking."""
 WORK: Final[str] = ".work"
 """Descriptors of an unfinished screen, below the output folder."""
 
@@ -85,7 +83,7 @@ def write_screen(
     (folder / RUN).unlink(missing_ok=True)
     csv = result.ranking.to_csv(index=False, lineterminator="\n")
     write_text_atomic(folder / "ranking.csv", csv)
-    write_bytes_atomic(folder / "ranking.parquet", _parquet(result.ranking))
+    write_bytes_atomic(folder / RANKING, _parquet(result.ranking))
     features = result.features.loc[result.ranking["id"]].rename_axis("id").reset_index()
     write_bytes_atomic(folder / FEATURES, _parquet(features))
     records = {record.id: record for record in result.records}

@@ -10,6 +10,7 @@ from .arrhenius import arrhenius
 from .campaign import campaign
 from .catalogue import catalogue
 from .evaluate import evaluate
+from .explain import explain
 from .featurize import featurize
 from .ingest import ingest
 from .predict import predict
@@ -19,6 +20,7 @@ from .train import train
 VERBS: Final[dict[str, Callable[..., Any]]] = {
     "ingest": ingest,
     "screen": screen,
+    "explain": explain,
     "featurize": featurize,
     "catalogue": catalogue,
     "train": train,
