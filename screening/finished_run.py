@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from ..data.errors import InputError
 from ..data.records import StructureRecord
 from .flags import FlagRules
 from .optimade_output import OPTIMADE, read_optimade
+from .report import CALIBRATION, ReportData, top_scenes
 
 RUN: Final[str] = "run.json"
 """Written last: with it the run is finished."""
@@ -62,12 +64,12 @@ class FinishedRun:
     @cached_property
     def ranking(self) -> pd.DataFrame:
         """Best first."""
-        return self.table(RANKING)
+        return read_table(self.folder / RANKING)
 
     @cached_property
     def features(self) -> pd.DataFrame:
         """Descriptors by id, in the order of the ranking."""
-        return self.table(FEATURES).set_index("id")
+        return read_table(self.folder / FEATURES).set_index("id")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -124,21 +126,6 @@ class FinishedRun:
                 return record
         raise InputError(f"{self.folder / OPTIMADE}: holds no {record_id}; screen again")
 
-    def table(self, name: str) -> pd.DataFrame:
-        """One of the Parquet files.
-
-        Raises
-        ------
-        InputError
-            If it is absent or damaged.
-        """
-        import pyarrow as pa
-
-        try:
-            return pd.read_parquet(self.folder / name)
-        except (OSError, pa.ArrowException):
-            raise InputError(f"{self.folder / name}: absent or damaged; screen again") from None
-
     def _bytes(self, name: str) -> bytes:
         try:
             return (self.folder / name).read_bytes()
@@ -153,7 +140,7 @@ class FinishedRun:
         if name.isdecimal():
             return f"neither an id nor a rank; {n:,} are ranked"
         for file, what in (("quarantine.csv", "was not ranked"), ("filtered.csv", "was left out")):
-            refused = pd.read_csv(self.folder / file, keep_default_na=False, dtype=str)
+            refused = read_table(self.folder / file).astype(str)
             if not (hit := refused[refused["id"] == name]).empty:
                 return f"{what}: {hit['reason'].iloc[0]}"
         return f"not among the {n:,} ranked; {self._nearest(name)}"
@@ -166,3 +153,57 @@ class FinishedRun:
         holding = [str(i) for i in self.ranking["id"] if name.lower() in str(i).lower()]
         near = list(dict.fromkeys([*same, *holding[:3], *alike]))[:3]
         return f"nearest: {', '.join(near)}" if near else "see ranking.csv"
+
+
+def report_data(folder: Path, run: dict[str, Any]) -> ReportData:
+    """What the report shows, from the files of a run.
+
+    Parameters
+    ----------
+    folder : path
+    run : dict
+        Content of ``run.json``.
+
+    Raises
+    ------
+    InputError
+        If a file is absent or damaged.
+    """
+    ranking = read_table(folder / RANKING)
+    # The file has the order of the ranking: no more is read than is drawn.
+    n_drawn = int(run["top_structures"])
+    records = islice(read_optimade(folder / OPTIMADE), n_drawn)
+    ids = ranking["id"].head(n_drawn).tolist()
+    scenes, undrawn = top_scenes(records, ids, str(run["settings"]["mobile"]))
+    return ReportData(
+        ranking,
+        read_table(folder / "funnel.csv"),
+        read_table(folder / "quarantine.csv"),
+        run,
+        read_table(folder / CALIBRATION),
+        scenes,
+        undrawn,
+    )
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV or Parquet file of a run; an empty cell is no text, and no number.
+
+    Raises
+    ------
+    InputError
+        If it is absent or damaged.
+    """
+    import pyarrow as pa
+
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        table = pd.read_csv(
+            path, keep_default_na=False, na_values=[""], float_precision="round_trip"
+        )
+    except (OSError, ValueError, pa.ArrowException):
+        raise InputError(f"{path}: absent or damaged; screen again") from None
+    text = table.select_dtypes(exclude="number").columns
+    table[text] = table[text].fillna("")
+    return table

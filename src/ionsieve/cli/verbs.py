@@ -14,12 +14,14 @@ from .explain import explain
 from .featurize import featurize
 from .ingest import ingest
 from .predict import predict
+from .report import report
 from .screen import screen
 from .train import train
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
     "ingest": ingest,
     "screen": screen,
+    "report": report,
     "explain": explain,
     "featurize": featurize,
     "catalogue": catalogue,
