@@ -37,7 +37,7 @@ class ExplanationFiles:
 def safe_name(record_id: str) -> str:
     """A file name from a stranger's id: letters, digits, ``._-``; a hash where that loses any."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", record_id).lstrip(".-")[:_LONGEST]
-    if plain == record_id:
+    if plain and plain == record_id:
         return plain
     digest = hashlib.sha256(record_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain}-{digest}" if plain else digest
