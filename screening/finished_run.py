@@ -26,6 +26,17 @@ FEATURES: Final[str] = "features.parquet"
 """Descriptors of the ranked structures, in the order of the ranking."""
 RANKING: Final[str] = "ranking.parquet"
 
+_TEXT: Final[tuple[str, ...]] = (
+    "id",
+    "file",
+    "stage",
+    "filter",
+    "reason",
+    "left_out",
+    "structure_id",
+)
+"""Columns of the CSV files that are text whatever stands in them: 007 is no number."""
+
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
@@ -140,7 +151,7 @@ class FinishedRun:
         if name.isdecimal():
             return f"neither an id nor a rank; {n:,} are ranked"
         for file, what in (("quarantine.csv", "was not ranked"), ("filtered.csv", "was left out")):
-            refused = read_table(self.folder / file).astype(str)
+            refused = read_table(self.folder / file)
             if not (hit := refused[refused["id"] == name]).empty:
                 return f"{what}: {hit['reason'].iloc[0]}"
         return f"not among the {n:,} ranked; {self._nearest(name)}"
@@ -200,7 +211,11 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         table = pd.read_csv(
-            path, keep_default_na=False, na_values=[""], float_precision="round_trip"
+            path,
+            dtype=dict.fromkeys(_TEXT, str),
+            keep_default_na=False,
+            na_values=[""],
+            float_precision="round_trip",
         )
     except (OSError, ValueError, pa.ArrowException):
         raise InputError(f"{path}: absent or damaged; screen again") from None

@@ -19,7 +19,7 @@ from ionsieve.screening import explain_text as text
 from ionsieve.screening.explain import Explanation, Neighbour, explain_candidate
 from ionsieve.screening.explain_anions import anion_groups, n_ambiguous_bonded, nets
 from ionsieve.screening.explain_output import safe_name, write_explanation
-from ionsieve.screening.finished_run import FinishedRun
+from ionsieve.screening.finished_run import FinishedRun, read_table
 from ionsieve.screening.outputs import write_report, write_screen
 from ionsieve.screening.pipeline import ScreenSettings, run_screen
 
@@ -303,3 +303,14 @@ def test_a_damaged_run_is_named(
     with pytest.raises(InputError, match=message):
         write_report(tmp_path, FinishedRun(tmp_path).facts)
     assert (tmp_path / "report.html").read_bytes() == before
+
+
+def test_ids_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
+    (tmp_path / "quarantine.csv").write_text("id,file,stage,reason\n007,,read,NA\n1e5,,read,null\n")
+    table = read_table(tmp_path / "quarantine.csv")
+    assert table.to_dict("list") == {
+        "id": ["007", "1e5"],
+        "file": ["", ""],
+        "stage": ["read", "read"],
+        "reason": ["NA", "null"],
+    }
