@@ -18,6 +18,11 @@ from .optimade_entry import OXIDATION, PREFIX, VALUES
 from .records import OCCUPANCY_TOLERANCE, SiteContent, StructureRecord, reduced_formula
 
 API_VERSION: Final[str] = "1.2.0"
+PROVIDER: Final[Mapping[str, str]] = {
+    "name": "ionsieve",
+    "prefix": PREFIX.strip("_"),
+    "description": "structures ranked by the probability of being fast ion conductors",
+}
 
 _LARGEST_FACTOR: Final[int] = 1000
 _RATIO_TOLERANCE: Final[float] = 2e-3
@@ -84,12 +89,7 @@ ORIGIN_PROPERTIES: Final[Mapping[str, Property]] = {
 
 def header_line() -> str:
     """First line of the format."""
-    provider = {
-        "name": "ionsieve",
-        "prefix": PREFIX.strip("_"),
-        "description": "structures ranked by the probability of being fast ion conductors",
-    }
-    return _line({"x-optimade": {"meta": {"api_version": API_VERSION, "provider": provider}}})
+    return _line({"x-optimade": {"meta": {"api_version": API_VERSION, "provider": PROVIDER}}})
 
 
 def info_line(properties: Mapping[str, Property], description: str) -> str:

@@ -13,11 +13,20 @@ import pandas as pd
 from ..data.atomic import open_atomic
 from ..data.errors import InputError, StructureError
 from ..data.optimade_entry import PREFIX, VALUES, record_from_attributes
-from ..data.optimade_export import Property, entry_line, header_line, info_line
+from ..data.optimade_export import (
+    ORIGIN_PROPERTIES,
+    PROVIDER,
+    Property,
+    entry_line,
+    header_line,
+    info_line,
+)
 from ..data.records import Provenance, StructureRecord
 from ..data.source import finite_or_none, with_values
 
 OPTIMADE: Final[str] = "optimade.jsonl"
+SERVER: Final[str] = "optimade_server.json"
+"""Settings with which OPTIMADE's reference server, started in the folder, serves the file."""
 
 _LOG10: Final[str] = "log10 of the ionic conductivity at 300 K in S/cm, as AIMD would find it"
 
@@ -107,7 +116,7 @@ def write_optimade(
         Columns :data:`.ranking.RANKING_COLUMNS`.
     records : mapping of id to StructureRecord
     """
-    properties = {PREFIX + name: definition for name, definition in COLUMNS.values()}
+    properties = _properties()
     with open_atomic(path) as stream:
         stream.write(header_line().encode())
         stream.write(info_line(properties, _DESCRIPTION).encode())
@@ -116,6 +125,24 @@ def write_optimade(
                 PREFIX + name: _value(column, row[column]) for column, (name, _) in COLUMNS.items()
             }
             stream.write(entry_line(records[row["id"]], values).encode())
+
+
+def _properties() -> dict[str, Property]:
+    return {PREFIX + name: definition for name, definition in COLUMNS.values()}
+
+
+def server_settings() -> dict[str, Any]:
+    """Settings of the reference server; a field that they do not name would be served as null."""
+    own = {**ORIGIN_PROPERTIES, **_properties()}
+    return {
+        "database_backend": "mongomock",
+        "insert_test_data": False,
+        "insert_from_jsonl": OPTIMADE,
+        "provider": PROVIDER,
+        "provider_fields": {
+            "structures": [{"name": name, **vars(what)} for name, what in own.items()]
+        },
+    }
 
 
 def _value(column: str, cell: Any) -> Any:

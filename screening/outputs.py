@@ -29,7 +29,7 @@ from ..data.source_paths import reader_of
 from ..data.sources import is_store
 from ..data.store import MANIFEST
 from .finished_run import FEATURES, RANKING, RUN, report_data
-from .optimade_output import OPTIMADE, write_optimade
+from .optimade_output import OPTIMADE, SERVER, server_settings, write_optimade
 from .pipeline import ScreenResult
 from .report import CALIBRATION, TOP_STRUCTURES, calibration_frame, render_report
 
@@ -82,6 +82,7 @@ def write_screen(
     write_bytes_atomic(folder / FEATURES, _parquet(features))
     records = {record.id: record for record in result.records}
     write_optimade(folder / OPTIMADE, result.ranking, records)
+    write_json_atomic(folder / SERVER, server_settings())
     quarantine = result.quarantine.to_csv(index=False, lineterminator="\n")
     write_text_atomic(folder / "quarantine.csv", quarantine)
     funnel = result.funnel.to_csv(index=False, lineterminator="\n")

@@ -30,6 +30,7 @@ WRITTEN = {
     "ranking.parquet",
     "features.parquet",
     "optimade.jsonl",
+    "optimade_server.json",
     "quarantine.csv",
     "funnel.csv",
     "filtered.csv",

@@ -19,7 +19,13 @@ from ionsieve.data.source_paths import PathSource
 from ionsieve.data.sources import open_source
 from ionsieve.data.store import Store
 from ionsieve.screening.generate import embedded_candidates
-from ionsieve.screening.optimade_output import COLUMNS, read_optimade, write_optimade
+from ionsieve.screening.optimade_output import (
+    COLUMNS,
+    SERVER,
+    read_optimade,
+    server_settings,
+    write_optimade,
+)
 from ionsieve.screening.ranking import RANKING_COLUMNS
 from reference_server import reference_server
 
@@ -62,7 +68,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(written: Path) -> Iterator[str]:
-    with reference_server(written) as url:
+    settings = written.with_name(SERVER)
+    settings.write_text(json.dumps(server_settings(), default=dict))
+    with reference_server(settings) as url:
         yield url
 
 
