@@ -9,17 +9,13 @@ it is not. The Shapley value is the integral of the derivative of that product a
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numba
 import numpy as np
 
-from ..data.errors import ModelError
 from .censoring import FloatArray
 from .folds import IntArray
-
-_NODES: Final = 32
-"""Exact for up to 64 different columns on one path."""
 
 
 def tree_shap(tree: Any, player: IntArray, features: np.ndarray) -> FloatArray:
@@ -38,17 +34,11 @@ def tree_shap(tree: Any, player: IntArray, features: np.ndarray) -> FloatArray:
     -------
     array (n, max(player) + 2)
         One value for each column; the last is the mean of the tree. Rows sum to its prediction.
-
-    Raises
-    ------
-    ModelError
-        If a path tests more than 64 columns.
     """
-    position, weight = np.polynomial.legendre.leggauss(_NODES)
-    shares = np.zeros((len(features), int(player.max()) + 2))
     depth = int(tree.max_depth)
-    if depth > 2 * _NODES:
-        raise ModelError(f"a tree of depth {depth}: contributions reach to {2 * _NODES}")
+    # Exact for products of up to one factor less than twice the nodes: as many as on a path.
+    position, weight = np.polynomial.legendre.leggauss(depth // 2 + 1)
+    shares = np.zeros((len(features), int(player.max()) + 2))
     _add_leaves(
         tree.children_left,
         tree.children_right,

@@ -76,7 +76,7 @@ def test_a_tree_without_a_split() -> None:
 
 
 def test_a_chain_of_many_columns() -> None:
-    """One column after the other on one path: the quadrature stays exact."""
+    """One column after the other on one path, and the quadrature stays exact."""
     n = 40
     features = (np.arange(n)[None, :] < np.arange(n + 1)[:, None]).astype(np.float32)
     target = 2.0 ** -np.arange(n + 1.0)
