@@ -55,7 +55,7 @@ def _print(screen: Console, found: Explanation, structure: str) -> None:
     for line in text.verdict_lines(found):
         _say(screen, f"  {line}")
     _print_shares(screen, found)
-    _heading(screen, "Isolated anions")
+    _heading(screen, "Isolated anions in the cell as given")
     for line in [*text.anion_lines(found), *text.net_lines(found)] or ["none"]:
         _say(screen, f"  {line}")
     _heading(screen, "Flags")
