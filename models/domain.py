@@ -51,6 +51,12 @@ class DomainDistance:
             distance[start : start + _CHUNK] = np.sqrt(block[np.arange(len(block)), nearest])
         return distance, index
 
+    def between(self, values: FloatArray, others: FloatArray) -> FloatArray:
+        """Relative distance of each row of ``values`` (n, p) to each of ``others`` (m, p)."""
+        points, reference = (self._embed(v).astype(np.float64) for v in (values, others))
+        apart = np.linalg.norm(points[:, None, :] - reference[None, :, :], axis=2)
+        return np.asarray(apart / self.typical_)
+
     def _embed(self, values: FloatArray) -> NDArray[np.float32]:
         scaled = (values - self.centre_) / self.scale_
         missing = np.isnan(scaled)

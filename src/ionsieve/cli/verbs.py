@@ -10,15 +10,19 @@ from .arrhenius import arrhenius
 from .campaign import campaign
 from .catalogue import catalogue
 from .evaluate import evaluate
+from .explain import explain
 from .featurize import featurize
 from .ingest import ingest
 from .predict import predict
+from .report import report
 from .screen import screen
 from .train import train
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
     "ingest": ingest,
     "screen": screen,
+    "report": report,
+    "explain": explain,
     "featurize": featurize,
     "catalogue": catalogue,
     "train": train,
