@@ -107,7 +107,7 @@ def mlip_md(args: argparse.Namespace) -> list[str]:
 
 def experiment(args: argparse.Namespace) -> list[str]:
     features, _, labels, families = _load("experiment", "doi", args)
-    plain = [c for c in features if families[c] in ("magpie", "lattice")]
+    plain = [c for c in features if families[c] in ("composition", "lattice")]
     methods = {
         "model": lambda: make_model("sigma_S_cm", seed=SEED, threshold=1e-4),
         "plain baseline": lambda: PlainTrees(plain),
@@ -118,7 +118,7 @@ def experiment(args: argparse.Namespace) -> list[str]:
     lines = [f"## experiment: OBELiX training part, {len(labels)} labels, 5 folds by publication"]
     lines += ["", *_table(found), *_paired(found, "model", "plain baseline")]
     if args.ablation:
-        standard = ("magpie", "lattice", *PLAIN_FAMILIES)
+        standard = ("lattice", *PLAIN_FAMILIES)
         lines += _ablation(features, labels, families, "sigma_S_cm", options, standard)
     return lines
 
@@ -151,13 +151,12 @@ class _OnPlain:
 def _load(
     name: str, groups: str, args: argparse.Namespace
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, str]]:
-    features, structures, labels = dataset(name, args.data, args.cache)
+    features, structures, labels = dataset(name, args.data, args.cache, args.workers)
     known = labels["structure_id"].isin(features.index)
     print(f"{name}: {len(labels)} labels, {int((~known).sum())} without features left out")
     labels = labels[known].reset_index(drop=True)
     labels = make_splitter(groups).assign(labels, structures, features)
     families = {c.name: c.family for c in catalogue()}
-    families |= {c: "magpie" for c in features if c.startswith("MagpieData")}
     families |= {c: "lattice" for c in features if c.startswith("lattice ")}
     return features, structures, labels, families
 
@@ -212,6 +211,7 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", choices=["mlip_md", "experiment", "aimd"])
     parser.add_argument("--data", type=Path, default=os.environ.get("IONSIEVE_TEST_DATA"))
     parser.add_argument("--cache", type=Path, default=Path("benchmarks/.cache"))
+    parser.add_argument("--workers", type=int, default=1, help="processes that compute features")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--ablation", action="store_true")
     args = parser.parse_args()
