@@ -20,7 +20,6 @@ from .censoring import FloatArray
 from .folds import grouped_folds
 from .metrics import group_resamples, percentile_interval
 from .model import StructureModel
-from .tables import feature_matrix
 from .tree_shap import tree_shap
 from .trees import BoundedBoosting, BoundedExtraTrees
 
@@ -49,7 +48,7 @@ def contributions(
         ``gaussian_process``. Decades (of K for an onset); rows sum to log10 of the prediction's
         quantity.
     """
-    matrix = feature_matrix(features, model.columns_)
+    matrix = model.matrix(features)
     mean, scale = (float(v) for v in model.target.line(np.float64(temperature_K)))
     total = np.zeros((len(matrix), len(model.columns_) + 1))
     other = np.zeros(len(matrix))

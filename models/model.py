@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ from .selfcheck import Outcomes, Scores, held_out_outcomes, held_out_scores, hel
 from .tables import LabelArrays, feature_matrix, usable_columns
 from .targets import make_target
 from .trust import Combined
+
+if TYPE_CHECKING:
+    from .fidelity import OtherKind
 
 PREDICTION_COLUMNS: Final = (
     "prediction",
@@ -61,7 +64,11 @@ class StructureModel:
     ----------
     training_ : dict
         What it was trained on, in numbers.
+    other_kind : OtherKind or None
+        Adds a model of another kind as a feature (:mod:`.fidelity`); set it before ``fit``.
     """
+
+    other_kind: OtherKind | None = None
 
     def __init__(
         self,
@@ -108,9 +115,11 @@ class StructureModel:
         ModelError
             If kinds are mixed, a labelled structure has no features or there is nothing to fit.
         """
+        if self.other_kind is not None:
+            features = self.other_kind.add_to(features)
         arrays = self.target.read(labels, features.index)
         self.columns_ = usable_columns(features.iloc[arrays.row])
-        matrix = feature_matrix(features, self.columns_)
+        matrix = self.matrix(features)
         self.target.fit(arrays)
         self.ensemble_ = CalibratedEnsemble(
             self.members, self.coverage, self.n_folds, self.seed, self.parameters
@@ -178,7 +187,7 @@ class StructureModel:
         """
         self._require_fitted()
         temperature = _checked_temperature(temperature_K, len(features))
-        matrix = feature_matrix(features, self.columns_)
+        matrix = self.matrix(features)
         position, distance = self.ensemble_.predict(matrix)
         centre, half, scale = self._placed(position, temperature)
         event = self._event_probability(centre, half, temperature)
@@ -193,6 +202,12 @@ class StructureModel:
         )
         columns = dict(zip(PREDICTION_COLUMNS, values, strict=True))
         return pd.DataFrame(columns, index=features.index)
+
+    def matrix(self, features: pd.DataFrame) -> FloatArray:
+        """Columns of the training table, shape (n, p); that of another kind is predicted."""
+        if self.other_kind is not None:
+            features = self.other_kind.add_to(features)
+        return feature_matrix(features, self.columns_)
 
     def standardised(self, arrays: LabelArrays) -> FloatArray:
         """Bounds of labels as positions in the population, shape (n, 2)."""

@@ -1,9 +1,14 @@
+import os
+import signal
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ionsieve.data import ModelError
-from ionsieve.models import ConductivityModel
+from ionsieve.models import ConductivityModel, tuning
 from ionsieve.models.ablation import ablate, learning_curve
 from ionsieve.models.explain import contributions, family_contributions, permutation_importance
 from ionsieve.models.fidelity import other_kind_feature
@@ -72,6 +77,41 @@ def test_tuning_resumes_as_if_never_interrupted(tables, tmp_path):
     assert sum(whole.n_trials.values()) == 7
     for member, loss in whole.losses.items():
         assert loss <= whole.default_losses[member]
+
+
+def test_tuning_survives_a_kill_at_any_moment(tables, tmp_path):
+    options = {"quantity": "sigma_S_cm", "n_trials": 8, "seed": 1, "n_folds": 3}
+    storage = tmp_path / "killed.sqlite"
+    for done_before_the_kill in (1, 4):
+        child = os.fork()
+        if child == 0:
+            _tune_until_killed(tables, storage, options, done_before_the_kill)
+        _, status = os.waitpid(child, 0)
+        assert os.WTERMSIG(status) == signal.SIGKILL
+    resumed = tune(*tables, storage=storage, **options)
+    assert resumed == tune(*tables, storage=tmp_path / "whole.sqlite", **options)
+    with closing(sqlite3.connect(storage)) as database:
+        states = [row[0] for row in database.execute("SELECT state FROM trials")]
+    assert states.count("COMPLETE") == 8
+    assert states.count("RUNNING") == 2, "both kills came in the middle of a trial"
+
+
+def _tune_until_killed(tables, storage, options, wanted):
+    """Kill this process with SIGKILL inside the trial after ``wanted`` finished ones."""
+    calls = {"loss": 0}
+    plain = tuning._Problem.loss
+
+    def lethal(problem, member, settings):
+        calls["loss"] += 1
+        if calls["loss"] > wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(problem, member, settings)
+
+    try:
+        tuning._Problem.loss = lethal
+        tune(*tables, storage=storage, **options)
+    finally:
+        os._exit(1)
 
 
 def test_tuning_never_sees_the_held_out_labels(tables):

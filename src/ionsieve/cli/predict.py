@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from .model_options import Json, Mobile
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -21,8 +23,8 @@ def predict(
     explain: bool = typer.Option(
         False, "--explain", help="Also write contributions by feature family beside it."
     ),
-    mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
-    json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    mobile: Mobile = "Li",
+    json: Json = False,
 ) -> None:
     """Predict with interval, exceedance probability and domain distance.
 
