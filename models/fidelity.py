@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,6 @@ from ..data.units import ROOM_TEMPERATURE_K
 from .folds import grouped_folds, joined_groups
 from .model import StructureModel
 
-_FEWEST_LABELS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -78,10 +76,11 @@ def learn_other_kind(
         If labels with features are too few to learn from.
     """
     usable = other_labels[other_labels["structure_id"].isin(other_features.index)]
-    if usable["structure_id"].nunique() < _FEWEST_LABELS:
+    n_structures = usable["structure_id"].nunique()
+    if n_structures < n_folds:
         raise ModelError(
-            f"{usable['structure_id'].nunique()} structures have labels of the other kind and "
-            f"features; a feature needs at least {_FEWEST_LABELS}"
+            f"{n_structures} structures have features and labels of the other kind; "
+            f"give at least {n_folds}, one for each fold"
         )
     temperature = float(usable["temperature_K"].median())
     temperature_K = temperature if np.isfinite(temperature) else ROOM_TEMPERATURE_K
