@@ -18,7 +18,6 @@ from .folds import grouped_folds, joined_groups
 from .model import StructureModel
 
 
-
 @dataclass(frozen=True)
 class OtherKind:
     """A model of another kind of labels whose prediction is one more feature.

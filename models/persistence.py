@@ -38,7 +38,7 @@ from .tables import feature_set_hash
 from .trees import BoundedBoosting, BoundedExtraTrees
 from .trust import Trust
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
     {
         "ionsieve.models.trees.BoundedExtraTrees",
