@@ -1,12 +1,12 @@
 """Accuracy of the models on grouped folds, beside plain baselines rerun on the same folds.
 
-    python benchmarks/bench_models.py mlip_md --data FOLDER [--ablation] [--out FOLDER]
+    python benchmarks/bench_models.py mlip_md ablation --data FOLDER [--out FOLDER]
 
 Data sets: ``mlip_md`` (onset of Li diffusion in M3GNet MD, grouped by chemical system),
 ``experiment`` (OBELiX training part, grouped by publication), ``aimd`` (embedded table, leave one
-family out). Besides: ``fidelity`` (does the M3GNet set help the other two?), ``tuning`` (do tuned
-settings help on folds that tuning has not seen?) and ``folds`` (mlip_md on other shuffles). Tables
-are printed and written as Markdown.
+family out). Besides, on mlip_md: ``ablation`` by descriptor family, learning ``curve``, ``tuning``
+(do tuned settings help on folds that tuning has not seen?) and ``folds`` (other shuffles); and
+``fidelity`` (does the M3GNet set help the other two?). Tables are printed and written as Markdown.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from ionsieve.data.atomic import write_bytes_atomic
 from ionsieve.features.catalogue import catalogue
-from ionsieve.models import make_model, make_splitter
+from ionsieve.models import StructureModel, make_model, make_splitter
 from ionsieve.models.ablation import (
     OnColumns,
     ablate,
@@ -115,10 +115,6 @@ def mlip_md(args: argparse.Namespace) -> list[str]:
         known = int(event.notna().sum())
         lines += [f"### D(1000 K) > 0, {name}: {int(event.sum())} of {known}", ""]
         lines += _event_table(found, event.to_numpy())
-    if args.ablation:
-        lines += _ablation(features, labels, families, {**MLIP, "seed": SEED}, args.out)
-    if args.learning_curve:
-        lines += _learning_curve(features, labels, methods["xgboost alone"], args.out)
     return lines
 
 
@@ -163,10 +159,7 @@ def experiment(args: argparse.Namespace) -> list[str]:
     options = {"n_folds": 5, "seed": SEED, "threshold": 1e-4}
     found = evaluate_grouped(features, labels, methods, **options)
     lines = [f"## experiment: OBELiX training part, {len(labels)} labels, 5 folds by publication"]
-    lines += ["", *_table(found), *_paired(found, "model", "plain baseline")]
-    if args.ablation:
-        lines += _ablation(features, labels, families, options, args.out)
-    return lines
+    return [*lines, "", *_table(found), *_paired(found, "model", "plain baseline")]
 
 
 def aimd(args: argparse.Namespace) -> list[str]:
@@ -180,6 +173,32 @@ def aimd(args: argparse.Namespace) -> list[str]:
     found = evaluate_grouped(features, labels, methods, seed=SEED)
     lines = [f"## aimd: embedded table, {len(labels)} labels, leave one family out"]
     return [*lines, "", *_table(found), *_paired(found, "model", "temperature only")]
+
+
+def ablation(args: argparse.Namespace) -> list[str]:
+    """What each descriptor family adds on mlip_md, by boosting: a tenth of the stack's time."""
+    features, _, labels, families = _load("mlip_md", "chemsys", args)
+    found = ablate(features, labels, families, _boosting, seed=SEED, **MLIP)
+    _picture(args.out, "ablation.png", ablation_plot(found.gains))
+    scores = found.evaluation.table()[["mae", "spearman", "auc", "precision_at_50"]]
+    lines = ["## ablation: what each family adds on mlip_md (positive = better)", ""]
+    lines += [*markdown_table(found.table()), ""]
+    return [*lines, *markdown_table(scores.reset_index(names="columns")), ""]
+
+
+def curve(args: argparse.Namespace) -> list[str]:
+    """mlip_md with a share of the training groups, by boosting."""
+    features, _, labels, _ = _load("mlip_md", "chemsys", args)
+    found = learning_curve(features, labels, _boosting, seed=SEED, **MLIP)
+    groups = training_groups(found)
+    _picture(args.out, "learning_curve.png", learning_curve_plot(found, groups))
+    table = found.table()[["mae", "spearman", "auc", "precision_at_50", "coverage"]]
+    table.insert(0, "training groups", [round(n) for n in groups])
+    return ["## curve: mlip_md", "", *markdown_table(table.reset_index(names="share")), ""]
+
+
+def _boosting() -> StructureModel:
+    return make_model("t_onset_K", seed=SEED, members=("xgboost",), n_folds=2)
 
 
 def fidelity(args: argparse.Namespace) -> list[str]:
@@ -196,7 +215,7 @@ def fidelity(args: argparse.Namespace) -> list[str]:
             other_features,
             other_structures["chemsys"],
             other_labels,
-            lambda: make_model("t_onset_K", seed=SEED, members=("xgboost",), n_folds=2),
+            _boosting,
             seed=SEED,
         )
         shared = int(known.isin(other_structures["chemsys"]).sum())
@@ -265,46 +284,14 @@ def _event_table(found: GroupedEvaluation, event: np.ndarray) -> list[str]:
     return [*markdown_table(table), ""]
 
 
-def _ablation(
-    features: pd.DataFrame,
-    labels: pd.DataFrame,
-    families: dict[str, str],
-    options: dict,
-    out: Path | None,
-) -> list[str]:
-    quantity = options.get("quantity", "sigma_S_cm")
-    # Boosting alone: it carries most of the weight and a tenth of the time.
-    settings = {"seed": SEED, "members": ("xgboost",), "n_folds": 2}
-    found = ablate(features, labels, families, lambda: make_model(quantity, **settings), **options)
-    _picture(out, f"ablation-{quantity}.png", ablation_plot(found.gains))
-    scores = found.evaluation.table()[["mae", "spearman", "auc", "precision_at_50"]]
-    return [
-        "### What each family adds (positive = better)",
-        "",
-        *markdown_table(found.table()),
-        "",
-        *markdown_table(scores.reset_index(names="columns")),
-        "",
-    ]
-
-
-def _learning_curve(
-    features: pd.DataFrame, labels: pd.DataFrame, model: Callable, out: Path | None
-) -> list[str]:
-    found = learning_curve(features, labels, model, seed=SEED, **MLIP)
-    groups = training_groups(found)
-    _picture(out, "learning_curve.png", learning_curve_plot(found, groups))
-    table = found.table()[["mae", "spearman", "auc", "precision_at_50", "coverage"]]
-    table.insert(0, "training groups", [round(n) for n in groups])
-    return ["### Learning curve", "", *markdown_table(table.reset_index(names="share")), ""]
-
-
 def _picture(out: Path | None, name: str, content: bytes) -> None:
     if out is not None:
         write_bytes_atomic(out / name, content)
 
 
-SETS = {f.__name__: f for f in (mlip_md, experiment, aimd, fidelity, tuning, folds)}
+SETS = {
+    f.__name__: f for f in (mlip_md, experiment, aimd, ablation, curve, fidelity, tuning, folds)
+}
 
 
 def main() -> None:
@@ -314,8 +301,6 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("benchmarks/.cache"))
     parser.add_argument("--workers", type=int, default=1, help="processes that compute features")
     parser.add_argument("--out", type=Path, default=None)
-    parser.add_argument("--ablation", action="store_true")
-    parser.add_argument("--learning-curve", action="store_true", help="mlip_md only")
     args = parser.parse_args()
     if args.data is None:
         parser.error("give --data or set IONSIEVE_TEST_DATA")

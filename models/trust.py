@@ -10,16 +10,18 @@ with its width. Where groups are single materials there is one distance to measu
 The conformal factor is measured apart for low, middle and high predictions where groups are many
 enough (Mondrian conformal prediction: Vovk 2005, ch. 4.5). Candidates are chosen by their
 prediction, and the chosen are those whose error flattered them: a factor that holds on average is
-too small for the top of the list. Between the middles of the classes it is interpolated.
+too small for the top of the list. The factor of a class counts where it is the larger one; between
+the middles of the classes it is interpolated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import norm as normal
 
@@ -216,25 +218,34 @@ def _with_factors(
         )
     claims = [shape._claims(h.means, h.spreads, h.distance) for h in levels]
     edges = _class_edges(claims[-1][0], levels[-1].groups, bounds)
-    factors, middles = [], []
+    factors, middles = [], np.zeros(0)
     for level, (mean, _, _, width) in zip(levels, claims, strict=True):
+        score = _Scored(bounds, mean, width, level.groups, coverage)
         classes = np.searchsorted(edges, mean)
-        rows = [np.flatnonzero(classes == c) for c in range(len(edges) + 1)]
-        if any(not is_closed(bounds[r]).any() for r in rows):
-            # A level without values in a class cannot speak for it: its average does.
-            rows = [np.arange(len(mean))] * len(rows)
+        rows = [classes == c for c in range(len(edges) + 1)]
+        whole = score.factor(np.ones(len(mean), dtype=bool))
+        # A class may widen its intervals, never narrow them: few groups overstate how sure they
+        # are, and a level without values in a class cannot speak for it.
         factors.append(
-            [
-                conformal_factor(bounds[r], mean[r], width[r], level.groups[r], coverage)
-                for r in rows
-            ]
+            [max(whole, score.factor(r)) if is_closed(bounds[r]).any() else whole for r in rows]
         )
-        middles = [float(np.median(mean[classes == c])) for c in range(len(edges) + 1)]
-    return replace(
-        shape,
-        prediction=np.array(middles),
-        factor=np.array([factors[0], *factors, factors[-1]]),
-    )
+        middles = np.array([np.median(mean[r]) for r in rows])
+    return replace(shape, prediction=middles, factor=np.array([factors[0], *factors, factors[-1]]))
+
+
+class _Scored(NamedTuple):
+    """Held-out rows with the claims about them."""
+
+    bounds: FloatArray
+    mean: FloatArray
+    width: FloatArray
+    groups: IntArray
+    coverage: float
+
+    def factor(self, rows: NDArray[np.bool_]) -> float:
+        """Conformal factor of a selection."""
+        b, m, w, g = (part[rows] for part in self[:4])
+        return conformal_factor(b, m, w, g, self.coverage)
 
 
 def _class_edges(mean: FloatArray, groups: IntArray, bounds: FloatArray) -> FloatArray:
