@@ -7,25 +7,21 @@ interpolated by the domain distance. Towards distance zero the weights grow to a
 learners and the width falls to that of the labels; far out the answer falls back to the population
 with its width. Where groups are single materials there is one distance to measure at.
 
-The conformal factor is measured apart for low, middle and high predictions where groups are many
-enough (Mondrian conformal prediction: Vovk 2005, ch. 4.5). Candidates are chosen by their
-prediction, and the chosen are those whose error flattered them: a factor that holds on average is
-too small for the top of the list. The factor of a class counts where it is the larger one; between
-the middles of the classes it is interpolated.
+The conformal factor is measured by class of prediction (:func:`.class_factors`); between the
+middles of the classes it is interpolated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import norm as normal
 
-from .calibration import conformal_factor, group_weights, label_residual
+from .calibration import class_edges, class_factors, group_weights, label_residual
 from .censoring import FloatArray, is_closed, truncated_moments
 from .folds import IntArray
 
@@ -38,10 +34,6 @@ _FAR: Final = 2.0
 _KNOT_QUANTILE: Final = 0.25
 """A level's numbers hold from the lower quartile of its distances on: relatives and strangers
 overlap in distance, and believing too much costs more than believing too little."""
-_GROUPS_PER_CLASS: Final = 40
-"""Held-out groups behind each class of predictions with a factor of its own: a 90 % quantile of
-fewer is a guess."""
-_MOST_CLASSES: Final = 5
 _NEAR_SHARE: Final = 0.5
 """At distance zero the width is at least this share of that for left-out materials: polymorph and
 cell of a label are rarely certain."""
@@ -217,45 +209,20 @@ def _with_factors(
             factor=np.full((len(shape.distance), 1), nominal),
         )
     claims = [shape._claims(h.means, h.spreads, h.distance) for h in levels]
-    edges = _class_edges(claims[-1][0], levels[-1].groups, bounds)
-    factors, middles = [], np.zeros(0)
-    for level, (mean, _, _, width) in zip(levels, claims, strict=True):
-        score = _Scored(bounds, mean, width, level.groups, coverage)
-        classes = np.searchsorted(edges, mean)
-        rows = [classes == c for c in range(len(edges) + 1)]
-        whole = score.factor(np.ones(len(mean), dtype=bool))
-        # A class may widen its intervals, never narrow them: few groups overstate how sure they
-        # are, and a level without values in a class cannot speak for it.
-        factors.append(
-            [max(whole, score.factor(r)) if is_closed(bounds[r]).any() else whole for r in rows]
-        )
-        middles = np.array([np.median(mean[r]) for r in rows])
-    return replace(shape, prediction=middles, factor=np.array([factors[0], *factors, factors[-1]]))
-
-
-class _Scored(NamedTuple):
-    """Held-out rows with the claims about them."""
-
-    bounds: FloatArray
-    mean: FloatArray
-    width: FloatArray
-    groups: IntArray
-    coverage: float
-
-    def factor(self, rows: NDArray[np.bool_]) -> float:
-        """Conformal factor of a selection."""
-        b, m, w, g = (part[rows] for part in self[:4])
-        return conformal_factor(b, m, w, g, self.coverage)
-
-
-def _class_edges(mean: FloatArray, groups: IntArray, bounds: FloatArray) -> FloatArray:
-    """Predictions that part the held-out rows with values into classes of equal size."""
-    closed = is_closed(bounds)
-    n_classes = min(len(np.unique(groups[closed])) // _GROUPS_PER_CLASS, _MOST_CLASSES)
-    inner = np.arange(1, n_classes) / max(n_classes, 1)
-    # Edges are predictions themselves, and below the largest: no class is empty.
-    edges = np.unique(np.quantile(mean[closed], inner, method="lower"))
-    return edges[edges < mean[closed].max()]
+    # Classes are those of left-out groups: candidates are strangers more often than relatives.
+    mean = claims[-1][0]
+    edges = class_edges(bounds, mean, levels[-1].groups)
+    factors = [
+        class_factors(bounds, c[0], c[3], level.groups, coverage, edges)
+        for level, c in zip(levels, claims, strict=True)
+    ]
+    classes = np.searchsorted(edges, mean)
+    middles = [np.median(mean[classes == c]) for c in range(len(edges) + 1)]
+    return replace(
+        shape,
+        prediction=np.array(middles),
+        factor=np.array([factors[0], *factors, factors[-1]]),
+    )
 
 
 def cross_fitted(
