@@ -66,9 +66,13 @@ class StructureModel:
         What it was trained on, in numbers.
     other_kind : OtherKind or None
         Adds a model of another kind as a feature (:mod:`.fidelity`); set it before ``fit``.
+    training_formulas : tuple of str
+        Formulas of the training materials, for :func:`.composition_distance`; saved with the model
+        where they are set.
     """
 
     other_kind: OtherKind | None = None
+    training_formulas: tuple[str, ...] = ()
 
     def __init__(
         self,

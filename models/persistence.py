@@ -88,6 +88,7 @@ def load_model(folder: Path) -> StructureModel:
         model.ensemble_.domain_ = domain
         model.training_, model._evaluation = description["training"], description["evaluation"]
         model._held_out = _read_held_out(description.get("held_out"))
+        model.training_formulas = tuple(str(f) for f in description["training_formulas"])
         model.other_kind = _read_other_kind(folder, description.get("other_kind"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}: model.json is damaged ({error}); train again") from error
@@ -184,6 +185,7 @@ def _description(model: StructureModel, files: dict[str, bytes], folder: Path) -
             "typical_": domain.typical_,
         },
         "training": model.training_,
+        "training_formulas": list(model.training_formulas),
         "evaluation": model.evaluation_,
         "held_out": _held_out_lists(model.held_out_),
         "other_kind": None

@@ -112,6 +112,7 @@ def test_predict_writes_the_promised_columns(trained, folder):
     for column in ("prediction", "low", "high", "p_exceeds", "domain_distance"):
         assert np.isfinite(table[column]).all()
     assert table.loc["LiF", "formula"] == "LiF"
+    assert (table["composition_distance"] == 0.0).all(), "every candidate is a training material"
     assert ((table.low < table.prediction) & (table.prediction < table.high)).all()
     shares = pd.read_csv(folder / "predictions.families.csv", index_col="id")
     np.testing.assert_allclose(shares.sum(axis=1), table.prediction, atol=1e-3)

@@ -4,6 +4,7 @@ import pytest
 
 from ionsieve.data import LabelError, ModelError
 from ionsieve.models import ConductivityModel, evaluate_grouped
+from ionsieve.models.domain import composition_distance
 from ionsieve.models.model import PREDICTION_COLUMNS
 from ionsieve.models.selfcheck import HELD_OUT_COLUMNS
 
@@ -146,3 +147,12 @@ def test_near_a_label_the_prediction_is_near_it(population):
 def test_an_unfitted_model_says_so(tables):
     with pytest.raises(ModelError, match="not fitted"):
         ConductivityModel().predict(tables[0])
+
+
+def test_composition_distance_is_the_share_of_atoms_to_exchange():
+    found = composition_distance(["LiCl", "Li2S", "Na3N", "Li4F4"], ["LiF", "LiBr"])
+    np.testing.assert_allclose(found, [0.5, 0.5, 1.0, 0.0], rtol=1e-12, atol=1e-15)
+    with pytest.raises(ModelError, match="not a formula"):
+        composition_distance(["Xx3?"], ["LiF"])
+    with pytest.raises(ModelError, match="does not know"):
+        composition_distance(["LiF"], [])

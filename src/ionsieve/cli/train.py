@@ -88,6 +88,8 @@ def train(
             parameters=parameters,
         )
         model.other_kind = other
+        known = data.inputs.structures["formula"].reindex(data.labels["structure_id"].unique())
+        model.training_formulas = tuple(sorted(set(known)))
         model.fit(features, data.labels)
     context = run_context(seed, groups, labels, model.training_["kind"]) | {"tuning_trials": tune}
     model.save(out)
