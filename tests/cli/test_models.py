@@ -132,7 +132,7 @@ def test_evaluate_writes_metrics_predictions_and_card(folder):
             "--groups",
             "chemsys",
             "--folds",
-            "3",
+            "2",
             "--json",
             "--ablation",
             "--learning-curve",
@@ -141,7 +141,7 @@ def test_evaluate_writes_metrics_predictions_and_card(folder):
     )
     metrics = json.loads((out / "metrics.json").read_text())
     assert set(metrics["scores"]) == {"model", "temperature only", "nearest neighbour"}
-    assert metrics["n_folds"] == 3
+    assert metrics["n_folds"] == 2
     assert metrics["context"]["grouped_by"] == "chemsys"
     predictions = pd.read_csv(out / "predictions.csv")
     assert len(predictions) == 3 * 18
