@@ -154,11 +154,11 @@ def _boosting_shares(learner: BoundedBoosting, matrix: FloatArray) -> FloatArray
 
 
 def _forest_shares(learner: BoundedExtraTrees, matrix: FloatArray) -> FloatArray:
-    filled = np.asarray(learner.imputer_.transform(matrix), dtype=np.float32)
+    filled = learner.filled(matrix)
     # Whether a value is missing counts to its column: both are one player.
-    player = np.concatenate([np.arange(matrix.shape[1]), learner.imputer_.indicator_.features_])
+    player = learner.sources_
     trees = learner.forest_.estimators_
-    shares = sum(tree_shap(tree.tree_, player, filled) for tree in trees)
+    shares = sum(tree_shap(tree.tree_, player, filled, matrix.shape[1]) for tree in trees)
     return np.asarray(shares) / len(trees)
 
 

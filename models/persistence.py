@@ -124,6 +124,9 @@ def read_learner(content: bytes, name: str, expected: type) -> Any:
 
 
 def _check_trees(learner: BoundedExtraTrees, name: str) -> None:
+    used = learner.used_
+    if used.dtype.kind != "i" or not ((used >= 0) & (used < learner.n_features_in_)).all():
+        raise ModelError(f"{name} uses features that it does not have; not loaded")
     for tree in learner.forest_.estimators_:
         if not _is_sound(tree.tree_, learner.forest_.n_features_in_):
             raise ModelError(f"{name} holds a tree whose nodes point outside it; not loaded")

@@ -18,7 +18,9 @@ from .censoring import FloatArray
 from .folds import IntArray
 
 
-def tree_shap(tree: Any, player: IntArray, features: np.ndarray) -> FloatArray:
+def tree_shap(
+    tree: Any, player: IntArray, features: np.ndarray, n_columns: int | None = None
+) -> FloatArray:
     """Shapley values of one fitted scikit-learn tree.
 
     Parameters
@@ -29,16 +31,18 @@ def tree_shap(tree: Any, player: IntArray, features: np.ndarray) -> FloatArray:
         Column that each feature of the tree belongs to; features of one column count as one.
     features : array (n, p) of float32
         Without NaN.
+    n_columns : int, optional
+        Number c of columns; default: up to the last that has a feature.
 
     Returns
     -------
-    array (n, max(player) + 2)
+    array (n, c + 1)
         One value for each column; the last is the mean of the tree. Rows sum to its prediction.
     """
     depth = int(tree.max_depth)
     # Exact for products of up to one factor less than twice the nodes: as many as on a path.
     position, weight = np.polynomial.legendre.leggauss(depth // 2 + 1)
-    shares = np.zeros((len(features), int(player.max()) + 2))
+    shares = np.zeros((len(features), (n_columns or int(player.max()) + 1) + 1))
     _add_leaves(
         tree.children_left,
         tree.children_right,

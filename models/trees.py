@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.utils import check_random_state
@@ -13,6 +13,9 @@ from xgboost import DMatrix
 
 from .bounded import BoundedRegressor
 from .censoring import FloatArray, is_closed, is_exact, middle, spread_or_one, truncated_moments
+
+_LEAST_KNOWN = 2.0 / 3.0
+"""Share of rows with a value below which a column filled with its median misleads a forest."""
 
 _EXP_LIMIT = 30.0
 """XGBoost's accelerated-failure-time objective takes exp(target); beyond this it overflows."""
@@ -23,7 +26,8 @@ class BoundedExtraTrees(BoundedRegressor):
 
     Buckley and James' idea with a forest in place of the line: bounded rows take the expectation
     of a normal around the out-of-bag prediction, truncated to the bound, and the forest is grown
-    again. Missing features are filled with the training median and marked by an indicator column.
+    again. Missing features are filled with the training median and marked by an indicator column;
+    a column that is missing in over a third of the rows is left to learners that need no filling.
 
     Parameters
     ----------
@@ -57,10 +61,11 @@ class BoundedExtraTrees(BoundedRegressor):
         """Fit to features (n, p) and values (n,) or bounds (n, 2)."""
         features, bounds, weight = self._checked_training(X, y, sample_weight)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.used_ = _mostly_known(features)
         self.imputer_ = SimpleImputer(
             strategy="median", add_indicator=True, keep_empty_features=True
         )
-        filled = self.imputer_.fit_transform(features)
+        filled = self.imputer_.fit_transform(features[:, self.used_])
         target = self._impute(filled, bounds, weight, seed)
         self.forest_ = self._forest(self.n_trees, seed).fit(filled, target, sample_weight=weight)
         return self
@@ -71,8 +76,7 @@ class BoundedExtraTrees(BoundedRegressor):
 
     def predict_with_spread(self, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation over trees, each of shape (n,)."""
-        features = self._checked_features(X)
-        filled = self.imputer_.transform(features).astype(np.float32)
+        filled = self.filled(self._checked_features(X))
         total, square = np.zeros(len(filled)), np.zeros(len(filled))
         # Tree by tree through the compiled trees: no thread pool, no n × trees matrix.
         for tree in self.forest_.estimators_:
@@ -83,12 +87,24 @@ class BoundedExtraTrees(BoundedRegressor):
         variance = square / len(self.forest_.estimators_) - mean**2
         return mean, np.sqrt(np.maximum(variance, 0.0))
 
+    def filled(self, features: FloatArray) -> NDArray[np.float32]:
+        """What the trees see of features (n, p): medians filled in, then the indicators."""
+        filled: FloatArray = self.imputer_.transform(features[:, self.used_])
+        return filled.astype(np.float32)
+
+    @property
+    def sources_(self) -> NDArray[np.intp]:
+        """The feature behind each column that the trees see."""
+        marked = self.imputer_.indicator_.features_
+        return np.asarray(np.concatenate([self.used_, self.used_[marked]]), dtype=np.intp)
+
     def _forest(self, n_trees: int, seed: int, oob: bool = False) -> ExtraTreesRegressor:
         return ExtraTreesRegressor(
             n_estimators=n_trees,
             min_samples_leaf=self.min_samples_leaf,
             max_features=self.max_features,
-            bootstrap=True,
+            # Every tree sees all rows, as in Geurts 2006, unless out-of-bag answers are wanted.
+            bootstrap=oob,
             oob_score=_no_score if oob else False,
             random_state=seed,
             n_jobs=1,
@@ -111,6 +127,12 @@ class BoundedExtraTrees(BoundedRegressor):
             sd = float(np.sqrt(np.mean(residual**2))) or 1.0
             target, _ = truncated_moments(bounds, centre, sd)
         return target
+
+
+def _mostly_known(features: FloatArray) -> NDArray[np.intp]:
+    """Columns known in at least two thirds of the rows; all of them where there is none."""
+    known = np.flatnonzero(np.isfinite(features).mean(axis=0) >= _LEAST_KNOWN)
+    return known if len(known) else np.arange(features.shape[1])
 
 
 def _no_score(y_true: FloatArray, y_predicted: FloatArray) -> float:
