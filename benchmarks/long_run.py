@@ -1,4 +1,4 @@
-"""One longer AIMD run through a campaign: submitted, killed once with SIGKILL, continued, collected.
+"""One longer AIMD run through a campaign: submitted, killed once, continued, collected.
 
 ``python benchmarks/long_run.py FOLDER``: 12 atoms of Li2S, 1000 K, GPAW. About 2 s a step on one
 core. Called again after an interruption it goes on. Prints the numbers of docs/campaign.md.
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def facts(study: Path, where: Path) -> dict[str, Any]:
         (result,) = store.results()
     steps = [f["step"] for f in read_frames(where / "frames.jsonl")[1]]
     details = {k: v for k, v in result.details.items() if k != "sources"}
-    spacing = {b - a for a, b in zip(steps, steps[1:], strict=False)}
+    spacing = {b - a for a, b in pairwise(steps)}
     return {"verdict": result.verdict, "step_spacing": sorted(spacing), **details}
 
 

@@ -249,14 +249,13 @@ def read_xdatcar(
         raise TrajectoryError(f"{path}: the gzip file is cut off or damaged ({error})") from error
 
 
-def _read(
-    source: _Source, name: str, spacing_fs: float, limit: int, torn_end: bool
-) -> Trajectory:
+def _read(source: _Source, name: str, spacing_fs: float, limit: int, torn_end: bool) -> Trajectory:
     title = source.line()
     if title is None:
         raise TrajectoryError(f"{name}: the file is empty (frame 1 is missing)")
     species, lattice = _header(source, name, 1)
-    frames, lattices = _Frames(len(species), limit), []
+    frames = _Frames(len(species), limit)
+    lattices: list[FloatArray] = []
     warnings: tuple[str, ...] = ()
     try:
         _read_frames(source, name, species, lattice, frames, lattices)
@@ -332,7 +331,9 @@ def _starts_frame(line: str) -> bool:
     return "configuration" in line.lower() or line.strip().lower() in ("direct", "cartesian")
 
 
-def _frame_fault(name: str, number: int, n_atoms: int, code: int, source: _Source) -> TrajectoryError:
+def _frame_fault(
+    name: str, number: int, n_atoms: int, code: int, source: _Source
+) -> TrajectoryError:
     atom = _MALFORMED - code
     if source.last and source.lines_left() <= atom:
         return TornFrameError(

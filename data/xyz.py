@@ -67,7 +67,9 @@ def _read_frames(
     torn: tuple[str, ...] = ()
     with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
         try:
-            for number, (symbols, positions, comment) in enumerate(_frames(stream, path, torn_end), start=1):
+            for number, (symbols, positions, comment) in enumerate(
+                _frames(stream, path, torn_end), start=1
+            ):
                 if species and symbols != species:
                     raise TrajectoryError(
                         f"{path}: frame {number}: the atoms change within the file"
@@ -85,7 +87,9 @@ def _read_frames(
     return species, np.array(frames), times, torn
 
 
-def _frames(stream: IO[str], path: Path, torn_end: bool) -> Iterator[tuple[tuple[str, ...], FloatArray, str]]:
+def _frames(
+    stream: IO[str], path: Path, torn_end: bool
+) -> Iterator[tuple[tuple[str, ...], FloatArray, str]]:
     number = 0
     while line := stream.readline():
         if not line.strip():

@@ -121,7 +121,7 @@ def _kinds(plan: AimdPlan) -> list[Line]:
 
 
 def _md(plan: AimdPlan, n_steps: int) -> Line:
-    thermostat = ("THERMOSTAT", ["TYPE NOSE", ("NOSE", ["TIMECON [fs] 100"])])
+    thermostat: Line = ("THERMOSTAT", ["TYPE NOSE", ("NOSE", ["TIMECON [fs] 100"])])
     return (
         "MD",
         [

@@ -10,7 +10,7 @@ from ionsieve.data.records import SiteSpecies, StructureRecord, reduced_formula
 from ionsieve.features import StructureFeaturizer
 from ionsieve.features.featurizer import numeric_columns
 from ionsieve.models import ConductivityModel
-from ionsieve.screening.aimd_plan import ProtocolSettings
+from ionsieve.screening.aimd_plan import AimdPlan, ProtocolSettings
 from ionsieve.screening.campaign_setup import CampaignSettings
 from ionsieve.screening.campaign_store import CampaignStore
 from ionsieve.screening.engines import AseEngine
@@ -115,3 +115,37 @@ def argyrodite(inversion: float = 0.5) -> StructureRecord:
         for site in structure
     )
     return StructureRecord("Li6PS5Cl", structure.lattice.matrix, content, structure.frac_coords)
+
+
+def one_job(folder: Path, engine: str, plan: AimdPlan) -> str:
+    """A campaign of one candidate and one planned job, without a model; gives the job's name."""
+    from ionsieve.screening.campaign_jobs import write_job_folders
+    from ionsieve.screening.campaign_records import Candidate, Job, job_name
+    from ionsieve.screening.structure_json import record_to_json
+
+    folder.mkdir()
+    record = plan.record
+    length = plan.production_ps
+    chosen = CampaignSettings(
+        engine=engine,
+        protocol=ProtocolSettings(production_ps=length, max_production_ps=length,
+                                  equilibration_ps=0.0, max_temperatures=1),
+    )  # fmt: skip
+    candidate = Candidate(
+        record.id, reduced_formula(record.composition), "-".join(sorted(record.elements)),
+        record_to_json(record), plan.n_electrons, record.volume_A3,
+    )  # fmt: skip
+    name = job_name(1, record.id, plan.temperature_K, 1)
+    with CampaignStore.create(folder, chosen.as_dict(), [candidate]) as store:
+        with store.transaction() as t:
+            t.add_round(0, {})
+            t.add_job(
+                Job(name, record.id, 1, plan.temperature_K, 1, "proposed", plan.as_dict(), "test")
+            )
+        write_job_folders(store, chosen)
+    return name
+
+
+def engine_of(folder: Path) -> str:
+    with CampaignStore(folder) as store:
+        return str(store.settings()["engine"])
