@@ -54,8 +54,9 @@ def gpaw_calculator(plan: AimdPlan, folder: Path) -> Calculator:
 
 
 def chgnet_calculator(plan: AimdPlan, folder: Path) -> Calculator:
-    """CHGNet with the weights that come in its package, on the CPU."""
+    """CHGNet (Deng 2023, 10.1038/s42256-023-00716-3), weights of its package, on the CPU."""
     require("chgnet")
+    from chgnet.model import CHGNet
     from chgnet.model.dynamics import CHGNetCalculator
 
-    return CHGNetCalculator(use_device="cpu")
+    return CHGNetCalculator(CHGNet.load(use_device="cpu", verbose=False), use_device="cpu")

@@ -27,7 +27,9 @@ FREE_FLIGHT = Path(__file__).parents[1] / "free_flight.py"
 
 def lithium_hydride(n_steps: int, every: int, **changes) -> AimdPlan:
     """One formula unit in a box: quick, and no crystal."""
-    box = StructureRecord.ordered("LiH", np.eye(3) * 7.0, ["Li", "H"], [[0.1] * 3, [0.3286, 0.1, 0.1]])
+    box = StructureRecord.ordered(
+        "LiH", np.eye(3) * 7.0, ["Li", "H"], [[0.1] * 3, [0.3286, 0.1, 0.1]]
+    )
     fields = {
         "record": box, "mobile": "Li", "temperature_K": 600.0, "time_step_fs": 0.5,
         "n_steps": n_steps, "equilibration_ps": 0.0, "frame_every": every, "moments": (0.0,) * 2,
@@ -124,8 +126,9 @@ def test_cp2k_killed_goes_on_and_is_collected(tmp_path: Path, monkeypatch) -> No
     plan = lithium_hydride(8, 2, engine_settings={"cutoff_Ry": 100, "eps_scf": 1e-5})
     name = campaigns.one_job(tmp_path / "c", "cp2k", plan)
     where = tmp_path / "c" / "jobs" / name
-    positions = where / "run-pos-1.xyz"
-    run_and_kill(where, lambda: positions.exists() and positions.read_text().count("i =") >= 2)
+    energies = where / "run-1.ener"
+    # After the third step: a restart file of the second is whole then.
+    run_and_kill(where, lambda: energies.exists() and energies.read_text().count("\n") >= 5)
     details = check_collected(tmp_path / "c", name, plan, 5)
     assert (where / "segment.001" / "run-pos-1.xyz").exists()
     log = ENGINES["cp2k"].log(plan, where)
