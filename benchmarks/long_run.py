@@ -97,6 +97,7 @@ def facts(study: Path, where: Path) -> dict[str, Any]:
     steps = [f["step"] for f in read_frames(where / "frames.jsonl")[1]]
     details = {k: v for k, v in result.details.items() if k != "sources"}
     spacing = {b - a for a, b in pairwise(steps)}
+    details["core_seconds_per_step"] = details["core_seconds"] / details["n_steps"]
     return {"verdict": result.verdict, "step_spacing": sorted(spacing), **details}
 
 

@@ -174,7 +174,7 @@ def cost_model(store: CampaignStore) -> CostModel:
             plan = jobs[result.job_id].plan
             volume = abs(float(np.linalg.det(np.array(plan["record"]["lattice_A"]))))
             seen.append((float(plan["n_electrons"]), volume, float(seconds) / int(steps)))
-    return calibrated_cost(seen)
+    return calibrated_cost(seen, str(store.settings()["engine"]))
 
 
 def _new_round(store: CampaignStore, settings: CampaignSettings, pool: _Pool, size: int) -> int:

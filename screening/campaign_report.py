@@ -106,6 +106,9 @@ def _jobs_table(store: CampaignStore) -> pd.DataFrame:
                 "sigma_S_cm": label.get("value"),
                 "sigma_upper_S_cm": label.get("upper"),
                 "error_log10": label.get("error_log10"),
+                "conserved_drift_meV_atom_ps": (
+                    result.details.get("conserved_drift_meV_atom_ps") if result else None
+                ),
                 "core_hours": seconds / 3600.0,
                 "reason": (result.details.get("reason") if result else None) or job.reason,
             }

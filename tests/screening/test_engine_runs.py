@@ -201,6 +201,22 @@ def check_straight(folder: Path, name: str, where: Path, plan: AimdPlan) -> None
     np.testing.assert_allclose(moves, np.broadcast_to(moves[:1], moves.shape), rtol=0, atol=1e-6)
 
 
+def test_a_killed_run_goes_on_in_a_copied_folder(flight, tmp_path: Path, monkeypatch) -> None:
+    folder, name, _, plan = flight
+    monkeypatch.setenv("DIE_AT", "15")
+    submit(folder, run=True)
+    monkeypatch.delenv("DIE_AT")
+    assert collect(folder)["results"] == {name: "too_short"}
+    there = tmp_path / "another" / "place"
+    shutil.copytree(folder, there)
+    shutil.rmtree(folder)
+    check_straight(there, name, there / "jobs" / name, plan)
+    with CampaignStore(there) as store:
+        sources = store.results()[0].details["sources"]
+    # Named relative to the job: the same wherever the folder lies.
+    assert [s["file"] for s in sources] == ["segment.001/XDATCAR", "XDATCAR"]
+
+
 def test_vasp_log_of_two_segments(flight, monkeypatch) -> None:
     folder, _, where, plan = flight
     monkeypatch.setenv("DIE_AT", "15")
