@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from ..data.atomic import write_json_atomic, write_text_atomic
-from ..data.errors import InputError, IonsieveError
+from ..data.errors import InputError, IonsieveError, MissingDependencyError
 from .aimd_plan import AimdPlan, make_plan
 from .campaign_labels import analyse_job
 from .campaign_records import Candidate, Job, job_name
@@ -139,6 +139,8 @@ def _one(
             settings.seed,
         )
         outcome = _run(store, settings, chosen, candidate, plan)
+    except MissingDependencyError:
+        raise
     except IonsieveError as error:
         outcome = str(error)
     if outcome is None:
