@@ -18,7 +18,7 @@ from ..data.atomic import write_json_atomic, write_text_atomic
 from ..data.errors import InputError, IonsieveError, MissingDependencyError
 from .aimd_plan import AimdPlan, make_plan
 from .campaign_labels import analyse_job
-from .campaign_records import Candidate, Job, job_name
+from .campaign_records import Candidate, Job, Result, job_name
 from .campaign_setup import CampaignSettings
 from .campaign_store import CampaignStore
 from .engines import AseEngine, engine
@@ -172,8 +172,8 @@ def _run(
         return None
     job = Job(name, candidate.id, 0, plan.temperature_K, 1, "done", plan.as_dict(), "pre-screen")
     result = analyse_job(chosen, job, plan, where, settings)
-    if result is None or isinstance(result, str):
-        return result or "the run left no frames"
+    if not isinstance(result, Result):
+        return result if isinstance(result, str) else "the run left no frames"
     label = None if result.label is None else {**result.label, "grade": FOLDER}
     return result.verdict, label, result.details
 
