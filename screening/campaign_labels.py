@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from ..data.errors import TrajectoryError
 from ..data.trajectory import Trajectory
 from ..data.trajectory_readers import read_trajectory
@@ -119,8 +121,10 @@ def _from_log(log: RunLog | None, plan: AimdPlan) -> tuple[dict[str, Any], str |
     n_steps = max(len(log.step), 1)
     # Equilibration draws its heat from the thermostat; its conserved energy holds all the same.
     drift = conserved_drift(log, plan.record.n_sites, plan.time_step_fs)
-    facts: dict[str, Any] = {"mean_temperature_K": float(log.temperature_K.mean())}
+    facts: dict[str, Any] = {}
     remarks, fault = [], None
+    if np.isfinite(log.temperature_K).all():
+        facts["mean_temperature_K"] = float(log.temperature_K.mean())
     if drift is not None:
         facts["conserved_drift_meV_atom"] = drift.meV_atom
         facts["conserved_drift_meV_atom_ps"] = drift.meV_atom_ps

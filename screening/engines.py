@@ -138,11 +138,13 @@ class AseEngine:
         facts = read_frames(path)[1] if path.exists() else []
         if not facts:
             return None
-        energies = [f["conserved_eV"] for f in facts]
+        columns = [[f.get(name) for f in facts] for name in ("temperature_K", "conserved_eV")]
+        # None becomes NaN.
+        temperature, conserved = np.array(columns, dtype=np.float64)
         return RunLog(
             np.array([f["step"] for f in facts]),
-            np.array([f["temperature_K"] for f in facts]),
-            np.array([np.nan if e is None else e for e in energies], dtype=np.float64),
+            temperature,
+            conserved,
             core_seconds=self._steps(folder)[1],
         )
 
