@@ -33,8 +33,9 @@ def write_cp2k(plan: AimdPlan, folder: Path, n_steps: int) -> None:
 def cp2k_input(plan: AimdPlan, n_steps: int) -> str:
     """Text of the input; the run script turns it into a restart.
 
-    Engine settings: ``cutoff_Ry`` (400), ``eps_scf`` (1e-6), ``max_scf_steps`` (50); ``mixing``,
-    which orbital transformation has none of, chooses its slower and safer minimiser.
+    Engine settings: ``cutoff_Ry`` (400), ``eps_scf`` (1e-6), ``max_scf_steps`` (25, then orbital
+    transformation starts afresh); ``mixing``, of which it has none, chooses its slower and safer
+    minimiser.
     """
     head = ("GLOBAL", ["PROJECT run", "RUN_TYPE MD", "PRINT_LEVEL LOW"])
     force = ("FORCE_EVAL", ["METHOD Quickstep", _dft(plan), _subsys(plan)])
@@ -83,9 +84,9 @@ def _scf(own: Mapping[str, Any]) -> Section:
     return [
         "SCF_GUESS ATOMIC",
         threshold,
-        f"MAX_SCF {own.get('max_scf_steps', 50)}",
+        f"MAX_SCF {own.get('max_scf_steps', 25)}",
         ("OT", ot),
-        ("OUTER_SCF", [threshold, "MAX_SCF 10"]),
+        ("OUTER_SCF", [threshold, "MAX_SCF 20"]),
     ]
 
 

@@ -44,6 +44,11 @@ if [ -n "$restart" ]; then
   fi
   input=cp2k-restart.inp
   sed "s/^    STEPS .*/    STEPS $left/" cp2k.inp > "$input"
+  # Orbitals of the last step save most of the first SCF; a file of another size is cut off.
+  if [ -s run-RESTART.wfn ] && [ -s run-RESTART.wfn.bak-1 ] && \\
+     [ "$(wc -c < run-RESTART.wfn)" = "$(wc -c < run-RESTART.wfn.bak-1)" ]; then
+    sed -i 's/SCF_GUESS ATOMIC/SCF_GUESS RESTART/' "$input"
+  fi
   printf '&EXT_RESTART\\n  RESTART_FILE_NAME from.restart\\n&END EXT_RESTART\\n' >> "$input"
 else
   rm -f run-1.ener run-1.cell run-pos-1.xyz
