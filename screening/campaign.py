@@ -128,6 +128,10 @@ def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _
     tier = np.zeros(len(left)) if prescreen == "ignore" else np.array(tiers(store, left), float)
     if prescreen == "filter":
         left = [c for c, t in zip(left, tier, strict=True) if t != DOES_NOT]
+        if len(tier) and not left:
+            raise InputError(
+                "the pre-screen leaves no candidate; --prescreen order leaves them all"
+            )
         tier = tier[tier != DOES_NOT]
     entry = store.models()[-1]
     model = ConductivityModel.load(store.folder / entry.folder)
