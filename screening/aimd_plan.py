@@ -216,6 +216,14 @@ class NextStep:
     temperature_K: float | None = None
     production_ps: float | None = None
 
+    def __str__(self) -> str:
+        what: str = self.action
+        if self.temperature_K is not None:
+            what += f" {self.temperature_K:g} K"
+        if self.production_ps is not None:
+            what += f" to {self.production_ps:g} ps"
+        return f"{what}: {self.reason}"
+
 
 def next_step(outcomes: Sequence[RunOutcome], settings: ProtocolSettings) -> NextStep:
     """Decide how to go on with a candidate whose runs have all ended.

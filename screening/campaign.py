@@ -45,6 +45,10 @@ class Proposal:
     new: bool
     """False when jobs of an earlier proposal still wait to be submitted."""
     decision: StopDecision | None
+    picks: tuple[dict[str, Any], ...] = ()
+    """Why each candidate of the round was chosen."""
+    notices: tuple[str, ...] = ()
+    """What the model of this proposal has not learned yet."""
 
 
 def open_campaign(folder: str | Path) -> tuple[CampaignStore, CampaignSettings]:
@@ -83,18 +87,33 @@ def propose(
         write_job_folders(store, settings)
         waiting = store.jobs("ready")
         if waiting:
-            return Proposal(waiting[-1].round, tuple(j.id for j in waiting), False, None)
+            number = waiting[-1].round
+            picks = tuple(store.rounds()[number - 1].get("picks", ()))
+            return Proposal(number, tuple(j.id for j in waiting), False, None, picks)
         _refuse_if_stopped(store)
         pool = _pool(store, settings, prescreen)
         decision = pool.decision(settings, size or settings.batch_size)
         if decision.stop and not anyway:
             with store.transaction() as t:
-                t.note("stop_rule", "campaign", asdict(decision))
+                t.note("stop_rule", "campaign", {"model_id": pool.model_id, **asdict(decision)})
             return Proposal(None, (), False, decision)
-        number = _new_round(store, settings, pool, size or settings.batch_size)
+        number = _new_round(store, settings, pool, size or settings.batch_size, decision)
         write_job_folders(store, settings)
         jobs = tuple(j.id for j in store.jobs() if j.round == number)
-        return Proposal(number, jobs, True, decision)
+        picks = tuple(store.rounds()[-1]["picks"])
+        return Proposal(number, jobs, True, decision, picks, _notices(store))
+
+
+def _notices(store: CampaignStore) -> tuple[str, ...]:
+    under_way = len(store.jobs("submitted"))
+    known = int(store.models()[-1].details.get("n_results", 0))
+    unlearned = sum(r.label is not None for r in store.results()) and len(store.results()) - known
+    notices = []
+    if unlearned > 0:
+        notices.append(f"{unlearned} results are newer than the model: 'retrain' before 'propose'")
+    if under_way:
+        notices.append(f"{under_way} jobs of earlier rounds have not ended or are not collected")
+    return tuple(notices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +156,6 @@ def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _
     model = ConductivityModel.load(store.folder / entry.folder)
     features = pd.read_parquet(store.folder / FEATURES)
     chosen = features.loc[[c.id for c in left]]
-    predictions = model.predict(chosen[numeric_columns()], ROOM_TEMPERATURE_K)
     cost = cost_model(store)
     protocol = settings.protocol
     total_ps = protocol.equilibration_ps + protocol.production_ps
@@ -145,7 +163,7 @@ def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _
     hours = [cost.core_hours(c.n_electrons, c.volume_A3, max(n_steps, 1)) for c in left]
     return _Pool(
         left,
-        Beliefs.from_predictions(predictions, model.coverage),
+        _beliefs(model, chosen),
         chosen,
         _incumbent(store, model, features),
         np.array(hours, dtype=np.float64),
@@ -153,6 +171,14 @@ def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _
         prescreen,
         tier,
     )
+
+
+def _beliefs(model: ConductivityModel, chosen: pd.DataFrame) -> Beliefs:
+    if chosen.empty:
+        # Models refuse to predict nothing.
+        return Beliefs(np.empty(0), np.empty(0), np.empty(0))
+    predictions = model.predict(chosen[numeric_columns()], ROOM_TEMPERATURE_K)
+    return Beliefs.from_predictions(predictions, model.coverage)
 
 
 def _incumbent(store: CampaignStore, model: ConductivityModel, features: pd.DataFrame) -> float:
@@ -181,7 +207,13 @@ def cost_model(store: CampaignStore) -> CostModel:
     return calibrated_cost(seen, str(store.settings()["engine"]))
 
 
-def _new_round(store: CampaignStore, settings: CampaignSettings, pool: _Pool, size: int) -> int:
+def _new_round(
+    store: CampaignStore,
+    settings: CampaignSettings,
+    pool: _Pool,
+    size: int,
+    decision: StopDecision,
+) -> int:
     """Choose, plan and commit; a candidate that cannot be planned is closed and replaced."""
     number = len(store.rounds()) + 1
     available = np.ones(len(pool.candidates), dtype=bool)
@@ -201,7 +233,7 @@ def _new_round(store: CampaignStore, settings: CampaignSettings, pool: _Pool, si
             break
     if not planned:
         raise InputError("no candidate is left that can be simulated; see the history for reasons")
-    return _commit_round(store, settings, pool, planned)
+    return _commit_round(store, settings, pool, planned, decision)
 
 
 def _picks(
@@ -248,15 +280,17 @@ def _commit_round(
     settings: CampaignSettings,
     pool: _Pool,
     planned: list[tuple[Candidate, Pick, list[dict[str, Any]]]],
+    decision: StopDecision,
 ) -> int:
+    picks = [_pick_facts(pool, candidate, pick) for candidate, pick, _ in planned]
     details = {
         "acquisition": settings.acquisition.function,
         "best_log10_sigma": pool.best,
         "n_candidates": len(pool.candidates),
         "prescreen": pool.prescreen,
-        "core_hours_estimated": float(
-            sum(pool.cost_core_hours[pick.index] for _, pick, _ in planned)
-        ),
+        "core_hours_estimated": sum(pick["core_hours"] for pick in picks),
+        "decision": asdict(decision),
+        "picks": picks,
     }
     with store.transaction() as t:
         number = t.add_round(pool.model_id, details)
@@ -269,6 +303,19 @@ def _commit_round(
                     Job(job_id, candidate.id, number, temperature, 1, "proposed", plan, reason)
                 )
     return number
+
+
+def _pick_facts(pool: _Pool, candidate: Candidate, pick: Pick) -> dict[str, Any]:
+    return {
+        "candidate": candidate.id,
+        "formula": candidate.formula,
+        "reason": pick.reason,
+        "score": float(pick.score),
+        "log10_sigma_300K": float(pool.beliefs.mean[pick.index]),
+        "sd": float(pool.beliefs.sd[pick.index]),
+        "domain_distance": float(pool.beliefs.domain_distance[pick.index]),
+        "core_hours": float(pool.cost_core_hours[pick.index]),
+    }
 
 
 def _belief_text(pool: _Pool, pick: Pick) -> str:
@@ -316,10 +363,12 @@ def retrain(folder: str | Path, with_demonstration: bool = False) -> dict[str, A
             "n_labels": len(labels),
             "n_campaign_labels": len(own),
             "n_results": len(results),
+            "held_out": model.evaluation_,
         }
         with store.transaction() as t:
             number = t.add_model(where, digest, details)
-        return {"model_id": number, "new": True, **details}
+        before = last.details.get("held_out")
+        return {"model_id": number, "new": True, **details, "held_out_before": before}
 
 
 def _training_tables(folder: Path, own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,15 +7,22 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from ..data.atomic import write_json_atomic, write_text_atomic
 from ..data.errors import InputError
-from .aimd_plan import AimdPlan, NextStep, RunOutcome, next_step, retry_settings
-from .campaign_labels import analyse_job
+from .aimd_plan import (
+    AimdPlan,
+    NextStep,
+    ProtocolSettings,
+    RunOutcome,
+    next_step,
+    retry_settings,
+)
+from .campaign_labels import Refused, analyse_job
 from .campaign_records import Job, Result, job_name
 from .campaign_setup import CampaignSettings
 from .campaign_store import CampaignStore, Transaction, file_lock
@@ -24,6 +31,7 @@ from .md import LOCK
 from .md_job import PLAN
 
 HANDING_OVER: Final[str] = "handing over"
+FINISHED_EARLY: Final[str] = "finished_early"
 
 _JOB_HEAD: Final[str] = """\
 #!/bin/sh
@@ -220,28 +228,54 @@ def is_running(folder: Path) -> bool:
         return not free
 
 
-def collect(folder: str | Path) -> dict[str, Any]:
+def collect(folder: str | Path, finish: Collection[str] = ()) -> dict[str, Any]:
     """Read what the jobs left: results and failures into the database, follow-ups planned.
+
+    Parameters
+    ----------
+    folder : path
+    finish : collection of str
+        Open jobs whose run ends here although it is shorter than planned: what is there counts as
+        the whole of it.
 
     Returns
     -------
     dict
-        ``results`` (new or changed, id → verdict), ``failed`` (id → reason), ``waiting`` and
-        ``follow_up`` (candidate → what is planned).
+        ``results`` (new or changed, id → verdict), ``failed`` and ``refused`` (id → reason; a
+        refused trajectory leaves the job as it was), ``waiting``, ``follow_up`` (candidate → what
+        is planned) and ``ready`` (number of jobs to submit).
+
+    Raises
+    ------
+    InputError
+        If a job to finish is not open or has nothing to read.
     """
     store, settings = _open(folder)
     with store, store.exclusive():
         write_job_folders(store, settings)
-        summary: dict[str, Any] = {"results": {}, "failed": {}, "waiting": [], "follow_up": {}}
+        names = ("results", "failed", "refused", "follow_up")
+        summary: dict[str, Any] = {**{name: {} for name in names}, "waiting": []}
         chosen = engine(settings.engine)
-        for job in store.jobs("ready", "submitted"):
-            _collect_job(store, settings, chosen, job, summary)
+        open_jobs = store.jobs("ready", "submitted")
+        _check_finish(finish, open_jobs, store.folder)
+        for job in open_jobs:
+            _collect_job(store, settings, chosen, job, summary, job.id in finish)
         for candidate_id in sorted({job.candidate_id for job in store.jobs()}):
             step = _follow_up(store, settings, candidate_id)
             if step is not None:
-                summary["follow_up"][candidate_id] = f"{step.action}: {step.reason}"
+                summary["follow_up"][candidate_id] = str(step)
         write_job_folders(store, settings)
+        summary["ready"] = len(store.jobs("ready"))
     return summary
+
+
+def _check_finish(finish: Collection[str], open_jobs: Sequence[Job], folder: Path) -> None:
+    known = {job.id for job in open_jobs}
+    if unknown := sorted(set(finish) - known):
+        raise InputError(f"{folder}: {unknown[0]} is no open job; 'status' lists those")
+    for name in finish:
+        if is_running(folder / "jobs" / name):
+            raise InputError(f"{folder}: {name} is running; stop it first")
 
 
 def _collect_job(
@@ -250,15 +284,23 @@ def _collect_job(
     chosen: Engine,
     job: Job,
     summary: dict[str, Any],
+    finish: bool,
 ) -> None:
     plan = AimdPlan.from_dict(job.plan)
     outcome = analyse_job(chosen, job, plan, store.folder / job.folder, settings)
+    if finish and not isinstance(outcome, Result):
+        raise InputError(f"{job.id}: has no trajectory that could be the whole run")
     if outcome is None:
         summary["waiting"].append(job.id)
+    elif isinstance(outcome, Refused):
+        summary["refused"][job.id] = outcome.reason
     elif isinstance(outcome, str):
         summary["failed"][job.id] = outcome
         _record_failure(store, job, plan, outcome)
     else:
+        if finish:
+            details = {**outcome.details, FINISHED_EARLY: True}
+            outcome = replace(outcome, complete=True, details=details)
         with store.transaction() as t:
             if t.put_result(outcome):
                 summary["results"][job.id] = outcome.verdict
@@ -302,13 +344,17 @@ def _follow_up(
         if not ended:
             t.close_candidate(candidate_id, "every attempt failed")
             return NextStep("close", "every attempt failed")
-        step = next_step([_outcome(j, results[j.id]) for j in ended], settings.protocol)
+        protocol = settings.protocol
+        step = next_step([_outcome(j, results[j.id], protocol) for j in ended], protocol)
         _apply(t, step, jobs, ended, results)
     return step
 
 
-def _outcome(job: Job, result: Result) -> RunOutcome:
+def _outcome(job: Job, result: Result, protocol: ProtocolSettings) -> RunOutcome:
     produced = AimdPlan.from_dict(job.plan).production_ps
+    if result.details.get(FINISHED_EARLY):
+        # The user has said that there will be no more of it.
+        produced = protocol.max_production_ps
     return RunOutcome(job.temperature_K, result.verdict, produced)  # type: ignore[arg-type]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,16 +23,23 @@ GIVEN: Final[str] = "trajectory.*"
 DEMONSTRATION: Final[str] = "demonstration"
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A trajectory of the user's that is not one of this job: the job is as it was."""
+
+    reason: str
+
+
 def analyse_job(
     engine: Engine, job: Job, plan: AimdPlan, folder: Path, settings: CampaignSettings
-) -> Result | str | None:
+) -> Result | Refused | str | None:
     """Read a job.
 
     Returns
     -------
-    Result, str or None
-        The result so far (complete once the run has ended), the reason of a failure, or None
-        where there is nothing to read yet.
+    Result, Refused, str or None
+        The result so far (complete once the run has ended), why the user's own trajectory cannot
+        be it, the reason of a failure, or None where there is nothing to read yet.
     """
     given = sorted(folder.glob(GIVEN))
     progress = engine.progress(plan, folder)
@@ -43,11 +50,13 @@ def analyse_job(
     try:
         run = job_trajectory(engine, plan, folder, given)
     except TrajectoryError as error:
+        if given:
+            return Refused(str(error))
         # A run under way may have written half a frame; one that has ended must be readable.
-        return str(error) if given or progress.state == "finished" else None
-    complete = (
-        run.n_frames > plan.n_steps // plan.frame_every if given else (progress.state == "finished")
-    )
+        return str(error) if progress.state == "finished" else None
+    # Some codes write the starting positions as a frame, others do not.
+    whole = plan.n_steps // plan.frame_every
+    complete = run.n_frames >= whole if given else (progress.state == "finished")
     log = None if given else engine.log(plan, folder)
     energies, fault = _from_log(log, plan)
     if fault and complete:
@@ -76,7 +85,8 @@ def job_trajectory(
     expected = sorted(content[0].element for content in plan.record.species)
     if sorted(run.species) != expected:
         raise TrajectoryError(
-            f"{run.name}: its {run.n_atoms} atoms are not those of the plan ({len(expected)} atoms)"
+            f"{run.name}: its {run.n_atoms} atoms are not those of the plan "
+            f"({len(expected)} atoms); a trajectory must be of the cell in the job's folder"
         )
     return run
 

@@ -20,6 +20,7 @@ from ..features.featurizer import featurize_one, rows_to_frame
 from .acquisition import AcquisitionSettings
 from .aimd_plan import ProtocolSettings
 from .campaign_records import Candidate
+from .campaign_screen import ScreenChoice, screened_candidates
 from .campaign_store import CampaignStore, file_lock
 from .electrons import valence_electrons
 from .engine_settings import clean_settings
@@ -115,6 +116,7 @@ def init_campaign(
     cache: Path | None = None,
     advance: Advance | None = None,
     network_file_system: bool = False,
+    screen: ScreenChoice | None = None,
 ) -> dict[str, int]:
     """Make a campaign folder: candidates with features, a first model, an empty history.
 
@@ -133,6 +135,9 @@ def init_campaign(
         Progress callback.
     network_file_system : bool
         Keep the database in a form that network file systems can hold.
+    screen : ScreenChoice, optional
+        Take the flagged candidates of a screen; ``inputs`` then says where their structures are,
+        by default where the screen found them.
 
     Returns
     -------
@@ -157,8 +162,11 @@ def init_campaign(
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         try:
-            counts = _fill(staging, inputs, settings, cache, advance, network_file_system)
+            counts = _fill(staging, inputs, settings, cache, advance, network_file_system, screen)
             staging.rename(target)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"{error.filename or folder}: {reason}; nothing was made") from None
         finally:
             shutil.rmtree(staging, ignore_errors=True)
             lock.unlink(missing_ok=True)
@@ -172,10 +180,15 @@ def _fill(
     cache: Path | None,
     advance: Advance | None,
     network_file_system: bool,
+    screen: ScreenChoice | None,
 ) -> dict[str, int]:
-    records, quarantined = _candidates(inputs, settings.mobile)
+    advance = advance or (lambda *_: None)
+    if screen is None:
+        records, quarantined = _candidates(inputs, settings.mobile)
+    else:
+        records, quarantined = screened_candidates(screen, inputs, settings.mobile, advance), []
     # Inputs first: a wrong path should not cost a training.
-    features, reasons = _features(records, settings.mobile, advance or (lambda *_: None))
+    features, reasons = _features(records, settings.mobile, advance)
     records = [r for r in records if r.id in features.index]
     quarantined += reasons
     if not records:
@@ -188,7 +201,12 @@ def _fill(
     with CampaignStore.create(folder, settings.as_dict(), candidates, journal) as store:  # type: ignore[arg-type]
         trained.model.save(folder / "models" / "000")
         with store.transaction() as t:
-            details = {"n_labels": len(trained.labels), "n_campaign_labels": 0, "n_results": 0}
+            details = {
+                "n_labels": len(trained.labels),
+                "n_campaign_labels": 0,
+                "n_results": 0,
+                "held_out": trained.model.evaluation_,
+            }
             t.add_model("models/000", "embedded", details)
     return {"candidates": len(candidates), "quarantined": len(quarantined)}
 

@@ -96,9 +96,11 @@ class CampaignStore:
             raise InputError(
                 f"{self.folder}: no campaign here; start with 'ionsieve campaign init'"
             )
-        self._connection = _connect(path)
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        with _explained(self.folder):
+            self._connection = _connect(path)
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
+            self.close()
             raise InputError(
                 f"{path}: schema version {version}, this ionsieve reads {SCHEMA_VERSION}"
             )
@@ -144,23 +146,36 @@ class CampaignStore:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """All changes inside, or none."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield Transaction(self._connection)
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+        """All changes inside, or none.
+
+        Raises
+        ------
+        InputError
+            If the database cannot be written: read-only, full, damaged or held by another process.
+        """
+        with _explained(self.folder):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Transaction(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A failed commit may have ended the transaction already.
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with _explained(self.folder):
+            return self._connection.execute(query, values).fetchall()
 
     def settings(self) -> dict[str, Any]:
         """Settings as given at the start."""
-        rows = self._connection.execute("SELECT name, value FROM settings")
+        rows = self._rows("SELECT name, value FROM settings")
         return {name: json.loads(value) for name, value in rows}
 
     def candidates(self) -> list[Candidate]:
         """All candidates, by id."""
-        return [Candidate(*row) for row in self._connection.execute(
+        return [Candidate(*row) for row in self._rows(
             "SELECT id, formula, system, record, n_electrons, volume_A3, excluded, closed "
             "FROM candidates ORDER BY id"
         )]  # fmt: skip
@@ -169,7 +184,7 @@ class CampaignStore:
         """Jobs in the given states (all by default), in order of round and id."""
         wanted = states or JOB_STATES
         marks = ",".join("?" * len(wanted))
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT id, candidate_id, round, temperature_K, attempt, state, plan, reason, "
             f"submission FROM jobs WHERE state IN ({marks}) ORDER BY round, id",
             wanted,
@@ -181,7 +196,7 @@ class CampaignStore:
 
     def results(self) -> list[Result]:
         """All results, by job id."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT job_id, complete, verdict, label, details FROM results ORDER BY job_id"
         )
         return [
@@ -191,7 +206,7 @@ class CampaignStore:
 
     def rounds(self) -> list[dict[str, Any]]:
         """Rounds, oldest first."""
-        rows = self._connection.execute("SELECT number, utc, model_id, details FROM rounds")
+        rows = self._rows("SELECT number, utc, model_id, details FROM rounds")
         return [
             {"round": n, "utc": utc, "model_id": model, **json.loads(details)}
             for n, utc, model, details in rows
@@ -199,16 +214,12 @@ class CampaignStore:
 
     def models(self) -> list[ModelEntry]:
         """Models, oldest first."""
-        rows = self._connection.execute(
-            "SELECT id, folder, labels_sha256, details FROM models ORDER BY id"
-        )
+        rows = self._rows("SELECT id, folder, labels_sha256, details FROM models ORDER BY id")
         return [ModelEntry(i, at, sha, json.loads(details)) for i, at, sha, details in rows]
 
     def history(self) -> list[dict[str, Any]]:
         """Everything that happened, in order."""
-        rows = self._connection.execute(
-            "SELECT seq, utc, event, subject, details FROM history ORDER BY seq"
-        )
+        rows = self._rows("SELECT seq, utc, event, subject, details FROM history ORDER BY seq")
         names = ("seq", "utc", "event", "subject")
         return [{**dict(zip(names, row[:4], strict=True)), **json.loads(row[4])} for row in rows]
 
@@ -279,7 +290,7 @@ class Transaction:
         number = self._execute("SELECT COALESCE(MAX(number), 0) + 1 FROM rounds").fetchone()[0]
         values = (number, utc_now(), model_id, to_json(details))
         self._execute("INSERT INTO rounds VALUES (?, ?, ?, ?)", values)
-        self.note("round", str(number), {"model_id": model_id, **details})
+        self.note("round", str(number), {"model_id": model_id, **_short(details)})
         return int(number)
 
     def add_job(self, job: Job) -> None:
@@ -377,8 +388,13 @@ class Transaction:
         number = self._execute("SELECT COALESCE(MAX(id), -1) + 1 FROM models").fetchone()[0]
         values = (number, utc_now(), folder, labels_sha256, to_json(details))
         self._execute("INSERT INTO models VALUES (?, ?, ?, ?, ?)", values)
-        self.note("model", folder, {"model_id": number, **details})
+        self.note("model", folder, {"model_id": number, **_short(details)})
         return int(number)
+
+
+def _short(details: dict[str, Any]) -> dict[str, Any]:
+    """Without tables: the history is a list of lines."""
+    return {k: v for k, v in details.items() if not isinstance(v, (dict, list))}
 
 
 @contextmanager
@@ -399,6 +415,32 @@ def file_lock(path: Path, wait: bool) -> Iterator[bool]:
         # Closing frees the lock, also when the body raised.
         with suppress(OSError):
             os.close(descriptor)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """SQLite's errors as one line with a remedy; a violated constraint stays the defect it is."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        remedy = next((r for word, r in _REMEDIES.items() if word in text), "try again")
+        raise InputError(f"{folder / DATABASE}: {text}; {remedy}") from None
+    except sqlite3.DatabaseError as error:
+        raise InputError(
+            f"{folder / DATABASE}: {error}; the file is damaged, take it from a copy of the folder"
+        ) from None
+
+
+_REMEDIES: Final = {
+    "readonly": "make the folder and the files in it writable",
+    "unable to open": "make the folder and the files in it writable",
+    "full": "make room; nothing was changed",
+    "disk I/O": "the disk is full or failing; nothing was changed",
+    "locked": "another process held the campaign for a minute, try again when it is done",
+}
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from .axes import Scale, Tick
+
 if TYPE_CHECKING:
     from .pipeline import ScreenResult
 
@@ -26,14 +28,6 @@ class Point:
     y: float
     css: str
     title: str
-
-
-@dataclass(frozen=True)
-class Tick:
-    """One axis tick."""
-
-    position: float
-    label: str
 
 
 @dataclass(frozen=True)
@@ -78,8 +72,8 @@ def build_plot(ranking: pd.DataFrame, threshold_log10: float) -> Plot:
     """Place every ranked candidate; colour is its isolated-anion class."""
     x = ranking["log10_sigma_300K_S_cm"].to_numpy()
     y = (ranking["log10_sigma_300K_high"] - ranking["log10_sigma_300K_low"]).to_numpy() / 2
-    to_x = _Scale.over(np.append(x, threshold_log10), _MARGIN, _WIDTH - 16)
-    to_y = _Scale.over(y, _HEIGHT - _MARGIN, 16)
+    to_x = Scale.over(np.append(x, threshold_log10), _MARGIN, _WIDTH - 16)
+    to_y = Scale.over(y, _HEIGHT - _MARGIN, 16)
     points = [
         Point(to_x(a), to_y(b), f"c-{row.isolated_class}", _title(row, b))
         for a, b, row in zip(x, y, ranking.itertuples(), strict=True)
@@ -99,32 +93,3 @@ def build_plot(ranking: pd.DataFrame, threshold_log10: float) -> Plot:
 def _title(row: Any, half_width: float) -> str:
     text = f"#{row.rank} {row.formula} ({row.id}): log10 σ {row.log10_sigma_300K_S_cm:.2f}"
     return f"{text} ± {half_width:.2f}, p_fast {row.p_fast:.2f} {row.flags}".rstrip()
-
-
-@dataclass(frozen=True)
-class _Scale:
-    low: float
-    high: float
-    start: float
-    end: float
-
-    @classmethod
-    def over(cls, values: np.ndarray, start: float, end: float) -> _Scale:
-        low, high = float(np.min(values)), float(np.max(values))
-        pad = 0.05 * (high - low) or 0.5
-        return cls(low - pad, high + pad, start, end)
-
-    def __call__(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.end - self.start), 1)
-
-    def ticks(self) -> list[Tick]:
-        step = float(_nice((self.high - self.low) / 6))
-        first = np.ceil(self.low / step)
-        values = step * np.arange(first, np.floor(self.high / step) + 1)
-        return [Tick(self(float(v)), f"{v:g}".replace("-", "−")) for v in np.round(values, 6)]
-
-
-def _nice(step: float) -> float:
-    magnitude = 10.0 ** np.floor(np.log10(step))
-    return next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= step)

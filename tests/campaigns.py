@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -58,6 +58,7 @@ class QuickModel:
     """Stands for the trained model: kills are about state, not about learning."""
 
     coverage = 0.9
+    evaluation_: ClassVar[dict] = {}
 
     def __init__(self, *_: object) -> None: ...
 

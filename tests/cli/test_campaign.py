@@ -54,6 +54,23 @@ def test_folder_without_campaign_is_one_line(verb: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_screen_that_is_none_is_one_line(tmp_path: Path) -> None:
+    done = run("init", "c", "--from", ".", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "holds no finished screen" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["status", "collect"])
+def test_damaged_campaign_is_one_line(verb: str, tmp_path: Path) -> None:
+    (tmp_path / "campaign.sqlite").write_bytes(b"not a database at all" * 400)
+    done = run(verb, str(tmp_path))
+    assert done.returncode == 1
+    assert "take it from a copy" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -83,6 +100,10 @@ def test_init_to_report_for_an_external_engine(tmp_path: Path) -> None:
     assert json.loads(made.stdout) == {"candidates": 1, "quarantined": 0}
     proposed = json.loads(run("propose", "c", "--json", cwd=tmp_path).stdout)
     (name,) = proposed["jobs"]
+    assert proposed["picks"][0]["candidate"] == "LiF"
+    assert "not both below" in proposed["decision"]["reason"]
+    again = run("propose", "c", cwd=tmp_path).stdout
+    assert "proposed before and not submitted yet" in again
     assert (tmp_path / "c" / "jobs" / name / "INCAR").is_file()
     scripts = json.loads(run("submit", "c", "--json", cwd=tmp_path).stdout)["scripts"]
     assert all((tmp_path / "c" / script).is_file() for script in scripts)
@@ -92,4 +113,4 @@ def test_init_to_report_for_an_external_engine(tmp_path: Path) -> None:
     refused = run("propose", "c", cwd=tmp_path)
     assert refused.returncode == 0 or "enough" in refused.stderr
     assert run("report", "c", cwd=tmp_path).returncode == 0
-    assert name in (tmp_path / "c" / "report" / "report.md").read_text()
+    assert name in (tmp_path / "c" / "report" / "report.html").read_text()

@@ -121,3 +121,27 @@ def test_stops_only_when_neither_gain_nor_hits_are_expected() -> None:
 def test_stops_when_nothing_is_left() -> None:
     nobody = beliefs([], [])
     assert stop_decision(nobody, -2.0, -3.0, 5, 0.0, 0.0).reason == "no candidate is left"
+
+
+def test_stops_when_the_fast_ones_are_bought_and_not_before() -> None:
+    """Forty candidates, six of them promising, bought best first: it stops after the sixth."""
+    rng = np.random.default_rng(2)
+    mean = np.r_[np.linspace(-1.5, -2.5, 6), rng.uniform(-8.0, -6.5, 34)]
+    known, bought = beliefs(mean, np.full(40, 0.4)), 0
+    while not stop_decision(known, -2.0, -3.0, 1, 0.05, 0.2).stop:
+        best = int(np.argmax(known.mean))
+        known = beliefs(np.delete(known.mean, best), np.delete(known.sd, best))
+        bought += 1
+    assert bought == 6
+
+
+def test_stop_decision_says_its_numbers() -> None:
+    decision = stop_decision(beliefs([-5.0, -6.0], [0.5, 0.5]), -2.0, -3.0, 2, 0.05, 0.2)
+    # (μ − f) Φ(−6) + σ φ(−6) by hand: 0.5 · φ(6) − 3 · Φ(−6).
+    from scipy.stats import norm
+
+    gain = 0.5 * norm.pdf(6.0) - 3.0 * norm.sf(6.0)
+    assert decision.largest_gain_decades == pytest.approx(gain, rel=1e-6)
+    assert decision.expected_hits == pytest.approx(norm.sf(4.0) + norm.sf(6.0), rel=1e-6)
+    assert f"{decision.largest_gain_decades:.3g} decades" in decision.reason
+    assert "limits (0.05 decades, 0.2 conductors)" in decision.reason

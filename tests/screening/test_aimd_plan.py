@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ionsieve.data.errors import InputError
 from ionsieve.data.records import StructureRecord
@@ -121,6 +123,65 @@ def test_every_study_ends(verdict: str) -> None:
         temperature = step.temperature_K
         known[temperature] = RunOutcome(temperature, verdict, step.production_ps or 60.0)
     assert step.action == "close"
+
+
+def walk_ladder(onset_K: float, melts_K: float, long_enough_ps: float) -> tuple[list, object]:
+    """Follow the ladder on a crystal whose answers are known; outcomes in order, and the end."""
+    known = {1000.0: 60.0}
+    order = [1000.0]
+
+    def verdict(t: float) -> str:
+        if t >= melts_K:
+            return "molten"
+        if known[t] < long_enough_ps:
+            return "too_short"
+        return "diffusive" if t >= onset_K else "confined"
+
+    for _ in range(50):
+        step = next_step([RunOutcome(t, verdict(t), known[t]) for t in order], SETTINGS)
+        if step.action == "close":
+            return [(t, verdict(t)) for t in order], step
+        known[step.temperature_K] = step.production_ps or 60.0
+        if step.action == "add":
+            assert step.temperature_K not in order
+            order.append(step.temperature_K)
+    raise AssertionError("the ladder does not end")
+
+
+@given(
+    st.floats(250.0, 2000.0), st.floats(350.0, 2000.0), st.sampled_from([10.0, 60.0, 120.0, 480.0])
+)
+def test_ladder_ends_with_an_answer(onset_K: float, melts_K: float, enough_ps: float) -> None:
+    order, step = walk_ladder(onset_K, melts_K, enough_ps)
+    verdicts = [v for _, v in order]
+    assert len(order) <= SETTINGS.max_temperatures
+    assert {t for t, _ in order} <= set(SETTINGS.ladder_K)
+    first_melt = next((n for n, v in enumerate(verdicts) if v == "molten"), len(order))
+    # Where a crystal has melted, nothing hotter is tried.
+    hottest = order[first_melt][0] if first_melt < len(order) else np.inf
+    assert all(t < hottest for t, _ in order[first_melt + 1 :])
+    assert step.reason
+    if enough_ps <= 240 and onset_K <= 600 and melts_K > 1000:
+        assert verdicts == ["diffusive"] * 3
+    if onset_K > 1200 and melts_K > 1200:
+        assert [t for t, _ in order] == [1000.0, 1200.0]
+        assert "bounds stand" in step.reason
+
+
+def test_a_spent_budget_closes_with_its_reason() -> None:
+    known = outcomes(
+        (1000, "molten", 60), (800, "molten", 60), (600, "molten", 60), (400, "diffusive", 60)
+    )
+    step = next_step(known, SETTINGS)
+    assert (step.action, step.reason) == ("close", "4 temperatures were tried")
+    assert str(step) == "close: 4 temperatures were tried"
+
+
+def test_steps_say_what_they_do() -> None:
+    longer = next_step(outcomes((1000, "too_short", 60)), SETTINGS)
+    assert str(longer) == "extend 1000 K to 120 ps: too short after 60 ps"
+    cooler = next_step(outcomes((1000, "diffusive", 60)), SETTINGS)
+    assert str(cooler) == "add 800 K: 1 of 3 diffusive temperatures"
 
 
 def test_failures_change_the_plan_or_end() -> None:

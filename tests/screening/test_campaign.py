@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -215,7 +216,11 @@ def test_a_foreign_trajectory_is_refused(folder: Path) -> None:
     name = propose(folder, size=1).jobs[0]
     foreign = Atoms("Na2", positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4], pbc=True)
     write(folder / "jobs" / name / "trajectory.extxyz", [foreign] * 9, format="extxyz")
-    assert "not those of the plan" in collect(folder)["failed"][name]
+    found = collect(folder)
+    assert "not those of the plan" in found["refused"][name]
+    # A slip of the user's costs no attempt.
+    assert found["failed"] == {}
+    assert [j.state for j in jobs_of(folder)] == ["ready"]
 
 
 def test_scheduler_array_runs_every_job(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,8 +265,6 @@ def test_running_jobs_are_left_alone(folder: Path) -> None:
 def test_demonstration_labels_are_not_trained_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
     changed = campaigns.settings()
     changed = replace(changed, protocol=replace(changed.protocol, demonstration=True))
     with CampaignStore(folder) as store, store.transaction() as t:
@@ -321,6 +324,104 @@ def test_report_tables_agree_with_the_store(folder: Path) -> None:
     labels = pd.read_csv(folder / "report" / "labels.csv")
     assert (jobs["state"] == "done").sum() == 2
     assert len(labels) == 2
-    page = (folder / "report" / "report.md").read_text()
+    page = (folder / "report" / "report.html").read_text()
     assert "Round 1" in page
-    assert all(f"| {name} |" in page for name in jobs["job"])
+    assert all(f">{name}</td>" in page for name in jobs["job"])
+
+
+def own_trajectory(folder: Path, name: str, n_frames: int) -> None:
+    """A rattling run of the job's cell, as a user would put it into the job's folder."""
+    from ase import Atoms
+    from ase.io import write
+
+    record = next(j for j in jobs_of(folder) if j.id == name).plan["record"]
+    elements = [site[0][0] for site in record["species"]]
+    cell = record["lattice_A"]
+    crystal = Atoms(elements, scaled_positions=record["frac"], cell=cell, pbc=True)
+    frames = []
+    for seed in range(n_frames):
+        frames.append(crystal.copy())
+        frames[-1].rattle(0.05, seed=seed)
+    write(folder / "jobs" / name / "trajectory.extxyz", frames, format="extxyz")
+
+
+def test_a_run_that_ends_early_can_be_accepted(folder: Path) -> None:
+    name = propose(folder, size=1).jobs[0]
+    own_trajectory(folder, name, 30)
+    collect(folder)
+    assert status(folder)["open_jobs"][name]["verdict"] == "too_short"
+    found = collect(folder, finish=[name])
+    # Too short, but there will be no more of it: hotter instead of longer.
+    (step,) = found["follow_up"].values()
+    assert step == "add 1200 K: no diffusion at 1000 K"
+    assert [j.state for j in jobs_of(folder) if j.id == name] == ["done"]
+
+
+def test_a_whole_run_without_its_start_is_complete(folder: Path) -> None:
+    name = propose(folder, size=1).jobs[0]
+    plan = jobs_of(folder)[0].plan
+    # VASP writes its first frame after the first steps, not before.
+    own_trajectory(folder, name, plan["n_steps"] // plan["frame_every"])
+    collect(folder)
+    with CampaignStore(folder) as store:
+        assert store.results()[0].complete
+
+
+@pytest.mark.parametrize("name", ["no-such-job", "waiting"])
+def test_only_what_has_run_can_be_finished(folder: Path, name: str) -> None:
+    job = propose(folder, size=1).jobs[0]
+    with pytest.raises(InputError, match="no open job" if name == "no-such-job" else job):
+        collect(folder, finish=[job if name == "waiting" else name])
+    assert [j.state for j in jobs_of(folder)] == ["ready"]
+
+
+def test_exhausted_pool_stops_and_not_before(folder: Path) -> None:
+    """Four candidates, two a round: the rule holds when none is left, and lets the rest pass."""
+    with CampaignStore(folder) as store, store.transaction() as t:
+        protocol = replace(campaigns.settings().protocol, max_temperatures=1)
+        t.add_settings({"protocol": asdict(protocol)})
+    for number in (1, 2):
+        found = propose(folder)
+        assert (found.round, found.decision.stop) == (number, False)
+        assert status(folder)["decision"]["largest_gain_decades"] > 0
+        submit(folder, run=True)
+        collect(folder)
+    found = propose(folder)
+    assert found.round is None
+    assert found.decision.reason == "no candidate is left"
+    assert status(folder)["decision"]["reason"] == "no candidate is left"
+    with pytest.raises(InputError, match="no candidate is left"):
+        propose(folder, anyway=True)
+
+
+def test_proposing_before_retraining_is_noticed(folder: Path) -> None:
+    assert propose(folder, size=1).notices == ()
+    submit(folder, command="true # {script}")
+    (notice,) = propose(folder, size=1).notices
+    assert notice.startswith("1 jobs of earlier rounds")
+    submit(folder, run=True)
+    collect(folder)
+    submit(folder, command="true # {script}")
+    assert "newer than the model" in propose(folder, size=1).notices[0]
+
+
+def test_round_keeps_why_each_was_chosen(folder: Path) -> None:
+    found = propose(folder)
+    assert [pick["candidate"] for pick in found.picks]
+    for pick in found.picks:
+        assert pick["reason"] in ("score", "out_of_domain_quota")
+        assert pick["core_hours"] > 0
+        assert pick["sd"] > 0
+    # Asked again before they are submitted, the same is said again.
+    assert propose(folder).picks == found.picks
+
+
+def test_retraining_keeps_the_scores_before_and_after(folder: Path) -> None:
+    propose(folder)
+    submit(folder, run=True)
+    collect(folder)
+    trained = retrain(folder)
+    for scores in (trained["held_out"], trained["held_out_before"]):
+        value, low, high = scores["leave_group_out"]["model"]["mae"]
+        assert 0 < low <= value <= high
+    assert trained["held_out"] != trained["held_out_before"]

@@ -172,3 +172,44 @@ def test_lock_is_freed_by_death(tmp_path: Path) -> None:
     os.waitpid(pid, 0)
     with file_lock(tmp_path / "lock", wait=False) as mine:
         assert mine
+
+
+def test_damaged_database_is_one_line(store: CampaignStore) -> None:
+    store.close()
+    path = store.folder / "campaign.sqlite"
+    content = path.read_bytes()
+    # Pages after the first: the file still looks like a database.
+    path.write_bytes(content[:4096] + bytes(len(content) - 4096))
+    with CampaignStore(store.folder) as damaged, pytest.raises(InputError, match="damaged"):
+        damaged.candidates()
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(InputError, match=r"campaign\.sqlite: .*damaged, take it from a copy"):
+        CampaignStore(store.folder)
+
+
+def test_full_disk_changes_nothing(store: CampaignStore) -> None:
+    def pages() -> int:
+        return int(store._connection.execute("PRAGMA page_count").fetchone()[0])
+
+    before = store.history()
+    # SQLite's own limit on the file stands for the end of the disk.
+    store._connection.execute(f"PRAGMA max_page_count={pages()}")
+    with pytest.raises(InputError, match="full; make room"), store.transaction() as t:
+        t.note("event", "large", {"text": 500_000 * "x"})
+    assert store.history() == before
+    store._connection.execute(f"PRAGMA max_page_count={pages() + 1000}")
+    with store.transaction() as t:
+        t.note("event", "after", {})
+    assert len(store.history()) == len(before) + 1
+
+
+def test_database_held_by_another_process(store: CampaignStore) -> None:
+    store._connection.execute("PRAGMA busy_timeout=10")
+    with sqlite3.connect(store.folder / "campaign.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(InputError, match="locked; another process"), store.transaction():
+            pass
+        other.execute("ROLLBACK")
+    other.close()
+    with store.transaction() as t:
+        t.note("event", "after", {})

@@ -23,6 +23,13 @@ def init(
     inputs: list[Path] = typer.Argument(
         None, metavar="[INPUT…]", help="CIF or POSCAR files or folders; none: embedded candidates."
     ),
+    screen: Path = typer.Option(
+        None, "--from", help="Results of a screen: take the candidates that it flagged for AIMD."
+    ),
+    flag: list[str] = typer.Option(
+        ["any"], help="With --from: only this flag, e.g. uncertain; may be repeated."
+    ),
+    top: int = typer.Option(100, min=1, help="With --from: at most so many, best ranked first."),
     engine: str = typer.Option("gpaw", help="gpaw, cp2k, vasp or espresso."),
     acquisition: str = typer.Option(
         "poe", help="greedy, ucb, ei, poe, thompson, max_variance or random."
@@ -39,14 +46,16 @@ def init(
     json: bool = _JSON,
 ) -> None:
     """Make the campaign: candidates, descriptors, first model."""
+    from ..screening.campaign_screen import ScreenChoice
     from ..screening.campaign_setup import init_campaign
     from .cache import model_cache
     from .progress import stage_progress
 
+    source = None if screen is None else ScreenChoice(screen, tuple(flag), top)
     chosen = _settings(settings, engine, acquisition, batch, mobile, seed)
     with stage_progress(quiet=json) as advance:
         counts = init_campaign(
-            folder, inputs or [], chosen, model_cache(), advance, network_file_system
+            folder, inputs or [], chosen, model_cache(), advance, network_file_system, source
         )
     text = f"{counts['candidates']:,} candidates, {counts['quarantined']:,} quarantined"
     _say(json, counts, [text, f"next: ionsieve campaign propose {folder}"])
@@ -89,16 +98,12 @@ def propose(
 
     from ..data.errors import InputError
     from ..screening.campaign import propose as run
+    from .campaign_text import proposed_lines
 
     if prescreen not in ("ignore", "order", "filter"):
         raise InputError(f"--prescreen {prescreen}: give ignore, order or filter")
     found = run(folder, batch, anyway, prescreen)  # type: ignore[arg-type]
-    if found.round is None and found.decision is not None:
-        lines = [f"nothing proposed: {found.decision.reason}"]
-    else:
-        head = "round" if found.new else "still waiting to be submitted, round"
-        lines = [f"{head} {found.round}: {len(found.jobs)} jobs", *found.jobs]
-    _say(json, asdict(found), lines)
+    _say(json, asdict(found), proposed_lines(folder, found))
 
 
 @campaign.command()
@@ -114,10 +119,10 @@ def submit(
 ) -> None:
     """Write array scripts; run jobs here or hand them to a scheduler."""
     from ..screening.campaign_jobs import submit as hand_over
+    from .campaign_text import submitted_lines
 
     done = hand_over(folder, run, command, limit, again)
-    lines = [*done["scripts"], *(f"{k}: exit status {v}" for k, v in done["ran"].items())]
-    _say(json, done, lines or ["no job is ready"])
+    _say(json, done, submitted_lines(folder, done, run, command))
     if any(done["ran"].values()):
         raise typer.Exit(1)
 
@@ -126,39 +131,26 @@ def submit(
 def status(folder: Path = _FOLDER, json: bool = _JSON) -> None:
     """Show where the campaign stands."""
     from ..screening.campaign_report import status as facts
+    from .campaign_text import status_lines
 
     found = facts(folder)
-    jobs = ", ".join(f"{n} {state}" for state, n in sorted(found["jobs"].items())) or "none"
-    verdicts = ", ".join(f"{n} {v}" for v, n in sorted(found["verdicts"].items())) or "none"
-    lines = [
-        f"{found['candidates']:,} candidates, {found['rounds']} rounds, model "
-        f"{found['model']['id']} on {found['model']['n_labels']} labels",
-        f"jobs: {jobs}",
-        f"results: {verdicts}; {found['labels']} labels",
-        *(
-            f"  {name}: {job['state']}, {job.get('done_steps', 0)} of {job['n_steps']} steps"
-            for name, job in found["open_jobs"].items()
-        ),
-    ]
-    if found["stopped"]:
-        lines.append(f"stopped: {found['stopped']['reason']}")
-    _say(json, found, lines)
+    _say(json, found, status_lines(found))
 
 
 @campaign.command()
-def collect(folder: Path = _FOLDER, json: bool = _JSON) -> None:
+def collect(
+    folder: Path = _FOLDER,
+    finish: list[str] = typer.Option(
+        None, metavar="JOB", help="This run ends here, shorter than planned; may be repeated."
+    ),
+    json: bool = _JSON,
+) -> None:
     """Turn finished and running jobs into labels; plan retries, extensions, temperatures."""
     from ..screening.campaign_jobs import collect as gather
+    from .campaign_text import collected_lines
 
-    found = gather(folder)
-    lines = [
-        *(f"{job}: {verdict}" for job, verdict in found["results"].items()),
-        *(f"{job}: failed: {reason}" for job, reason in found["failed"].items()),
-        *(f"{candidate}: {step}" for candidate, step in found["follow_up"].items()),
-        f"{len(found['results'])} results, {len(found['failed'])} failed, "
-        f"{len(found['waiting'])} waiting",
-    ]
-    _say(json, found, lines)
+    found = gather(folder, finish or ())
+    _say(json, found, collected_lines(folder, found))
 
 
 @campaign.command()
@@ -171,14 +163,10 @@ def retrain(
 ) -> None:
     """Train the next model on all labels."""
     from ..screening.campaign import retrain as train
+    from .campaign_text import retrained_lines
 
     found = train(folder, with_demonstration)
-    kept = "" if found["new"] else " (nothing new)"
-    text = (
-        f"model {found['model_id']}{kept}: {found['n_labels']} labels, "
-        f"{found['n_campaign_labels']} from this campaign's {found['n_results']} results"
-    )
-    _say(json, found, [text])
+    _say(json, found, retrained_lines(folder, found))
 
 
 @campaign.command()
@@ -197,11 +185,11 @@ def stop(
 
 @campaign.command()
 def report(folder: Path = _FOLDER, json: bool = _JSON) -> None:
-    """Write report/: report.md, jobs.csv, labels.csv, history.csv."""
+    """Write report/: report.html (self-contained), jobs.csv, labels.csv, history.csv."""
     from ..screening.campaign_report import report as write
 
     facts = write(folder)
-    _say(json, facts, [f"wrote {folder / 'report' / 'report.md'}"])
+    _say(json, facts, [f"wrote {folder / 'report' / 'report.html'}"])
 
 
 def _say(as_json: bool, content: Any, lines: list[str]) -> None:

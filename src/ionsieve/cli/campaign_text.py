@@ -1,0 +1,126 @@
+"""What ``ionsieve campaign`` prints: lines made of what its verbs return."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..data.readers import printable
+
+
+def proposed_lines(folder: Path, found: Any) -> list[str]:
+    """Of ``propose``: the round, why each candidate, the stop rule."""
+    rule = [f"stop rule: {found.decision.reason}"] if found.decision is not None else []
+    if found.round is None:
+        ways = "retrain on new labels, add --anyway, or end with 'ionsieve campaign stop'"
+        return ["nothing proposed", *rule, ways]
+    hours = sum(pick["core_hours"] for pick in found.picks)
+    head = f"round {found.round}" if found.new else f"round {found.round}, proposed before and not"
+    state = "" if found.new else " submitted yet"
+    return [
+        f"{head}{state}: {len(found.jobs)} jobs of {len(found.picks)} candidates, "
+        f"{hours:,.0f} core hours estimated",
+        *(_pick_line(pick) for pick in found.picks),
+        *(f"{folder / 'jobs' / job}" for job in found.jobs),
+        *rule,
+        *(f"notice: {text}" for text in found.notices),
+        f"next: ionsieve campaign submit {folder}",
+    ]
+
+
+def _pick_line(pick: dict[str, Any]) -> str:
+    score = "drawn at random" if pick["score"] is None else f"score {pick['score']:.2f}"
+    quota = ", out-of-domain quota" if pick["reason"] == "out_of_domain_quota" else ""
+    return (
+        f"  {pick['formula']} ({printable(pick['candidate'])}): log10 σ(300 K) "
+        f"{pick['log10_sigma_300K']:.2f} ± {pick['sd']:.2f}, {pick['core_hours']:,.0f} core hours, "
+        f"{score}{quota}"
+    )
+
+
+def submitted_lines(
+    folder: Path, done: dict[str, Any], run: bool, command: str | None
+) -> list[str]:
+    """Of ``submit``: scripts, exit codes, what is to be done."""
+    if not done["ready"] and not done["ran"]:
+        return [
+            f"no job is ready: 'ionsieve campaign propose {folder}' makes some, 'status' shows "
+            "those under way"
+        ]
+    lines = [f"{folder / script}" for script in done["scripts"]]
+    lines += [f"{job}: exit status {code}" for job, code in done["ran"].items()]
+    if command:
+        lines.append(f"{len(done['ready'])} jobs handed over")
+    elif not run:
+        lines.append(
+            f"{len(done['ready'])} jobs wait: give --command 'sbatch {{script}}' (or qsub), or "
+            "--run, or start each job.sh yourself"
+        )
+    return [*lines, f"next, at any time: ionsieve campaign collect {folder}"]
+
+
+def collected_lines(folder: Path, found: dict[str, Any]) -> list[str]:
+    """Of ``collect``: verdicts, failures, follow-ups."""
+    lines = [
+        *(f"{job}: {verdict}" for job, verdict in found["results"].items()),
+        *(f"{job}: failed: {reason}" for job, reason in found["failed"].items()),
+        *(
+            f"{job}: trajectory refused, the job is as it was: {reason}"
+            for job, reason in found["refused"].items()
+        ),
+        *(f"{printable(name)}: {step}" for name, step in found["follow_up"].items()),
+        f"{len(found['results'])} new results, {len(found['failed'])} failed, "
+        f"{len(found['waiting'])} without output yet",
+    ]
+    if found["ready"]:
+        lines.append(f"{found['ready']} jobs to submit: ionsieve campaign submit {folder}")
+    if found["results"]:
+        lines.append(f"next: ionsieve campaign retrain {folder}")
+    return lines
+
+
+def retrained_lines(folder: Path, found: dict[str, Any]) -> list[str]:
+    """Of ``retrain``: labels, and held-out errors before and after."""
+    kept = "" if found["new"] else " kept, as no result is new"
+    text = (
+        f"model {found['model_id']}{kept}: {found['n_labels']} labels, "
+        f"{found['n_campaign_labels']} from this campaign's {found['n_results']} results"
+    )
+    return [text, *_accuracy_lines(found), f"next: ionsieve campaign propose {folder}"]
+
+
+def _accuracy_lines(found: dict[str, Any]) -> list[str]:
+    """Held-out error of the new model beside that of the one before."""
+    lines = []
+    for left_out, methods in (found.get("held_out") or {}).items():
+        (mae, low, high), before = methods["model"]["mae"], found.get("held_out_before") or {}
+        was = before.get(left_out, {}).get("model", {}).get("mae", [None])[0]
+        told = "" if was is None else f"; model before {was:.2f}"
+        if mae is not None:
+            lines.append(
+                f"  {left_out.replace('_', ' ')}: mean error {mae:.2f} [{low:.2f}, {high:.2f}] "
+                f"decades{told}"
+            )
+    return lines
+
+
+def status_lines(found: dict[str, Any]) -> list[str]:
+    """Of ``status``: numbers, open jobs, the last decision."""
+    jobs = ", ".join(f"{n} {state}" for state, n in sorted(found["jobs"].items())) or "none"
+    verdicts = ", ".join(f"{n} {v}" for v, n in sorted(found["verdicts"].items())) or "none"
+    lines = [
+        f"{found['candidates']:,} candidates, {found['rounds']} rounds, model "
+        f"{found['model']['id']} on {found['model']['n_labels']} labels",
+        f"jobs: {jobs}",
+        f"results: {verdicts}; {found['labels']} labels",
+        *(
+            f"  {name}: {job['state']}, {job.get('done_steps', 0):,} of {job['n_steps']:,} steps"
+            + (f", {job['verdict']} so far" if job["verdict"] else "")
+            for name, job in found["open_jobs"].items()
+        ),
+    ]
+    if decision := found["decision"]:
+        lines.append(f"stop rule, model {decision['model_id']}: {decision['reason']}")
+    if found["stopped"]:
+        lines.append(f"stopped: {found['stopped']['reason']}")
+    return lines
