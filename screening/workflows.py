@@ -31,7 +31,8 @@ FORMATS: Final = ("jobflow", "atomate2")
 _NOT_ATOMATE2: Final[dict[str, Any]] = {
     "GGA": "PE", "LVTOT": False, "LAECHG": False, "LELF": False, "EDIFFG": None
 }  # fmt: skip
-"""atomate2's own defaults are PBEsol and files that MD needs not: PBE, as the protocol says."""
+"""atomate2's defaults are PBEsol, a dense k-mesh and files that MD needs not; the protocol says PBE
+and Γ."""
 
 
 def run_job_script(folder: str) -> dict[str, Any]:
@@ -123,6 +124,7 @@ def _atomate2_flow(jobs: list[Job]) -> Flow:
     from atomate2.vasp.jobs.md import MDMaker
     from atomate2.vasp.sets.core import MDSetGenerator
     from jobflow import Flow
+    from pymatgen.io.vasp import Kpoints
 
     made = []
     for one in jobs:
@@ -134,6 +136,7 @@ def _atomate2_flow(jobs: list[Job]) -> Flow:
             end_temp=plan.temperature_K,
             nsteps=plan.n_steps,
             time_step=plan.time_step_fs,
+            user_kpoints_settings=Kpoints.gamma_automatic((1, 1, 1)),
             # MAGMOM goes with the structure, where atomate2 looks for it.
             user_incar_settings=_NOT_ATOMATE2
             | {k: v for k, v in tags.items() if k not in ("MAGMOM", "SYSTEM")},

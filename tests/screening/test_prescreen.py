@@ -7,7 +7,6 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from ase.calculators.lj import LennardJones
@@ -201,4 +200,6 @@ def test_chgnet_for_real(study: Path) -> None:
     assert list(found["results"].values()) == ["too_short"]
     (row,) = facts(study)
     assert row["engine"] == "chgnet"
-    assert np.isfinite(row["details"]["conserved_drift_meV_atom"])
+    # CHGNet through ASE has no free energy, so nothing is said of the conserved one.
+    assert "conserved_drift_meV_atom" not in row["details"]
+    assert 100.0 < row["details"]["mean_temperature_K"] < 1500.0

@@ -55,7 +55,8 @@ def test_what_a_flow_calls_runs_the_job(waiting: tuple[Path, str], tmp_path: Pat
 
 
 @needs_jobflow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+# jobflow calls monty's deprecated cd: https://github.com/materialsproject/jobflow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:cd is deprecated:FutureWarning")
 def test_jobflow_reads_and_runs_it(waiting: tuple[Path, str], tmp_path: Path) -> None:
     from jobflow import Flow, run_locally
     from monty.json import MontyDecoder
