@@ -46,17 +46,17 @@ def found_table(curves: Curves, budget: int, total: int, n: int, label: str) -> 
             f"{worst:.2f} to {best:.2f} | {found.mean() / expected:.2f} | {more.mean():+.1f} | "
             f"{_between(more, '+.1f')} |"
         )
-    return [*lines, "", *_against_plain(curves, budget)]
+    return [*lines, "", *_against_base(curves, budget)]
 
 
-def _against_plain(curves: Curves, budget: int) -> list[str]:
-    """What the features beyond composition and density are worth, seeds paired."""
+def _against_base(curves: Curves, budget: int) -> list[str]:
+    """Each variant ("poe, quota 0.2") against the bare acquisition, seeds paired."""
     lines = []
-    for name in curves:
-        plain = f"{name}, plain features"
-        if plain in curves:
-            more = curves[name][:, budget - 1] - curves[plain][:, budget - 1]
-            lines += [f"{name} minus {plain}: {more.mean():+.1f} ({_between(more, '+.1f')})", ""]
+    for name, curve in curves.items():
+        base = name.split(",")[0]
+        if base != name and base in curves:
+            more = curve[:, budget - 1] - curves[base][:, budget - 1]
+            lines += [f"{name} minus {base}: {more.mean():+.1f} ({_between(more, '+.1f')})", ""]
     return lines
 
 
