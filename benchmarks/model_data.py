@@ -1,14 +1,14 @@
 """Reference data sets as structures and label tables for the accuracy benchmarks.
 
 The data are not part of the project: give their folder with ``--data`` (or IONSIEVE_TEST_DATA).
-Features are computed once and kept in a cache folder, keyed by the feature set.
+Features of all families are computed once into Parquet shards in a cache folder: a killed run
+continues, and changed feature code computes them again.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +19,12 @@ from ionsieve.data import Provenance, StructureRecord
 from ionsieve.data.aimd_table import load_aimd_labels, load_aimd_structures
 from ionsieve.data.label_table import check_label_table
 from ionsieve.data.readers import read_structures
-from ionsieve.features import StructureFeaturizer
+from ionsieve.features.catalogue import catalogue
+from ionsieve.features.composition import magpie_matrix
 from ionsieve.features.featurizer import numeric_columns
 from ionsieve.models import describe_structures
+from ionsieve.screening.batch import BatchSummary, featurize_source
+from ionsieve.screening.parts import RecordsInMemory
 
 GRID_K = 100.0
 """Spacing of the simulated temperatures of the M3GNet set, K."""
@@ -98,33 +101,43 @@ def obelix_records(data: Path) -> list[StructureRecord]:
 
 
 def obelix_plain(data: Path) -> pd.DataFrame:
-    """Magpie of the true composition, and the lattice: what every entry has."""
-    from matminer.featurizers.composition import ElementProperty
+    """Composition family of the true composition, and the lattice: what every entry has."""
     from pymatgen.core import Composition, Lattice
 
-    table, magpie = obelix_table(data), ElementProperty.from_preset("magpie")
-    rows = {}
-    for name, entry in table.iterrows():
-        composition = Composition(entry["True Composition"])
-        cell = [float(entry[c]) for c in ("a", "b", "c", "alpha", "beta", "gamma")]
-        volume, atoms = Lattice.from_parameters(*cell).volume, composition.num_atoms
-        lattice = dict(zip(("a", "b", "c", "alpha", "beta", "gamma"), cell, strict=True))
-        rows[name] = {
-            **dict(zip(magpie.feature_labels(), magpie.featurize(composition), strict=True)),
-            **{f"lattice {k}": v for k, v in lattice.items()},
-            "lattice volume per atom": volume / atoms,
-            "lattice Li per volume": composition["Li"] / volume,
-            "lattice Li share": composition["Li"] / atoms,
-            "lattice space group": float(entry["Space group #"]),
+    table = obelix_table(data)
+    compositions = [Composition(text) for text in table["True Composition"]]
+    names = [c.name for c in catalogue(["composition"])]
+    amounts = [{str(e): float(n) for e, n in c.items()} for c in compositions]
+    magpie = pd.DataFrame(magpie_matrix(amounts), index=table.index, columns=names)
+    cell = table[["a", "b", "c", "alpha", "beta", "gamma"]].astype(float)
+    volume = np.array([Lattice.from_parameters(*row).volume for row in cell.to_numpy()])
+    atoms = np.array([c.num_atoms for c in compositions])
+    lithium = np.array([c["Li"] for c in compositions])
+    lattice = cell.assign(
+        **{
+            "volume per atom": volume / atoms,
+            "Li per volume": lithium / volume,
+            "Li share": lithium / atoms,
+            "space group": table["Space group #"].astype(float),
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    )
+    return magpie.join(lattice.add_prefix("lattice "))
 
 
-def dataset(name: str, data: Path, cache: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def dataset(
+    name: str, data: Path, cache: Path, workers: int = 1
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Features, structure descriptions and labels of ``mlip_md``, ``experiment`` or ``aimd``.
 
-    Of ``experiment`` every labelled entry has a row; where it has no CIF, structure features are
-    NaN.
+    Parameters
+    ----------
+    name : str
+    data : path
+        Folder of the reference data.
+    cache : path
+        Folder for features; what is there is not computed again.
+    workers : int
+        Processes that compute features.
     """
     if name == "mlip_md":
         records, labels = list(mlip_records(data)), mlip_onsets(mlip_table(data))
@@ -132,19 +145,34 @@ def dataset(name: str, data: Path, cache: Path) -> tuple[pd.DataFrame, pd.DataFr
         records, labels = obelix_records(data), obelix_labels(data)
     else:
         records, labels = load_aimd_structures(), load_aimd_labels()
-    features = cached_features(name, records, cache)
+    features = cached_features(name, records, cache, workers)
     if name == "experiment":
-        features = obelix_plain(data).join(features)
+        # What every entry has comes from the entry; a CIF adds what only a structure can tell.
+        plain = obelix_plain(data)
+        features = plain.join(features.drop(columns=plain.columns, errors="ignore"))
     return features, describe_structures(records), labels
 
 
-def cached_features(name: str, records: list[StructureRecord], cache: Path) -> pd.DataFrame:
-    featurizer = StructureFeaturizer()
-    path = cache / f"{name}-{featurizer.feature_set_hash}.parquet"
-    if not path.is_file():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = featurizer.fit_transform(records)
-        cache.mkdir(parents=True, exist_ok=True)
-        table[numeric_columns()].dropna(how="all").to_parquet(path)
-    return pd.read_parquet(path)
+def cached_features(
+    name: str, records: list[StructureRecord], cache: Path, workers: int = 1
+) -> pd.DataFrame:
+    """All families for the structures, from Parquet shards that an interrupted run continues.
+
+    Structures without roles have no row; how many, and why, is printed.
+    """
+    source = RecordsInMemory([cache / name], records)
+    summary = featurize_source(
+        source, cache / name, workers=workers, timeout_s=600.0, on_progress=_every_fifty
+    )
+    counts = ", ".join(f"{n} {status}" for status, n in sorted(summary.statuses.items()))
+    print(f"{name}: {counts}; {summary.reused} from {summary.folder}")
+    for reason, count in summary.reasons.most_common(5):
+        print(f"{count:6d}  {reason}")
+    shards = [pd.read_parquet(Path(summary.folder) / shard) for shard in sorted(summary.shards)]
+    table = pd.concat(shards).set_index("id")
+    return table.loc[table["status"] != "failed", numeric_columns()]
+
+
+def _every_fifty(summary: BatchSummary, n_expected: int) -> None:
+    if summary.rows > summary.reused and summary.rows % 50 == 0:
+        print(f"  features of {summary.rows} of {n_expected} structures", flush=True)

@@ -8,20 +8,24 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .errors import InputError
 
 
-def write_bytes_atomic(path: str | Path, content: bytes) -> None:
-    """Write to a temporary file beside ``path``, fsync, rename, fsync the folder."""
+@contextlib.contextmanager
+def open_atomic(path: str | Path) -> Iterator[IO[bytes]]:
+    """A stream whose content replaces ``path`` when the block ends well, and is gone otherwise.
+
+    Written to a temporary file beside ``path``, fsync, rename, fsync of the folder.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         # mkstemp makes files private; results are meant to be read like any other file.
@@ -33,6 +37,12 @@ def write_bytes_atomic(path: str | Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _fsync_folder(target.parent)
+
+
+def write_bytes_atomic(path: str | Path, content: bytes) -> None:
+    """Write to a temporary file beside ``path``, fsync, rename, fsync the folder."""
+    with open_atomic(path) as stream:
+        stream.write(content)
 
 
 def write_text_atomic(path: str | Path, content: str) -> None:

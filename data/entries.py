@@ -156,7 +156,7 @@ def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _energy(values: Mapping[str, Any], record: StructureRecord) -> float | None:
     """Energy per atom: as such, or a computed entry's total with its correction."""
-    given = first_number(values, ("energy_eV_atom", "energy_per_atom"))
+    given = first_number(values, ("energy_eV_atom", "energy_per_atom", "_ionsieve_energy_per_atom"))
     total = finite_or_none(values.get("energy"))
     if given is not None or total is None:
         return given

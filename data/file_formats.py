@@ -42,16 +42,30 @@ def read_json(path: Path, context: Context, skip: int) -> Iterator[Entry]:
 
 
 def read_jsonl(path: Path, context: Context, skip: int) -> Iterator[Entry]:
-    """One JSON object a line; a line that is none is quarantined, the others are not."""
+    """One JSON object a line; a line that is none is quarantined, the others are not.
+
+    Lines of an OPTIMADE file that describe the database are no structures.
+    """
     index = 0
     try:
         with open_stream(path) as stream:
-            full = (line for line in stream.lines() if line.strip())
+            full = (x for x in stream.lines() if x.strip() and not _is_description(x))
             for index, line in enumerate(full, start=1):
                 if index > skip:
                     yield _line_entry(line, _numbered(context, index), context)
     except _UNREADABLE as error:
         yield _broken(context, index, error)
+
+
+def _is_description(line: bytes) -> bool:
+    """True for the header of the OPTIMADE JSON Lines format and for its info endpoints."""
+    if b'"x-optimade"' not in line and b'"info"' not in line:
+        return False
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and ("x-optimade" in content or content.get("type") == "info")
 
 
 def _line_entry(line: bytes, fallback: str, context: Context) -> Entry:

@@ -1,4 +1,8 @@
-"""OPTIMADE attributes → structure record (specification 1.2, structures entry type)."""
+"""OPTIMADE attributes → structure record (specification 1.2, structures entry type).
+
+Properties with the prefix ``_ionsieve_`` are those of :mod:`.optimade_export`: what it writes comes
+back with source, licence, reference, energies and oxidation states.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,23 @@ ATTRIBUTES: Final[tuple[str, ...]] = (
     "nsites",
 )
 """What a structure needs; ask providers for these only."""
+
+PREFIX: Final[str] = "_ionsieve_"
+ORIGIN: Final[tuple[str, ...]] = ("source", "licence", "reference", "note")
+"""Fields of :class:`Provenance` that travel under the prefix."""
+VALUES: Final[dict[str, str]] = {
+    "e_above_hull_eV_atom": f"{PREFIX}e_above_hull",
+    "band_gap_eV": f"{PREFIX}band_gap",
+    "energy_eV_atom": f"{PREFIX}energy_per_atom",
+}
+"""Field of the record → property; OPTIMADE allows no capital letters in names."""
+OXIDATION: Final[str] = f"{PREFIX}oxidation_states"
+OWN_ATTRIBUTES: Final[tuple[str, ...]] = (
+    *(PREFIX + name for name in ORIGIN),
+    *VALUES.values(),
+    OXIDATION,
+)
+"""What to ask a provider for besides, if it serves what ionsieve wrote."""
 
 _REFUSED: Final[dict[str, str]] = {
     "assemblies": "correlated disorder (assemblies)",
@@ -57,12 +78,21 @@ def record_from_attributes(
     if len(names) > MAX_SITES:
         raise StructureError(f"{record_id}: {len(names)} sites in the cell, more than {MAX_SITES}")
     positions = _array(attributes, "cartesian_site_positions", (len(names), 3), record_id)
-    contents = _contents(attributes.get("species"), record_id)
+    contents = _contents(attributes.get("species"), attributes.get(OXIDATION), record_id)
     unknown = sorted({str(name) for name in names} - contents.keys())
     if unknown and attributes.get("species"):
         raise StructureError(f"{record_id}: species {unknown[0]!r} is used but not described")
     species = tuple(contents.get(str(name), (SiteSpecies(str(name)),)) for name in names)
-    return _record(lattice, positions, species, record_id, provenance)
+    return _record(lattice, positions, species, record_id, origin_of(attributes, provenance))
+
+
+def origin_of(attributes: Mapping[str, Any], given: Provenance) -> Provenance:
+    """The origin that an entry of ours states for itself, whole, else the one given."""
+    stated = {name: attributes.get(PREFIX + name) for name in ORIGIN}
+    source, licence, reference, note = (v if isinstance(v, str) else None for v in stated.values())
+    if source is None:
+        return given
+    return Provenance(source, licence or given.licence, reference, given.file, note or "")
 
 
 def _record(
@@ -108,27 +138,29 @@ def _array(
     return array
 
 
-def _contents(species: Any, record_id: str) -> dict[str, SiteContent]:
+def _contents(species: Any, oxidation: Any, record_id: str) -> dict[str, SiteContent]:
     """Content of a site by species name; empty for a pure vacancy."""
     contents: dict[str, SiteContent] = {}
-    for entry in species or ():
+    for index, entry in enumerate(species or ()):
         try:
             name = str(entry["name"])
-            pairs = list(zip(entry["chemical_symbols"], entry["concentration"], strict=True))
+            symbols = entry["chemical_symbols"]
+            states = [None] * len(symbols) if oxidation is None else oxidation[index]
+            parts = list(zip(symbols, entry["concentration"], states, strict=True))
             if entry.get("attached"):
                 raise StructureError(f"{record_id}: species {name!r} has attached atoms")
-            contents[name] = _content(pairs, record_id)
-        except (KeyError, TypeError, ValueError, AttributeError):
+            contents[name] = _content(parts, record_id)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise StructureError(f"{record_id}: a species is not well described") from None
     return contents
 
 
-def _content(pairs: list[tuple[Any, Any]], record_id: str) -> SiteContent:
-    if any(symbol == "X" for symbol, _ in pairs):
+def _content(parts: list[tuple[Any, Any, Any]], record_id: str) -> SiteContent:
+    if any(symbol == "X" for symbol, _, _ in parts):
         raise StructureError(f"{record_id}: a site holds an unknown element (X)")
     found = [
-        SiteSpecies(str(symbol), float(concentration))
-        for symbol, concentration in pairs
+        SiteSpecies(str(symbol), float(share), None if state is None else float(state))
+        for symbol, share, state in parts
         if symbol != "vacancy"
     ]
-    return tuple(sorted(found)) if len(found) > 1 else tuple(found)
+    return tuple(sorted(found, key=repr)) if len(found) > 1 else tuple(found)

@@ -109,8 +109,16 @@ HULL_NAMES: Final[tuple[str, ...]] = (
     "e_above_hull_eV_atom",
     "hull_distance",
     "ehull",
+    "_ionsieve_e_above_hull",
 )
-GAP_NAMES: Final[tuple[str, ...]] = ("band_gap", "band_gap_eV", "bandgap", "band_gap_ind", "gap")
+GAP_NAMES: Final[tuple[str, ...]] = (
+    "band_gap",
+    "band_gap_eV",
+    "bandgap",
+    "band_gap_ind",
+    "gap",
+    "_ionsieve_band_gap",
+)
 ID_NAMES: Final[tuple[str, ...]] = ("id", "entry_id", "material_id", "mat_id", "immutable_id")
 
 

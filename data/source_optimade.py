@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from .entries import nested
 from .errors import StructureError
-from .optimade_entry import ATTRIBUTES, record_from_attributes
+from .optimade_entry import ATTRIBUTES, OWN_ATTRIBUTES, PREFIX, VALUES, record_from_attributes
 from .records import Provenance
 from .source import (
     Context,
@@ -106,8 +106,9 @@ class OptimadeSource:
         SourceError
             As described for the module, and when the provider cannot be reached.
         """
-        state = _Paging(**after) if after else _Paging(self._first_page())
-        origin = self._provenance()
+        info = self._get(f"{self.base}/info")
+        origin = self._provenance(info)
+        state = _Paging(**after) if after else _Paging(self._first_page(_is_own(info)))
         visited: set[str] = set()
         while state.url:
             if state.url in visited:
@@ -128,8 +129,8 @@ class OptimadeSource:
             what = f"the filter {self.query!r}" if self.query else "no filter"
             self._notices.append(f"{self.name}: no structure at all with {what}")
 
-    def _first_page(self) -> str:
-        fields = [*ATTRIBUTES, "last_modified"]
+    def _first_page(self, is_own: bool) -> str:
+        fields = [*ATTRIBUTES, "last_modified", *(OWN_ATTRIBUTES if is_own else ())]
         if self.stability_field:
             fields.append(self.stability_field.split(".")[0])
         query = {"page_limit": str(self.page), "response_fields": ",".join(fields)}
@@ -137,9 +138,8 @@ class OptimadeSource:
             query["filter"] = self.query
         return f"{self.base}/structures?{urlencode(query)}"
 
-    def _provenance(self) -> Provenance:
+    def _provenance(self, info: Mapping[str, Any]) -> Provenance:
         """Name and licence as the provider's info endpoint states them."""
-        info = self._get(f"{self.base}/info")
         meta = _mapping(info.get("meta"))
         attributes = _mapping(_mapping(info.get("data")).get("attributes"))
         name = _mapping(meta.get("provider")).get("name") or urlsplit(self.url).netloc
@@ -172,12 +172,10 @@ class OptimadeSource:
         except StructureError as error:
             context = Context(record_id, reference)
             return context.quarantined(record_id, error)
-        hull = (
-            finite_or_none(nested(attributes, self.stability_field))
-            if self.stability_field
-            else None
-        )
-        return with_values(record, hull, None, None)
+        hull, gap, energy = (finite_or_none(attributes.get(name)) for name in VALUES.values())
+        if self.stability_field:
+            hull = finite_or_none(nested(attributes, self.stability_field))
+        return with_values(record, hull, gap, energy)
 
     def _get(self, url: str) -> dict[str, Any]:
         """One response; repeated while the provider is busy or the connection fails."""
@@ -301,6 +299,12 @@ def _next_address(page: Mapping[str, Any], current: str, name: str) -> str | Non
     if urlsplit(following).scheme not in ("http", "https"):
         raise SourceError(f"{name}: the next page is no http(s) address")
     return following
+
+
+def _is_own(info: Mapping[str, Any]) -> bool:
+    """True if the provider serves what ionsieve wrote, whose entries state their own origin."""
+    prefix = _mapping(_mapping(info.get("meta")).get("provider")).get("prefix")
+    return prefix == PREFIX.strip("_")
 
 
 def _licence(part: Mapping[str, Any]) -> str | None:

@@ -172,10 +172,19 @@ def _lower(
     np.fmin.at(smallest[2], center, distance - COVALENT_RATIO * total)
 
 
-def _mobile_coordination(prepared: PreparedStructure) -> FloatArray:
+@once_per_structure
+def cage_contacts(prepared: PreparedStructure) -> IntArray:
+    """Pairs of the neighbour list from an anion (centre) to a mobile ion of its shell (neighbour).
+
+    The shell reaches to 1.25 × the covalent radius sum.
+    """
     pairs, roles = prepared.neighbors, prepared.roles
     near = roles.is_anion[pairs.center] & roles.is_mobile[pairs.neighbor]
-    near &= _ratios(prepared) <= COVALENT_RATIO
+    return np.flatnonzero(near & (_ratios(prepared) <= COVALENT_RATIO))
+
+
+def _mobile_coordination(prepared: PreparedStructure) -> FloatArray:
+    pairs, roles, near = prepared.neighbors, prepared.roles, cage_contacts(prepared)
     weights = prepared.atoms.occupancy[pairs.neighbor[near]]
     count = np.bincount(pairs.center[near], weights=weights, minlength=len(roles.is_anion))
     return np.where(roles.is_anion, count, np.nan)

@@ -62,8 +62,7 @@ def isolated_nets(prepared: PreparedStructure) -> dict[str, AnionNet]:
     An element's net holds the sites where it occupies at least one tenth; of several isolated
     species on one site, all together counts the site once. Empty without isolated anions.
     """
-    atoms = prepared.atoms
-    chosen = find_isolated_anions(prepared).is_isolated & (atoms.occupancy >= FRAMEWORK_OCCUPANCY)
+    atoms, chosen = prepared.atoms, _members(prepared)
     if not chosen.any():
         return {}
     nets = {"": _net(prepared, _one_per_site(prepared, chosen), "")}
@@ -71,6 +70,71 @@ def isolated_nets(prepared: PreparedStructure) -> dict[str, AnionNet]:
         symbol = SYMBOLS[z - 1]
         nets[symbol] = _net(prepared, np.flatnonzero(chosen & (atoms.z == z)), symbol)
     return nets
+
+
+@dataclass(frozen=True, eq=False)
+class CriticalNet:
+    """Which isolated anions lie within the critical distance 2 r_mobile + r_X + r_Y of each other.
+
+    Attributes
+    ----------
+    nodes : int array (n_nodes,)
+        Atoms, one per site.
+    edges : int array (n_edges, 5)
+        Positions i and j in ``nodes`` and the lattice translation of j, each pair once.
+    distance_A : array (n_edges,), Å
+    cage_radius_A : array (n_nodes,), Å
+        r_mobile + r_X: cages of this radius touch at the critical distance.
+    """
+
+    nodes: IntArray
+    edges: IntArray
+    distance_A: FloatArray
+    cage_radius_A: FloatArray
+
+
+def critical_net(prepared: PreparedStructure) -> CriticalNet:
+    """The net of all isolated anions at the critical distance, edge by edge.
+
+    Raises
+    ------
+    FeatureError
+        If an isolated anion has no Slater radius.
+    """
+    atoms = prepared.atoms
+    nodes = _one_per_site(prepared, _members(prepared))
+    if not len(nodes):
+        return CriticalNet(nodes, np.empty((0, 5), np.int64), np.empty(0), np.empty(0))
+    reach = _reach_A(prepared, nodes)
+    edges, distance = half_pairs(
+        atoms.lattice, heights_A(atoms.lattice), atoms.frac[nodes], float(2 * reach.max()) + 1e-6
+    )
+    critical = reach[edges[:, 0]] + reach[edges[:, 1]]
+    near = (distance <= critical * (1.0 + _ROUNDING)) & _apart(prepared, nodes, edges, distance)
+    return CriticalNet(nodes, edges[near], distance[near], reach)
+
+
+def _members(prepared: PreparedStructure) -> np.ndarray:
+    """Isolated anions on at least one in ten of their sites, bool array (n_atoms,)."""
+    occupied = prepared.atoms.occupancy >= FRAMEWORK_OCCUPANCY
+    return np.asarray(find_isolated_anions(prepared).is_isolated & occupied)
+
+
+def _reach_A(prepared: PreparedStructure, nodes: IntArray) -> FloatArray:
+    """r_mobile + r_X of each node, Å."""
+    atoms, radii = prepared.atoms, slater_radii_A()
+    reach = radii[atoms.z[nodes]] + radii[ATOMIC_NUMBER[prepared.roles.mobile]]
+    if not np.isfinite(reach).all():
+        raise FeatureError(f"{atoms.id}: no Slater radius is known for an isolated anion")
+    return np.asarray(reach)
+
+
+def _apart(
+    prepared: PreparedStructure, nodes: IntArray, edges: IntArray, distance: FloatArray
+) -> np.ndarray:
+    """False for alternatives of one split site: one node in space, no pair."""
+    smallest = _SAME_SITE_RATIO * covalent_radii_A()[prepared.atoms.z[nodes]]
+    return np.asarray(distance > smallest[edges[:, 0]] + smallest[edges[:, 1]])
 
 
 def _one_per_site(prepared: PreparedStructure, chosen: np.ndarray) -> IntArray:
@@ -83,20 +147,15 @@ def _one_per_site(prepared: PreparedStructure, chosen: np.ndarray) -> IntArray:
 
 
 def _net(prepared: PreparedStructure, nodes: IntArray, element: str) -> AnionNet:
-    atoms = prepared.atoms
-    radii = slater_radii_A()
-    reach = radii[atoms.z[nodes]] + radii[ATOMIC_NUMBER[prepared.roles.mobile]]
-    if not np.isfinite(reach).all():
-        raise FeatureError(f"{atoms.id}: no Slater radius is known for an isolated anion")
-    smallest = _SAME_SITE_RATIO * covalent_radii_A()[atoms.z[nodes]]
+    atoms, reach = prepared.atoms, _reach_A(prepared, nodes)
     cutoff = 2.0 * (atoms.volume_A3 / len(nodes)) ** (1 / 3)
     # Any periodic net is three-dimensional at some distance, so the search ends.
     while True:
         edges, distance = half_pairs(
             atoms.lattice, heights_A(atoms.lattice), atoms.frac[nodes], cutoff
         )
-        # Alternatives of one split site are one node in space: joined, but no "nearest pair".
-        apart = distance > smallest[edges[:, 0]] + smallest[edges[:, 1]]
+        # Alternatives of one split site are joined, but are no "nearest pair".
+        apart = _apart(prepared, nodes, edges, distance)
         scale = distance / (reach[edges[:, 0]] + reach[edges[:, 1]])
         by_distance = _thresholds(len(nodes), edges, distance)
         by_scale = _thresholds(len(nodes), edges, scale)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from ..data.errors import FeatureError
-from ..data.records import StructureRecord
+from ..data.records import IntArray, StructureRecord
 from .catalogue import Column, Notes, Values
 from .prepared import PreparedStructure
 
 SYMPREC_A: Final[float] = 0.01
 """Distance tolerance, Å: matminer's and pymatgen's default."""
 
+_WHOLE: Final[float] = 1e-3
 _FAMILY = "symmetry"
 _SOURCE = "matminer GlobalSymmetryFeatures; moyopy"
 _NAN = "no space group found within 0.01 Å"
@@ -128,6 +129,34 @@ def space_group_number(record: StructureRecord, symprec_A: float = SYMPREC_A) ->
     FeatureError
         If no space group fits within the tolerance.
     """
+    return int(_dataset(record, symprec_A).number)
+
+
+def conventional_rows(record: StructureRecord, symprec_A: float = 0.1) -> IntArray:
+    """Rows of the conventional cell in rows of the cell given, integer array (3, 3).
+
+    The identity where the cell given is no primitive cell of a centred lattice, or where no space
+    group is found.
+
+    Parameters
+    ----------
+    record : StructureRecord
+    symprec_A : float
+        Distance tolerance, Å.
+    """
+    try:
+        # moyopy writes the new rows as columns.
+        rows = np.array(_dataset(record, symprec_A).std_linear, dtype=np.float64).T
+    except FeatureError:
+        return np.eye(3, dtype=np.int64)
+    whole = np.round(rows)
+    n_cells = round(float(np.linalg.det(whole)))
+    if np.abs(rows - whole).max() > _WHOLE or abs(n_cells) < 2:
+        return np.eye(3, dtype=np.int64)
+    return np.asarray(np.sign(n_cells) * whole, dtype=np.int64)
+
+
+def _dataset(record: StructureRecord, symprec_A: float) -> Any:
     from moyopy import Cell, MoyoDataset
 
     kinds: dict[tuple[tuple[str, float], ...], int] = {}
@@ -135,7 +164,7 @@ def space_group_number(record: StructureRecord, symprec_A: float = SYMPREC_A) ->
     numbers = [kinds.setdefault(content, len(kinds) + 1) for content in contents]
     cell = Cell(record.lattice.tolist(), record.frac.tolist(), numbers)
     try:
-        return int(MoyoDataset(cell, symprec=symprec_A).number)
+        return MoyoDataset(cell, symprec=symprec_A)
     # moyopy raises ValueError for every failure of its search.
     except ValueError as error:
         raise FeatureError(f"{record.id}: no space group within {symprec_A} Å ({error})") from error

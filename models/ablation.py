@@ -17,10 +17,25 @@ from numpy.typing import ArrayLike
 from ..data.errors import ModelError
 from .evaluation import Factory, GroupedEvaluation, evaluate_grouped
 from .folds import joined_groups
-from .metrics import REGRESSION_SCORES, Outcome, auc, precision_at
+from .metrics import REGRESSION_SCORES, Outcome, Score, auc, precision_at
 
-STANDARD_FAMILIES: Final = ("composition", "density", "standard")
+STANDARD_FAMILIES: Final = (
+    "composition",
+    "density",
+    "symmetry",
+    "voronoi_order",
+    "bond_order",
+    "radial",
+    "lattice",
+)
 """Families that every materials-informatics toolkit has; the physics is measured against them."""
+_ONE_SUBJECT: Final = {"isolated_net": "isolated_anions"}
+"""Families that are taken in and out together: two of them describe isolated anions."""
+
+
+def subjects(families: Mapping[str, str]) -> dict[str, str]:
+    """Column → what it is about: its family, where two describe one thing their common name."""
+    return {column: _ONE_SUBJECT.get(name, name) for column, name in families.items()}
 
 
 class OnColumns:
@@ -55,6 +70,18 @@ class Ablation:
     evaluation: GroupedEvaluation
     gains: pd.DataFrame
     """Index: variant; ``against`` and, by score, ``gain``, ``low``, ``high``; positive = better."""
+
+    def table(self) -> pd.DataFrame:
+        """Gains as ``value [low, high]``, one column for each score."""
+        rows = [
+            {"variant": name, "against": row["against"]}
+            | {
+                score: str(Score(*(row[f"{score}_{k}"] for k in ("gain", "low", "high"))))
+                for score in _JUDGED
+            }
+            for name, row in self.gains.iterrows()
+        ]
+        return pd.DataFrame(rows)
 
 
 def ablate(
@@ -142,6 +169,12 @@ class _Thinned:
     def predict(self, features: pd.DataFrame, temperature_K: ArrayLike) -> pd.DataFrame:
         answer: pd.DataFrame = self.model_.predict(features, temperature_K)
         return answer
+
+
+def training_groups(evaluation: GroupedEvaluation) -> list[float]:
+    """Mean number of training groups behind each method of a :func:`learning_curve`."""
+    most = evaluation.n_groups * (1.0 - 1.0 / evaluation.n_folds)
+    return [most * float(name.rstrip("%")) / 100.0 for name in evaluation.scores]
 
 
 def _on(factory: Factory, columns: Sequence[str]) -> Factory:

@@ -1,10 +1,14 @@
-"""How far a candidate lies from what a model was trained on."""
+"""How far a candidate lies from what a model was trained on, by its features and by composition."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.elements import ATOMIC_NUMBER
+from ..data.errors import ModelError
 from .censoring import FloatArray
 
 _CHUNK = 4096
@@ -51,6 +55,12 @@ class DomainDistance:
             distance[start : start + _CHUNK] = np.sqrt(block[np.arange(len(block)), nearest])
         return distance, index
 
+    def between(self, values: FloatArray, others: FloatArray) -> FloatArray:
+        """Relative distance of each row of ``values`` (n, p) to each of ``others`` (m, p)."""
+        points, reference = (self._embed(v).astype(np.float64) for v in (values, others))
+        apart = np.linalg.norm(points[:, None, :] - reference[None, :, :], axis=2)
+        return np.asarray(apart / self.typical_)
+
     def _embed(self, values: FloatArray) -> NDArray[np.float32]:
         scaled = (values - self.centre_) / self.scale_
         missing = np.isnan(scaled)
@@ -74,6 +84,53 @@ class DomainDistance:
         nearest = np.sqrt(np.where(same, np.inf, square).min(axis=1))
         typical = float(np.median(nearest[np.isfinite(nearest)])) if len(groups) > 1 else 0.0
         return typical if typical > 0 else 1.0
+
+
+def composition_distance(formulas: Sequence[str], known: Sequence[str]) -> FloatArray:
+    """Least share of atoms to exchange for others to reach a known composition.
+
+    Half the city-block distance between atomic fractions: 0 for polymorphs, 0.5 between LiF and
+    LiCl, 1 where no element is shared. Unlike the distance between features it asks nothing of
+    scales and is not blurred by hundreds of columns.
+
+    Parameters
+    ----------
+    formulas : sequence of str, length n
+        Of candidates.
+    known : sequence of str
+        Of training materials, at least one.
+
+    Returns
+    -------
+    array (n,), in [0, 1]
+
+    Raises
+    ------
+    ModelError
+        If a formula cannot be read, or none is known.
+    """
+    reference = np.unique(_fractions(known), axis=0)
+    if not len(reference):
+        raise ModelError("the model does not know the formulas of its training materials")
+    distance = np.full(len(formulas), np.inf)
+    points = _fractions(formulas)
+    for row in reference:
+        np.minimum(distance, 0.5 * np.abs(points - row).sum(axis=1), out=distance)
+    return distance
+
+
+def _fractions(formulas: Sequence[str]) -> FloatArray:
+    """Atomic fractions, shape (n, 119), column = atomic number."""
+    from pymatgen.core import Composition
+
+    table = np.zeros((len(formulas), max(ATOMIC_NUMBER.values()) + 1))
+    for row, formula in zip(table, formulas, strict=True):
+        try:
+            for element, share in Composition(formula).fractional_composition.items():
+                row[ATOMIC_NUMBER[element.symbol]] += share
+        except (ValueError, KeyError, AttributeError) as error:
+            raise ModelError(f"{formula!r} is not a formula ({error})") from error
+    return table
 
 
 def _nan_quantile(values: FloatArray, q: float) -> FloatArray:

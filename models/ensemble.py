@@ -175,6 +175,19 @@ def _predictions(learners: Mapping[str, Any], X: FloatArray) -> tuple[FloatArray
     return means, spreads
 
 
+def half_width_ratio(level: float, coverage: float) -> float:
+    """Half width of the central interval of ``level`` over that of ``coverage``.
+
+    For the distribution of :func:`probability_above`.
+    """
+    return _quantile(level) / _quantile(coverage)
+
+
+def _quantile(coverage: float) -> float:
+    """Half width of a central interval in units of the scale."""
+    return float(student_t.ppf(0.5 * (1.0 + coverage), _TAIL_DEGREES))
+
+
 def probability_above(
     threshold: FloatArray | float, mean: FloatArray, half_width: FloatArray, coverage: float
 ) -> FloatArray:
@@ -183,5 +196,5 @@ def probability_above(
     The predictive distribution is Student's t with five degrees of freedom whose central interval
     of the stated coverage is the calibrated one.
     """
-    sd = half_width / student_t.ppf(0.5 * (1.0 + coverage), _TAIL_DEGREES)
+    sd = half_width / _quantile(coverage)
     return np.asarray(student_t.sf((threshold - mean) / sd, _TAIL_DEGREES), dtype=np.float64)

@@ -1,9 +1,8 @@
 """Why a candidate is predicted as it is, and which descriptors matter for new groups.
 
-Contributions add up to the prediction exactly. Boosted trees are attributed by TreeSHAP as XGBoost
-computes it (Lundberg 2020); the forest by the change of the node mean along each decision path
-(Saabas 2014), which is cheaper and, unlike SHAP, depends on the order of the splits. A Gaussian
-process is not attributed: its share stands in the column ``gaussian_process``.
+Contributions are Shapley values and add up to the prediction exactly: of boosted trees as XGBoost
+computes them (TreeSHAP, Lundberg 2020), of the forest by :mod:`.tree_shap`. A Gaussian process is
+not attributed: its share stands in the column ``gaussian_process``.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from .censoring import FloatArray
 from .folds import grouped_folds
 from .metrics import group_resamples, percentile_interval
 from .model import StructureModel
-from .tables import feature_matrix
+from .tree_shap import tree_shap
 from .trees import BoundedBoosting, BoundedExtraTrees
 
 POPULATION: Final = "population"
@@ -49,7 +48,7 @@ def contributions(
         ``gaussian_process``. Decades (of K for an onset); rows sum to log10 of the prediction's
         quantity.
     """
-    matrix = feature_matrix(features, model.columns_)
+    matrix = model.matrix(features)
     mean, scale = (float(v) for v in model.target.line(np.float64(temperature_K)))
     total = np.zeros((len(matrix), len(model.columns_) + 1))
     other = np.zeros(len(matrix))
@@ -156,40 +155,11 @@ def _boosting_shares(learner: BoundedBoosting, matrix: FloatArray) -> FloatArray
 
 def _forest_shares(learner: BoundedExtraTrees, matrix: FloatArray) -> FloatArray:
     filled = np.asarray(learner.imputer_.transform(matrix), dtype=np.float32)
-    shares = np.zeros((len(filled), filled.shape[1] + 1))
-    for tree in learner.forest_.estimators_:
-        shares += _path_shares(tree.tree_, filled)
-    shares /= len(learner.forest_.estimators_)
-    return _without_indicators(shares, learner, matrix.shape[1])
-
-
-def _path_shares(tree: Any, filled: np.ndarray) -> FloatArray:
-    """All rows walk down together; each step adds the change of the node mean to its feature."""
-    value = tree.value[:, 0, 0]
-    node = np.zeros(len(filled), dtype=np.int64)
-    shares = np.zeros((len(filled), filled.shape[1] + 1))
-    shares[:, -1] = value[0]
-    rows = np.arange(len(filled))
-    while True:
-        moving = rows[tree.children_left[node] != -1]
-        if not len(moving):
-            return shares
-        here = node[moving]
-        feature = tree.feature[here]
-        left = filled[moving, feature] <= tree.threshold[here]
-        below = np.where(left, tree.children_left[here], tree.children_right[here])
-        shares[moving, feature] += value[below] - value[here]
-        node[moving] = below
-
-
-def _without_indicators(
-    shares: FloatArray, learner: BoundedExtraTrees, n_columns: int
-) -> FloatArray:
-    """Whether a value is missing counts to its column."""
-    marked = learner.imputer_.indicator_.features_
-    result = np.hstack([shares[:, :n_columns], shares[:, -1:]])
-    np.add.at(result.T, marked, shares[:, n_columns:-1].T)
-    return result
+    # Whether a value is missing counts to its column: both are one player.
+    player = np.concatenate([np.arange(matrix.shape[1]), learner.imputer_.indicator_.features_])
+    trees = learner.forest_.estimators_
+    shares = sum(tree_shap(tree.tree_, player, filled) for tree in trees)
+    return np.asarray(shares) / len(trees)
 
 
 _ATTRIBUTED: Final[Mapping[str, Callable[[Any, FloatArray], FloatArray]]] = {

@@ -7,13 +7,95 @@ knows can still help the other as a feature. Whether it does is for the evaluati
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from ..data.errors import ModelError
 from ..data.units import ROOM_TEMPERATURE_K
 from .folds import grouped_folds, joined_groups
 from .model import StructureModel
+
+
+@dataclass(frozen=True)
+class OtherKind:
+    """A model of another kind of labels whose prediction is one more feature.
+
+    Parameters
+    ----------
+    model : StructureModel
+        Fitted on all labels of the other kind.
+    temperature_K : float
+        Temperature of its prediction, K; without effect on an onset.
+    """
+
+    model: StructureModel
+    temperature_K: float
+
+    @property
+    def column(self) -> str:
+        """Name of the feature: kind and quantity."""
+        return f"{self.model.training_['kind']}_{self.model.quantity}"
+
+    def add_to(self, features: pd.DataFrame) -> pd.DataFrame:
+        """The table with the feature; one that is there already (out of fold, say) stays."""
+        if self.column in features:
+            return features
+        answer = self.model.predict(features, self.temperature_K)["prediction"]
+        return features.assign(**{self.column: answer})
+
+
+def learn_other_kind(
+    features: pd.DataFrame,
+    groups: pd.Series,
+    other_features: pd.DataFrame,
+    other_groups: pd.Series,
+    other_labels: pd.DataFrame,
+    make: Callable[[], StructureModel],
+    n_folds: int = 5,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, OtherKind]:
+    """Fit a model of another kind and add its out-of-fold predictions as a feature.
+
+    Parameters
+    ----------
+    features, groups, other_features, other_groups, other_labels, make, n_folds, seed
+        As in :func:`other_kind_feature`.
+
+    Returns
+    -------
+    DataFrame, OtherKind
+        ``features`` with one more column, and the model that adds it to new structures. The model
+        is asked at the median temperature of its labels, where it knows most.
+
+    Raises
+    ------
+    ModelError
+        If labels with features are too few to learn from.
+    """
+    usable = other_labels[other_labels["structure_id"].isin(other_features.index)]
+    n_structures = usable["structure_id"].nunique()
+    if n_structures < n_folds:
+        raise ModelError(
+            f"{n_structures} structures have features and labels of the other kind; "
+            f"give at least {n_folds}, one for each fold"
+        )
+    temperature = float(usable["temperature_K"].median())
+    temperature_K = temperature if np.isfinite(temperature) else ROOM_TEMPERATURE_K
+    column = other_kind_feature(
+        features,
+        other_features,
+        usable,
+        make,
+        groups,
+        other_groups,
+        temperature_K=temperature_K,
+        n_folds=n_folds,
+        seed=seed,
+    )
+    other = OtherKind(make().fit(other_features, usable), temperature_K)
+    return features.assign(**{other.column: column}), other
 
 
 def other_kind_feature(

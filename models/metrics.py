@@ -24,6 +24,8 @@ class Score:
     high: float
 
     def __str__(self) -> str:
+        if np.isnan(self.value):
+            return "–"
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 

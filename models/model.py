@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,13 @@ from ..data.errors import ModelError
 from ..data.units import ROOM_TEMPERATURE_K
 from .censoring import FloatArray, is_exact
 from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, probability_above
-from .selfcheck import Scores, held_out_scores
+from .selfcheck import Outcomes, Scores, held_out_outcomes, held_out_scores, held_out_table
 from .tables import LabelArrays, feature_matrix, usable_columns
 from .targets import make_target
 from .trust import Combined
+
+if TYPE_CHECKING:
+    from .fidelity import OtherKind
 
 PREDICTION_COLUMNS: Final = (
     "prediction",
@@ -61,7 +64,15 @@ class StructureModel:
     ----------
     training_ : dict
         What it was trained on, in numbers.
+    other_kind : OtherKind or None
+        Adds a model of another kind as a feature (:mod:`.fidelity`); set it before ``fit``.
+    training_formulas : tuple of str
+        Formulas of the training materials, for :func:`.composition_distance`; saved with the model
+        where they are set.
     """
+
+    other_kind: OtherKind | None = None
+    training_formulas: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -86,7 +97,9 @@ class StructureModel:
         self.members = tuple(members)
         self.parameters = dict(parameters or {})
         self._labels: LabelArrays | None = None
+        self._label_ids: list[str] = []
         self._evaluation: Scores | None = None
+        self._held_out: pd.DataFrame | None = None
 
     def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> Self:
         """Fit and calibrate.
@@ -106,9 +119,11 @@ class StructureModel:
         ModelError
             If kinds are mixed, a labelled structure has no features or there is nothing to fit.
         """
+        if self.other_kind is not None:
+            features = self.other_kind.add_to(features)
         arrays = self.target.read(labels, features.index)
         self.columns_ = usable_columns(features.iloc[arrays.row])
-        matrix = feature_matrix(features, self.columns_)
+        matrix = self.matrix(features)
         self.target.fit(arrays)
         self.ensemble_ = CalibratedEnsemble(
             self.members, self.coverage, self.n_folds, self.seed, self.parameters
@@ -121,7 +136,8 @@ class StructureModel:
             float(np.sqrt(np.mean(1.0 / self.target.label_weight(arrays) - 1.0))),
         )
         self.training_ = _training_summary(labels, arrays)
-        self._labels, self._evaluation = arrays, None
+        self._labels, self._evaluation, self._held_out = arrays, None, None
+        self._label_ids = features.index[arrays.row].astype(str).tolist()
         return self
 
     @property
@@ -132,9 +148,25 @@ class StructureModel:
         asked for and saved with the model.
         """
         self._require_fitted()
-        if self._evaluation is None and self._labels is not None:
-            self._evaluation = held_out_scores(self.ensemble_, self.target, self._labels, self.seed)
-        return self._evaluation or {}
+        if self._evaluation is None:
+            self._evaluation = held_out_scores(self._outcomes(), self.seed)
+        return self._evaluation
+
+    @property
+    def held_out_(self) -> pd.DataFrame:
+        """The held-out predictions behind :attr:`evaluation_` (:func:`.selfcheck.held_out_table`).
+
+        Saved with the model; empty for a model that was saved without them.
+        """
+        self._require_fitted()
+        if self._held_out is None:
+            self._held_out = held_out_table(self._outcomes(), self._label_ids)
+        return self._held_out
+
+    def _outcomes(self) -> Outcomes:
+        if self._labels is None:
+            return {}
+        return held_out_outcomes(self.ensemble_, self.target, self._labels)
 
     def predict(
         self, features: pd.DataFrame, temperature_K: ArrayLike = ROOM_TEMPERATURE_K
@@ -159,7 +191,7 @@ class StructureModel:
         """
         self._require_fitted()
         temperature = _checked_temperature(temperature_K, len(features))
-        matrix = feature_matrix(features, self.columns_)
+        matrix = self.matrix(features)
         position, distance = self.ensemble_.predict(matrix)
         centre, half, scale = self._placed(position, temperature)
         event = self._event_probability(centre, half, temperature)
@@ -174,6 +206,12 @@ class StructureModel:
         )
         columns = dict(zip(PREDICTION_COLUMNS, values, strict=True))
         return pd.DataFrame(columns, index=features.index)
+
+    def matrix(self, features: pd.DataFrame) -> FloatArray:
+        """Columns of the training table, shape (n, p); that of another kind is predicted."""
+        if self.other_kind is not None:
+            features = self.other_kind.add_to(features)
+        return feature_matrix(features, self.columns_)
 
     def standardised(self, arrays: LabelArrays) -> FloatArray:
         """Bounds of labels as positions in the population, shape (n, 2)."""

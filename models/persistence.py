@@ -5,6 +5,7 @@
 ``*.skops``          scikit-learn learners, read against a fixed allow-list of types
 ``xgboost.ubj``      the XGBoost learner in its own binary JSON
 ``domain.parquet``   the training materials in scaled feature space
+``other_kind/``      a model of another kind whose prediction is a feature, if there is one
 ===================  ==========================================================================
 
 Each file's SHA-256 stands in ``model.json``, so a folder put together from two models is refused.
@@ -29,13 +30,15 @@ from ..data.atomic import write_bytes_atomic, write_json_atomic
 from ..data.errors import ModelError
 from .domain import DomainDistance
 from .ensemble import MEMBERS, CalibratedEnsemble
+from .fidelity import OtherKind
 from .gaussian_process import BoundedGaussianProcess
 from .model import StructureModel, make_model
+from .selfcheck import HELD_OUT_COLUMNS
 from .tables import feature_set_hash
 from .trees import BoundedBoosting, BoundedExtraTrees
 from .trust import Trust
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
     {
         "ionsieve.models.trees.BoundedExtraTrees",
@@ -47,6 +50,7 @@ ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
 """Types beyond skops' own defaults that a learner file may hold. A ``Tree`` is compiled code that
 trusts its node table, so :func:`read_learner` checks every node before the tree is used."""
 _CHECKED_VERSIONS: Final = ("scikit-learn", "xgboost")
+_OTHER_KIND: Final = "other_kind"
 _MAX_BYTES: Final = 2_000_000_000
 
 
@@ -56,7 +60,9 @@ def save_model(model: StructureModel, folder: Path) -> Path:
     files["domain.parquet"] = _parquet(model.ensemble_.domain_.reference_)
     for name, content in files.items():
         write_bytes_atomic(folder / name, content)
-    write_json_atomic(folder / "model.json", _description(model, files))
+    if model.other_kind is not None:
+        save_model(model.other_kind.model, folder / _OTHER_KIND)
+    write_json_atomic(folder / "model.json", _description(model, files, folder))
     return folder
 
 
@@ -81,6 +87,9 @@ def load_model(folder: Path) -> StructureModel:
         domain = _read_domain(content["domain.parquet"], description["domain"])
         model.ensemble_.domain_ = domain
         model.training_, model._evaluation = description["training"], description["evaluation"]
+        model._held_out = _read_held_out(description.get("held_out"))
+        model.training_formulas = tuple(str(f) for f in description["training_formulas"])
+        model.other_kind = _read_other_kind(folder, description.get("other_kind"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}: model.json is damaged ({error}); train again") from error
     return model
@@ -145,7 +154,7 @@ def _learner_files(ensemble: CalibratedEnsemble) -> dict[str, bytes]:
     return files
 
 
-def _description(model: StructureModel, files: dict[str, bytes]) -> dict[str, Any]:
+def _description(model: StructureModel, files: dict[str, bytes], folder: Path) -> dict[str, Any]:
     ensemble, domain = model.ensemble_, model.ensemble_.domain_
     boosting = ensemble.learners_.get("xgboost")
     return {
@@ -176,8 +185,45 @@ def _description(model: StructureModel, files: dict[str, bytes]) -> dict[str, An
             "typical_": domain.typical_,
         },
         "training": model.training_,
+        "training_formulas": list(model.training_formulas),
         "evaluation": model.evaluation_,
+        "held_out": _held_out_lists(model.held_out_),
+        "other_kind": None
+        if model.other_kind is None
+        else {
+            "temperature_K": model.other_kind.temperature_K,
+            "sha256": _digest(folder / _OTHER_KIND / "model.json"),
+        },
     }
+
+
+def _held_out_lists(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """Columns as lists; JSON knows no NaN, so an open side is null."""
+    return {
+        name: column.astype(object).where(column.notna(), None).tolist()
+        for name, column in table.items()
+    }
+
+
+def _read_held_out(lists: dict[str, list[Any]] | None) -> pd.DataFrame:
+    table = pd.DataFrame(lists or {}, columns=list(HELD_OUT_COLUMNS))
+    return table.astype(dict.fromkeys(HELD_OUT_COLUMNS[2:], np.float64))
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _read_other_kind(folder: Path, description: dict[str, Any] | None) -> OtherKind | None:
+    if description is None:
+        return None
+    inner = folder / _OTHER_KIND
+    path = inner / "model.json"
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; copy the whole model folder")
+    if _digest(path) != description["sha256"]:
+        raise ModelError(f"{path} does not belong to this model (SHA-256 differs)")
+    return OtherKind(load_model(inner), float(description["temperature_K"]))
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ..data.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
+from .ablation import Ablation, training_groups
 from .evaluation import GroupedEvaluation
 from .metrics import Score
 from .model import StructureModel
+from .plots import ablation_plot, evaluation_plot, learning_curve_plot
 
 KIND_CAVEATS: Final[Mapping[str, str]] = {
     "aimd": "AIMD conductivities are optimistic against experiment, by up to 1.6 decades, and "
@@ -66,6 +67,49 @@ def write_evaluation(
     write_text_atomic(folder / "predictions.csv", csv)
     write_bytes_atomic(folder / "evaluation.png", evaluation_plot(evaluation))
     write_text_atomic(folder / "card.md", evaluation_card(evaluation, context))
+
+
+def append_ablation(folder: Path, found: Ablation, context: str) -> None:
+    """Write ``ablation.csv`` and ``ablation.png`` and add both to the card.
+
+    Parameters
+    ----------
+    folder : path
+        Where :func:`write_evaluation` wrote.
+    found : Ablation
+    context : str
+        What was evaluated and how, one sentence.
+    """
+    write_text_atomic(folder / "ablation.csv", found.gains.to_csv(index_label="variant"))
+    write_bytes_atomic(folder / "ablation.png", ablation_plot(found.gains))
+    lines = [
+        context,
+        "Positive = better; 95 % intervals from a paired bootstrap over groups. One that includes",
+        "zero means that these labels do not show a gain.",
+        "",
+        *markdown_table(found.table()),
+        "",
+        "![What each family adds](ablation.png)",
+    ]
+    _append(folder, "What each descriptor family adds", lines)
+
+
+def append_learning_curve(folder: Path, found: GroupedEvaluation) -> None:
+    """Write ``learning_curve.csv`` and ``learning_curve.png`` and add both to the card."""
+    groups = training_groups(found)
+    table = found.table().reset_index(names="share of training groups")
+    table.insert(1, "training groups", [round(n) for n in groups])
+    write_text_atomic(folder / "learning_curve.csv", table.to_csv(index=False))
+    write_bytes_atomic(folder / "learning_curve.png", learning_curve_plot(found, groups))
+    turned = table.set_index(table.columns[0]).T.reset_index(names="score")
+    lines = [*markdown_table(turned), "", "![Learning curve](learning_curve.png)"]
+    _append(folder, "Learning curve", lines)
+
+
+def _append(folder: Path, title: str, lines: Sequence[str]) -> None:
+    card = (folder / "card.md").read_text(encoding="utf-8")
+    text = "\n".join(["", f"## {title}", "", *lines, ""])
+    write_text_atomic(folder / "card.md", card + text)
 
 
 def evaluation_card(evaluation: GroupedEvaluation, context: Mapping[str, Any]) -> str:
@@ -132,47 +176,3 @@ def markdown_table(table: pd.DataFrame) -> list[str]:
 def _cell(numbers: Sequence[float | None]) -> str:
     value, low, high = numbers
     return "–" if value is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def evaluation_plot(evaluation: GroupedEvaluation) -> bytes:
-    """Held-out predictions against labels, and coverage against stated coverage, as PNG."""
-    # Without the global figure manager: nothing is shown, nothing leaks, any thread may call.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    _parity(left, evaluation)
-    _bars(right, evaluation)
-    buffer = io.BytesIO()
-    # No date and version in the file: equal evaluations give equal bytes.
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _parity(axes: Any, evaluation: GroupedEvaluation) -> None:
-    name = next(iter(evaluation.outcomes))
-    outcome = evaluation.outcomes[name]
-    low, high = outcome.bounds.T
-    closed = np.isfinite(low) & np.isfinite(high)
-    axes.plot(0.5 * (low + high)[closed], outcome.prediction[closed], ".", ms=4, label="values")
-    for side, marker, label in ((high, "<", "below"), (low, ">", "above")):
-        rows = ~closed & np.isfinite(side)
-        if rows.any():
-            axes.plot(side[rows], outcome.prediction[rows], marker, ms=4, label=label, alpha=0.6)
-    ends = [outcome.prediction.min(), outcome.prediction.max()]
-    axes.plot(ends, ends, "k-", lw=0.8)
-    axes.set(xlabel=f"label ({evaluation.unit})", ylabel="held-out prediction", title=name)
-    axes.legend(frameon=False, fontsize=8)
-
-
-def _bars(axes: Any, evaluation: GroupedEvaluation) -> None:
-    names = list(evaluation.scores)
-    scores = [evaluation.scores[n]["mae"] for n in names]
-    value = np.array([s.value for s in scores])
-    error = np.abs(np.array([[s.value - s.low, s.high - s.value] for s in scores]).T)
-    axes.barh(range(len(names)), value, xerr=np.nan_to_num(error), color="0.7", capsize=3)
-    axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
-    axes.set(xlabel=f"mean absolute error ({evaluation.unit})")

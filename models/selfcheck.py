@@ -8,10 +8,11 @@ labels. :func:`.evaluate_grouped` repeats everything per fold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from .censoring import FloatArray, truncated_moments
 from .ensemble import CalibratedEnsemble
@@ -47,10 +48,26 @@ _SCORES: Final[Mapping[str, Callable[[Outcome], float]]] = {
 }
 
 
-def held_out_scores(
-    ensemble: CalibratedEnsemble, target: Target, arrays: LabelArrays, seed: int
-) -> Scores:
-    """Scores by what was left out, then method, then name, as [value, low, high].
+MODEL: Final = "model"
+HELD_OUT_COLUMNS: Final = (
+    "left_out",
+    "structure_id",
+    "temperature_K",
+    "label_lower",
+    "label_upper",
+    "prediction",
+    "low",
+    "high",
+)
+
+Outcomes = dict[str, dict[str, Outcome]]
+"""Held-out labels and answers, by what was left out, then by method."""
+
+
+def held_out_outcomes(
+    ensemble: CalibratedEnsemble, target: Target, arrays: LabelArrays
+) -> Outcomes:
+    """Answers to labels that the learners had not seen, beside naive ones, in shown units.
 
     Parameters
     ----------
@@ -60,22 +77,64 @@ def held_out_scores(
         Fitted.
     arrays : LabelArrays
         The labels it was fitted to.
-    seed : int
-        Of the bootstrap over groups.
     """
     mean, scale = target.line(arrays.temperature_K)
     bounds = (arrays.bounds - mean[:, None]) / scale[:, None]
     names = [GROUP_OUT] if len(ensemble.levels_) == 1 else [MATERIAL_OUT, GROUP_OUT]
-    found: Scores = {}
+    found: Outcomes = {}
     for which, name in enumerate(names):
         level = ensemble.levels_[which]
         model = cross_fitted(ensemble.levels_, which, bounds, ensemble.label_sd_, ensemble.coverage)
-        answers = {"model": model, **_naive(level, bounds, arrays.group)}
+        answers = {MODEL: model, **_naive(level, bounds, arrays.group)}
         found[name] = {
-            method: _scored(answer, mean, scale, target, arrays, seed)
+            method: _outcome(answer, mean, scale, target, arrays)
             for method, answer in answers.items()
         }
     return found
+
+
+def held_out_scores(outcomes: Outcomes, seed: int) -> Scores:
+    """Scores by what was left out, then method, then name, as [value, low, high].
+
+    Parameters
+    ----------
+    outcomes : dict
+        From :func:`held_out_outcomes`.
+    seed : int
+        Of the bootstrap over groups.
+    """
+    return {
+        left_out: {method: _scored(outcome, seed) for method, outcome in methods.items()}
+        for left_out, methods in outcomes.items()
+    }
+
+
+def held_out_table(outcomes: Outcomes, structure_ids: Sequence[str]) -> pd.DataFrame:
+    """The model's held-out answers as a table.
+
+    Parameters
+    ----------
+    outcomes : dict
+        From :func:`held_out_outcomes`.
+    structure_ids : sequence of str, length n
+        Of the labels.
+
+    Returns
+    -------
+    DataFrame
+        Columns :data:`HELD_OUT_COLUMNS`, one row per label and way of leaving out; log10 of S/cm
+        or cm²/s, or K for an onset. An open side of a label is NaN.
+    """
+    parts = []
+    for left_out, methods in outcomes.items():
+        answer = methods[MODEL]
+        bounds = np.where(np.isfinite(answer.bounds), answer.bounds, np.nan)
+        values = (left_out, list(structure_ids), answer.stratum, *bounds.T, answer.prediction)
+        columns = dict(zip(HELD_OUT_COLUMNS, (*values, *answer.interval.T), strict=True))
+        parts.append(pd.DataFrame(columns))
+    if not parts:
+        return pd.DataFrame(columns=list(HELD_OUT_COLUMNS))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _naive(level: HeldOut, bounds: FloatArray, groups: IntArray) -> dict[str, Combined]:
@@ -101,17 +160,12 @@ def _group_means(level: HeldOut, bounds: FloatArray, groups: IntArray) -> FloatA
     return result
 
 
-def _scored(
-    answer: Combined,
-    mean: FloatArray,
-    scale: FloatArray,
-    target: Target,
-    arrays: LabelArrays,
-    seed: int,
-) -> dict[str, list[float | None]]:
+def _outcome(
+    answer: Combined, mean: FloatArray, scale: FloatArray, target: Target, arrays: LabelArrays
+) -> Outcome:
     centre, half = mean + scale * answer.mean, scale * answer.half_width
     nothing = np.full(len(centre), np.nan)
-    outcome = Outcome(
+    return Outcome(
         target.shown(arrays.bounds),
         target.shown(centre),
         np.column_stack([target.shown(centre - half), target.shown(centre + half)]),
@@ -120,6 +174,9 @@ def _scored(
         nothing,
         nothing,
     )
+
+
+def _scored(outcome: Outcome, seed: int) -> dict[str, list[float | None]]:
     result = {}
     for name, score in _SCORES.items():
         found = with_interval(score, outcome, seed, _SAMPLES)

@@ -8,7 +8,7 @@ data set a random split gives 0.80 decades of error where an honest one gives 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -60,6 +60,29 @@ def _prototype(record: StructureRecord) -> str:
     return f"{anonymous}-{number}"
 
 
+class _Tables(NamedTuple):
+    """What groups are read from."""
+
+    labels: pd.DataFrame
+    structures: pd.DataFrame | None
+    features: pd.DataFrame | None
+
+    def column(self, name: str) -> pd.Series:
+        """A column of the label table as text, empty where nothing is given."""
+        return self.labels[name].fillna("").astype(str)
+
+    def described(self, name: str) -> pd.Series:
+        """What :func:`describe_structures` says of each label's structure."""
+        if self.structures is None:
+            raise ModelError(f"grouping by {name} needs the structures")
+        ids = self.labels["structure_id"]
+        found = ids.map(self.structures[name])
+        if found.isna().any():
+            lost = ids[found.isna()].iloc[0]
+            raise ModelError(f"structure {lost} is labelled but not among the structures")
+        return found.astype(str)
+
+
 class GroupSplitter:
     """Base of the splitters; scikit-learn compatible (``split``, ``get_n_splits``).
 
@@ -72,8 +95,6 @@ class GroupSplitter:
     """
 
     name: ClassVar[str] = ""
-    needs: ClassVar[str] = "labels"
-    """``labels``, ``structures`` or ``features``: what the groups are read from."""
 
     def __init__(self, n_folds: int | None = 5, seed: int = 0) -> None:
         self.n_folds = n_folds
@@ -96,6 +117,9 @@ class GroupSplitter:
         features : DataFrame, optional
             Feature table; needed by cluster.
         """
+        return self._names(_Tables(labels, structures, features))
+
+    def _names(self, tables: _Tables) -> pd.Series:
         raise NotImplementedError
 
     def assign(
@@ -131,16 +155,9 @@ class FormulaSplitter(GroupSplitter):
     """
 
     name = "formula"
-    needs = "structures"
 
-    def group_names(
-        self,
-        labels: pd.DataFrame,
-        structures: pd.DataFrame | None = None,
-        features: pd.DataFrame | None = None,
-    ) -> pd.Series:
-        """Reduced formula of each label's structure."""
-        return _looked_up(labels, structures, "formula")
+    def _names(self, tables: _Tables) -> pd.Series:
+        return tables.described("formula")
 
 
 class ChemicalSystemSplitter(GroupSplitter):
@@ -152,16 +169,9 @@ class ChemicalSystemSplitter(GroupSplitter):
     """
 
     name = "chemsys"
-    needs = "structures"
 
-    def group_names(
-        self,
-        labels: pd.DataFrame,
-        structures: pd.DataFrame | None = None,
-        features: pd.DataFrame | None = None,
-    ) -> pd.Series:
-        """Chemical system of each label's structure."""
-        return _looked_up(labels, structures, "chemsys")
+    def _names(self, tables: _Tables) -> pd.Series:
+        return tables.described("chemsys")
 
 
 class FamilySplitter(GroupSplitter):
@@ -173,17 +183,11 @@ class FamilySplitter(GroupSplitter):
 
     name = "family"
 
-    def group_names(
-        self,
-        labels: pd.DataFrame,
-        structures: pd.DataFrame | None = None,
-        features: pd.DataFrame | None = None,
-    ) -> pd.Series:
-        """Family as given, prototype where none is given."""
-        given = labels["group"].fillna("").astype(str)
-        if structures is None or not (given == "").any():
+    def _names(self, tables: _Tables) -> pd.Series:
+        given = tables.column("group")
+        if tables.structures is None or not (given == "").any():
             return given
-        return given.where(given != "", _looked_up(labels, structures, "prototype"))
+        return given.where(given != "", tables.described("prototype"))
 
 
 class DoiSplitter(GroupSplitter):
@@ -196,14 +200,8 @@ class DoiSplitter(GroupSplitter):
 
     name = "doi"
 
-    def group_names(
-        self,
-        labels: pd.DataFrame,
-        structures: pd.DataFrame | None = None,
-        features: pd.DataFrame | None = None,
-    ) -> pd.Series:
-        """Source of each label."""
-        return labels["source"].fillna("").astype(str)
+    def _names(self, tables: _Tables) -> pd.Series:
+        return tables.column("source")
 
 
 class ClusterSplitter(GroupSplitter):
@@ -220,29 +218,23 @@ class ClusterSplitter(GroupSplitter):
     """
 
     name = "cluster"
-    needs = "features"
 
     def __init__(self, n_clusters: int = 10, n_folds: int | None = None, seed: int = 0) -> None:
         super().__init__(n_folds, seed)
         self.n_clusters = n_clusters
 
-    def group_names(
-        self,
-        labels: pd.DataFrame,
-        structures: pd.DataFrame | None = None,
-        features: pd.DataFrame | None = None,
-    ) -> pd.Series:
-        """Cluster number of each label's structure."""
+    def _names(self, tables: _Tables) -> pd.Series:
         from sklearn.cluster import KMeans
 
-        if features is None:
+        if tables.features is None:
             raise ModelError("clusters are made in feature space; give the features")
-        known = features.loc[features.index.isin(labels["structure_id"])]
+        ids = tables.labels["structure_id"]
+        known = tables.features.loc[tables.features.index.isin(ids)]
         matrix = feature_matrix(known, usable_columns(known))
         points = DomainDistance().fit(matrix, np.arange(len(matrix))).reference_
         means = KMeans(min(self.n_clusters, len(points)), n_init=4, random_state=self.seed)
         cluster = pd.Series(means.fit_predict(points.astype(np.float64)), index=known.index)
-        return labels["structure_id"].map(cluster).map(lambda c: f"cluster {int(c)}")
+        return ids.map(cluster).map(lambda c: f"cluster {int(c)}")
 
 
 SPLITTERS: Final[Mapping[str, Callable[..., GroupSplitter]]] = {
@@ -263,13 +255,3 @@ def make_splitter(name: str, n_folds: int | None = 5, seed: int = 0) -> GroupSpl
     if name not in SPLITTERS:
         raise ModelError(f"no splitter is called {name!r}; choose one of {', '.join(SPLITTERS)}")
     return SPLITTERS[name](n_folds=n_folds, seed=seed)
-
-
-def _looked_up(labels: pd.DataFrame, structures: pd.DataFrame | None, column: str) -> pd.Series:
-    if structures is None:
-        raise ModelError(f"grouping by {column} needs the structures")
-    found = labels["structure_id"].map(structures[column])
-    if found.isna().any():
-        lost = labels["structure_id"][found.isna()].iloc[0]
-        raise ModelError(f"structure {lost} is labelled but not among the structures")
-    return found.astype(str)

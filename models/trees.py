@@ -194,6 +194,8 @@ class BoundedBoosting(BoundedRegressor):
             "subsample": self.subsample,
             "colsample_bynode": self.colsample,
             "tree_method": "hist",
+            # A few hundred labels have no finer quantiles; half the time of the default.
+            "max_bin": 64,
             "nthread": 1,
             "seed": int(check_random_state(self.random_state).randint(2**31 - 1)),
             "verbosity": 0,

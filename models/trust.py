@@ -6,19 +6,22 @@ of the residuals and the conformal factor are measured; between the two typical 
 interpolated by the domain distance. Towards distance zero the weights grow to a full mean of the
 learners and the width falls to that of the labels; far out the answer falls back to the population
 with its width. Where groups are single materials there is one distance to measure at.
+
+The conformal factor is measured by class of prediction (:func:`.class_factors`); between the
+middles of the classes it is interpolated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from scipy.optimize import nnls
 from scipy.stats import norm as normal
 
-from .calibration import conformal_factor, group_weights, label_residual
+from .calibration import class_edges, class_factors, group_weights, label_residual
 from .censoring import FloatArray, is_closed, truncated_moments
 from .folds import IntArray
 
@@ -77,13 +80,19 @@ class Combined:
 
 @dataclass(frozen=True)
 class Trust:
-    """Weights, widths and factors at increasing domain distances (k knots)."""
+    """Weights, widths and factors at increasing domain distances (k knots).
+
+    Factors are stated for c predictions, too.
+    """
 
     distance: FloatArray
     weights: FloatArray
     """Shape (k, m)."""
     floor: FloatArray
+    prediction: FloatArray
+    """Predictions at which the factors are stated, shape (c,), increasing."""
     factor: FloatArray
+    """On the claimed width, shape (k, c)."""
     calibrated: bool
     """False where labels are one-sided bounds only, which never show how wrong a prediction is."""
 
@@ -97,8 +106,17 @@ class Trust:
             Domain distance.
         """
         mean, spread, disagreement, width = self._claims(means, spreads, distance)
-        factor = np.interp(distance, self.distance, self.factor)
-        return Combined(mean, spread, disagreement, factor * width)
+        return Combined(mean, spread, disagreement, self._factor(mean, distance) * width)
+
+    def _factor(self, mean: FloatArray, distance: FloatArray) -> FloatArray:
+        """Bilinear in distance and prediction, constant beyond the outermost."""
+        by_class = np.stack([np.interp(distance, self.distance, f) for f in self.factor.T])
+        place = np.interp(mean, self.prediction, np.arange(len(self.prediction)))
+        left = np.minimum(place.astype(np.int64), len(self.prediction) - 1)
+        right = np.minimum(left + 1, len(self.prediction) - 1)
+        rows = np.arange(len(mean))
+        share = place - left
+        return np.asarray((1.0 - share) * by_class[left, rows] + share * by_class[right, rows])
 
     def _claims(
         self, means: FloatArray, spreads: FloatArray, distance: FloatArray
@@ -119,6 +137,7 @@ class Trust:
             "distance": self.distance.tolist(),
             "weights": self.weights.tolist(),
             "floor": self.floor.tolist(),
+            "prediction": self.prediction.tolist(),
             "factor": self.factor.tolist(),
             "calibrated": self.calibrated,
         }
@@ -132,14 +151,15 @@ class Trust:
         ValueError
             If the lists do not belong together.
         """
-        distance, floor, factor = (
-            np.array(state[k], dtype=np.float64) for k in ("distance", "floor", "factor")
+        distance, weights, floor, prediction, factor = (
+            np.array(state[k], dtype=np.float64)
+            for k in ("distance", "weights", "floor", "prediction", "factor")
         )
-        weights = np.array(state["weights"], dtype=np.float64)
-        shape_ok = distance.shape == floor.shape == factor.shape == weights.shape[:1]
-        if not shape_ok or weights.ndim != 2:
+        shape_ok = distance.shape == floor.shape == weights.shape[:1]
+        shape_ok &= factor.shape == (*distance.shape, *prediction.shape)
+        if not shape_ok or weights.ndim != 2 or not prediction.size:
             raise ValueError("trust: lists differ in length")
-        return cls(distance, weights, floor, factor, bool(state["calibrated"]))
+        return cls(distance, weights, floor, prediction, factor, bool(state["calibrated"]))
 
 
 def measure_trust(
@@ -171,7 +191,8 @@ def measure_trust(
         knots,
         np.array([near, *weights, weights[-1]]),
         np.array([max(label_sd, _NEAR_SHARE * floors[0]), *floors, max(floors[-1], 1.0)]),
-        np.ones(len(knots)),
+        np.zeros(1),
+        np.ones((len(knots), 1)),
         bool(is_closed(bounds).any()),
     )
     return _with_factors(shape, levels, bounds, coverage)
@@ -182,20 +203,25 @@ def _with_factors(
 ) -> Trust:
     if not shape.calibrated:
         nominal = float(normal.ppf(0.5 * (1.0 + coverage)))
-        flat = np.maximum(shape.floor, 1.0)
-        return Trust(
-            shape.distance, shape.weights, flat, np.full(len(shape.distance), nominal), False
+        return replace(
+            shape,
+            floor=np.maximum(shape.floor, 1.0),
+            factor=np.full((len(shape.distance), 1), nominal),
         )
-    factors = []
-    for level in levels:
-        mean, _, _, width = shape._claims(level.means, level.spreads, level.distance)
-        factors.append(conformal_factor(bounds, mean, width, level.groups, coverage))
-    return Trust(
-        shape.distance,
-        shape.weights,
-        shape.floor,
-        np.array([factors[0], *factors, factors[-1]]),
-        True,
+    claims = [shape._claims(h.means, h.spreads, h.distance) for h in levels]
+    # Classes are those of left-out groups: candidates are strangers more often than relatives.
+    mean = claims[-1][0]
+    edges = class_edges(bounds, mean, levels[-1].groups)
+    factors = [
+        class_factors(bounds, c[0], c[3], level.groups, coverage, edges)
+        for level, c in zip(levels, claims, strict=True)
+    ]
+    classes = np.searchsorted(edges, mean)
+    middles = [np.median(mean[classes == c]) for c in range(len(edges) + 1)]
+    return replace(
+        shape,
+        prediction=np.array(middles),
+        factor=np.array([factors[0], *factors, factors[-1]]),
     )
 
 

@@ -154,7 +154,7 @@ def tune(
     for member in members:
         with _study(problem, member, storage) as study:
             for _ in range(budget[member]):
-                if len(study.trials) < budget[member]:
+                if len(_finished(study)) < budget[member]:
                     _run_trial(study, problem, member)
                 done += 1
                 if progress is not None:
@@ -264,24 +264,36 @@ def _study(problem: _Problem, member: str, storage: Path | None) -> Iterator[opt
 def _run_trial(study: optuna.Study, problem: _Problem, member: str) -> None:
     import optuna
 
-    number = len(study.trials)
+    # A killed run leaves a trial that never ends: it has no number and no say.
+    number = len(_finished(study))
     if number == 0:
-        defaults = MEMBERS[member]().get_params()
-        # Enqueued trials are counted: the default is trial 0 of every study.
-        study.enqueue_trial({k: v for k, v in defaults.items() if k in _names(member)})
+        _add_default(study, problem, member)
+        return
     study.sampler = optuna.samplers.TPESampler(seed=problem.seed * 100_003 + number)
     study.optimize(lambda trial: problem.loss(member, SPACES[member](trial)), n_trials=1)
 
 
-def _names(member: str) -> list[str]:
+def _add_default(study: optuna.Study, problem: _Problem, member: str) -> None:
+    """The default comes first and whole: a kill cannot leave it queued twice."""
     import optuna
 
     fixed = optuna.trial.FixedTrial(MEMBERS[member]().get_params())
-    return list(SPACES[member](fixed))
+    settings = SPACES[member](fixed)
+    study.add_trial(
+        optuna.trial.create_trial(
+            params=settings,
+            distributions=fixed.distributions,
+            value=problem.loss(member, settings),
+        )
+    )
+
+
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    return [t for t in study.trials if t.value is not None]
 
 
 def _outcome(study: optuna.Study) -> tuple[dict[str, Any], float, float, int]:
-    finished = [t for t in study.trials if t.value is not None]
+    finished = _finished(study)
     first = min(finished, key=lambda t: t.number)
     return (
         dict(study.best_params),

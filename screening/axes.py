@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -37,12 +39,18 @@ class Scale:
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
-    def ticks(self, wanted: int = 6) -> list[Tick]:
-        """About so many ticks at round values."""
+    def within(self, value: float) -> float:
+        """As a call, not beyond the ends of the axis."""
+        return self(min(max(value, self.low), self.high))
+
+    def ticks(self, wanted: int = 6, label: str = "{:g}") -> list[Tick]:
+        """About so many ticks at round values, named by a format."""
         step = float(_nice((self.high - self.low) / wanted))
-        first = np.ceil(self.low / step)
-        values = step * np.arange(first, np.floor(self.high / step) + 1)
-        return [Tick(self(float(v)), f"{v:g}".replace("-", "−")) for v in np.round(values, 6) + 0.0]
+        first = np.ceil(self.low / step - _ROUNDING)
+        values = step * np.arange(first, np.floor(self.high / step + _ROUNDING) + 1)
+        # Adding zero turns -0.0 into 0.0.
+        texts = (label.format(v).replace("-", "−") for v in np.round(values, 6) + 0.0)
+        return [Tick(self(float(v)), text) for v, text in zip(values, texts, strict=True)]
 
 
 def _nice(step: float) -> float:

@@ -113,7 +113,8 @@ def _by_engine(
     on_done: Callable[[int, int], None],
 ) -> tuple[pd.DataFrame, list[str], list[bool]]:
     assert engine.work is not None
-    source = RecordsInMemory(["candidates"], records)
+    # They have no path: a screen is continued from any working directory.
+    source = RecordsInMemory([], records)
     summary = featurize_source(
         source,
         engine.work,

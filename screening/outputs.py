@@ -28,8 +28,10 @@ from ..data.readers import identifier_of, printable
 from ..data.source_paths import reader_of
 from ..data.sources import is_store
 from ..data.store import MANIFEST
+from .finished_run import FEATURES, RANKING, RUN, report_data
+from .optimade_output import OPTIMADE, SERVER, server_settings, write_optimade
 from .pipeline import ScreenResult
-from .report import render_report
+from .report import CALIBRATION, TOP_STRUCTURES, calibration_frame, render_report
 
 _PACKAGES: Final[tuple[str, ...]] = (
     "ionsieve",
@@ -47,12 +49,23 @@ _PACKAGES: Final[tuple[str, ...]] = (
 )
 
 
+REPORT: Final[str] = "report.html"
 WORK: Final[str] = ".work"
 """Descriptors of an unfinished screen, below the output folder."""
 
 
-def write_screen(result: ScreenResult, out: str | Path, inputs: list[str]) -> dict[str, Any]:
+def write_screen(
+    result: ScreenResult, out: str | Path, inputs: list[str], top_structures: int = TOP_STRUCTURES
+) -> dict[str, Any]:
     """Write every output file; each is replaced whole or not at all.
+
+    Parameters
+    ----------
+    result : ScreenResult
+    out : path
+    inputs : list of str
+    top_structures : int
+        How many of the best the report draws.
 
     Returns
     -------
@@ -60,19 +73,49 @@ def write_screen(result: ScreenResult, out: str | Path, inputs: list[str]) -> di
         The content of ``run.json``.
     """
     folder = prepared_folder(out)
+    # Present means finished: what is being replaced is no finished run.
+    (folder / RUN).unlink(missing_ok=True)
     csv = result.ranking.to_csv(index=False, lineterminator="\n")
     write_text_atomic(folder / "ranking.csv", csv)
-    write_bytes_atomic(folder / "ranking.parquet", _parquet(result.ranking))
+    write_bytes_atomic(folder / RANKING, _parquet(result.ranking))
+    features = result.features.loc[result.ranking["id"]].rename_axis("id").reset_index()
+    write_bytes_atomic(folder / FEATURES, _parquet(features))
+    records = {record.id: record for record in result.records}
+    write_optimade(folder / OPTIMADE, result.ranking, records)
+    write_json_atomic(folder / SERVER, server_settings())
     quarantine = result.quarantine.to_csv(index=False, lineterminator="\n")
     write_text_atomic(folder / "quarantine.csv", quarantine)
     funnel = result.funnel.to_csv(index=False, lineterminator="\n")
     write_text_atomic(folder / "funnel.csv", funnel)
     filtered = result.filtered.rename(columns={"stage": "filter"})
     write_text_atomic(folder / "filtered.csv", filtered.to_csv(index=False, lineterminator="\n"))
+    calibration = calibration_frame(result.trained.model.held_out_)
+    write_text_atomic(folder / CALIBRATION, calibration.to_csv(index=False, lineterminator="\n"))
     run = run_facts(result, inputs, csv)
-    write_text_atomic(folder / "report.html", render_report(result, run))
-    write_json_atomic(folder / "run.json", run)
+    # As it will be read: the page is made of files alone, so that it can be made again.
+    run = json.loads(json.dumps({**run, "top_structures": top_structures}, sort_keys=True))
+    write_report(folder, run)
+    write_json_atomic(folder / RUN, run)
     return run
+
+
+def write_report(folder: Path, run: dict[str, Any]) -> Path:
+    """Make ``report.html`` from the other files of a run's folder.
+
+    Parameters
+    ----------
+    folder : path
+    run : dict
+        Content of ``run.json``.
+
+    Raises
+    ------
+    InputError
+        If a file is absent or damaged.
+    """
+    page = folder / REPORT
+    write_text_atomic(page, render_report(report_data(folder, run)))
+    return page
 
 
 def prepared_folder(out: str | Path) -> Path:
@@ -123,6 +166,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
         "counts": result.counts,
         "funnel": result.funnel.to_dict("records"),
         "quarantine_by_stage": _value_counts(result.quarantine["stage"]),
+        "known_counts": _value_counts(result.ranking["known_relation"]),
         "isolated_class_counts": _value_counts(result.ranking["isolated_class"]),
         "flag_counts": _value_counts(result.ranking["flags"].str.split(";").explode()),
         "nan_notes": result.notes,
@@ -130,6 +174,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
             "key": result.trained.key,
             "label_kind": "aimd",
             "label_mobile": result.trained.range.mobile,
+            "coverage": result.trained.model.coverage,
             "training": result.trained.model.training_,
             # In one order, whether the model was trained now or came from the cache.
             "held_out": json.loads(json.dumps(result.trained.model.evaluation_, sort_keys=True)),

@@ -17,7 +17,9 @@ from .batch import general_reason
 from .candidates import Advance, Candidates, collect_candidates
 from .describe import Described, Engine, describe
 from .filters import Filter, families_of, split_by_cost
-from .ranking import FlagRules, rank_candidates
+from .flags import FlagRules
+from .known import Known, find_known
+from .ranking import rank_candidates
 from .training import TrainedModel, embedded_model
 
 
@@ -73,6 +75,8 @@ class ScreenResult:
     """``stage``, ``kept``, ``dropped``, ``reason``, in the order of the stages."""
     filtered: pd.DataFrame
     """Sound structures that the filters left out, with the filter as ``stage``."""
+    records: list[StructureRecord]
+    """Of the ranked structures, in the order of ``features``."""
 
 
 def run_screen(
@@ -130,7 +134,14 @@ def run_screen(
     )
     _take(described, candidates, "descriptors", "descriptors could not be computed")
     _need_any(candidates)
-    ranking = _rank(described.features, described.records, trained, settings)
+    known = find_known(
+        described.records,
+        trained.structures,
+        settings.mobile,
+        trained.range.mobile,
+        lambda done, total: advance("known", done, total),
+    )
+    ranking = _rank(described.features, described.records, known, trained, settings)
     return ScreenResult(
         ranking,
         quarantine_frame(candidates.quarantined),
@@ -146,6 +157,7 @@ def run_screen(
         _count_notes(described.notes),
         candidates.funnel.frame(),
         quarantine_frame(candidates.filtered),
+        described.records,
     )
 
 
@@ -195,6 +207,7 @@ def _need_any(candidates: Candidates) -> None:
 def _rank(
     features: pd.DataFrame,
     records: Sequence[StructureRecord],
+    known: Sequence[Known],
     trained: TrainedModel,
     settings: ScreenSettings,
 ) -> pd.DataFrame:
@@ -206,6 +219,8 @@ def _rank(
             "formula": [reduced_formula(r.composition) for r in records],
             "n_sites": [r.n_sites for r in records],
             "source": [r.provenance.file or r.provenance.source for r in records],
+            "known_structure": [one.structure for one in known],
+            "known_relation": [one.relation for one in known],
         },
         index=features.index,
     )

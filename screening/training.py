@@ -12,11 +12,11 @@ import pandas as pd
 
 from ..data.aimd_table import load_aimd_labels, load_aimd_structures
 from ..data.errors import FeatureError
-from ..data.records import reduced_formula
+from ..data.records import StructureRecord, reduced_formula
 from ..features.featurizer import numeric_columns, rows_to_frame
 from ..models import ConductivityModel
 from .batch import featurize_isolated
-from .ranking import TrainingRange, training_range
+from .flags import TrainingRange, training_range
 
 _FEATURES = "training_features.parquet"
 
@@ -36,6 +36,12 @@ class TrainedModel:
     def range(self) -> TrainingRange:
         """What the training set covers."""
         return training_range(self.features, self.features["formula"])
+
+    @property
+    def structures(self) -> list[StructureRecord]:
+        """Structures of the table that have labels."""
+        labelled = set(self.labels["structure_id"])
+        return [r for r in load_aimd_structures() if r.id in labelled]
 
 
 def embedded_model(
@@ -60,7 +66,7 @@ def embedded_model(
         Processes that compute descriptors.
     """
     labels = load_aimd_labels()
-    key = _key(labels, seed, threshold_S_cm, families)
+    key = model_key(seed, threshold_S_cm, families)
     folder = None if cache is None else cache / f"aimd-{key}"
     if folder is not None and (folder / _FEATURES).is_file():
         model = ConductivityModel.load(folder)
@@ -106,11 +112,11 @@ def _store(model: ConductivityModel, features: pd.DataFrame, folder: Path) -> No
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _key(
-    labels: pd.DataFrame, seed: int, threshold_S_cm: float, families: tuple[str, ...] | None
+def model_key(
+    seed: int = 0, threshold_S_cm: float = 1e-3, families: tuple[str, ...] | None = None
 ) -> str:
-    """Everything that decides the model: labels, code, seed and settings."""
-    digest = hashlib.sha256(labels.to_csv(index=False).encode())
+    """Everything that decides the model: labels, code, seed and settings, 16 hex digits."""
+    digest = hashlib.sha256(load_aimd_labels().to_csv(index=False).encode())
     digest.update(repr((seed, threshold_S_cm, families)).encode())
     package = Path(__file__).resolve().parent.parent
     for room in ("data", "features", "models"):

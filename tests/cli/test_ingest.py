@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,19 @@ ARGYRODITE_SITES = (
         [0, 0, 0],
     ],
 )
+WRITTEN = {
+    "ranking.csv",
+    "ranking.parquet",
+    "features.parquet",
+    "optimade.jsonl",
+    "optimade_server.json",
+    "quarantine.csv",
+    "funnel.csv",
+    "filtered.csv",
+    "model_calibration.csv",
+    "report.html",
+    "run.json",
+}
 PNICTOGENS, CHALCOGENS, HALIDES = ["P", "As", "Sb"], ["S", "Se"], ["Cl", "Br", "I"]
 
 
@@ -176,18 +190,93 @@ def test_kill_9_at_any_point_of_ingest(
     assert contents(out) == contents(store)
 
 
+def killed_when_written(environment: dict[str, str], file: Path, *arguments: object) -> None:
+    """Start a command, kill it and its children with SIGKILL as soon as it has put a file there."""
+
+    def state() -> int | None:
+        return file.stat().st_ino if file.exists() else None
+
+    before = state()
+    process = subprocess.Popen(
+        command(*arguments),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while process.poll() is None and state() == before:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def test_kill_9_at_any_point_of_screen(
     environment: dict[str, str], store: Path, screened: Path, tmp_path: Path
 ) -> None:
-    started = time.monotonic()
-    run(environment, "screen", store, "--out", tmp_path / "timed")
-    whole = time.monotonic() - started
+    """At the start, among the descriptors, and between the files that it writes."""
     out = tmp_path / "out"
-    for share in (0.5, 0.85, 0.95):
-        killed_after(environment, share * whole, "screen", store, "--out", out)
+    for seconds in (1.5, 4.0):
+        killed_after(environment, seconds, "screen", store, "--out", out)
+    for file in ("ranking.csv", "optimade.jsonl", "report.html"):
+        killed_when_written(environment, out / file, "screen", store, "--out", out)
+        assert not (out / "run.json").exists()
     done = run(environment, "screen", store, "--out", out)
     assert done.returncode == 0, done.stderr
     assert contents(out) == contents(screened)
+    assert set(contents(out)) == WRITTEN
+
+
+def test_an_unfinished_screen_is_neither_explained_nor_reported_on(
+    environment: dict[str, str], screened: Path, tmp_path: Path
+) -> None:
+    out = copied(screened, tmp_path)
+    (out / "run.json").unlink()
+    for arguments in (["report", out], ["explain", out, "1"]):
+        done = run(environment, *arguments)
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        assert "no finished screen" in done.stderr
+
+
+def copied(screened: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(screened, tmp_path / "copy"))
+
+
+def test_the_report_is_made_again_from_the_folder_alone(
+    environment: dict[str, str], screened: Path, tmp_path: Path
+) -> None:
+    out = copied(screened, tmp_path)
+    (out / "report.html").unlink()
+    done = run(environment, "report", out)
+    assert done.returncode == 0, done.stderr
+    assert contents(out) == contents(screened)
+
+
+def test_explain_a_candidate_of_a_store(
+    environment: dict[str, str], screened: Path, tmp_path: Path
+) -> None:
+    out = copied(screened, tmp_path)
+    done = run(environment, "explain", out, "arg-PSCl", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["row"]["id"] == "arg-PSCl"
+    assert found["row"]["known_relation"] == "same"
+    assert {group["element"] for group in found["anions"]} == {"S", "Cl"}
+    assert set(found["flags"]) == set(filter(None, found["row"]["flags"].split(";")))
+    written = contents(out).keys() - contents(screened).keys()
+    assert written == {f"explain/arg-PSCl.{ending}" for ending in ("html", "svg", "cif")}
+    assert {name: c for name, c in contents(out).items() if name not in written} == contents(
+        screened
+    )
+
+
+def test_explain_names_what_is_near(environment: dict[str, str], screened: Path) -> None:
+    for name, hint in (("arg-PSC1", "nearest: arg-PSCl"), ("salt-NaCl", "was left out: ")):
+        done = run(environment, "explain", screened, name)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1
+        assert hint in done.stderr
 
 
 def test_one_line_on_failure(environment: dict[str, str], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,9 @@ from ionsieve.data import InputError, LabelError, ModelError
 runner = CliRunner()
 
 
-def arguments(verb, folder, *rest):
+def arguments(verb, folder, *rest, labels="labels.csv"):
     """The verb with the labels and structures of the folder."""
-    given = ["--labels", str(folder / "labels.csv"), "--structures", str(folder / "cifs")]
+    given = ["--labels", str(folder / labels), "--structures", str(folder / "cifs")]
     return [verb, *given, *map(str, rest)]
 
 
@@ -70,20 +71,9 @@ def trained(folder):
     out = folder / "model"
     result = runner.invoke(
         app,
-        [
-            "train",
-            "--labels",
-            str(folder / "labels.csv"),
-            "--structures",
-            str(folder / "cifs"),
-            "--target",
-            "sigma_S_cm",
-            "--out",
-            str(out),
-            "--groups",
-            "formula",
-            "--json",
-        ],
+        arguments(
+            "train", folder, "--target", "sigma_S_cm", "--out", out, "--groups", "formula", "--json"
+        ),
         catch_exceptions=False,
     )
     return out, json.loads(result.stdout)
@@ -122,6 +112,7 @@ def test_predict_writes_the_promised_columns(trained, folder):
     for column in ("prediction", "low", "high", "p_exceeds", "domain_distance"):
         assert np.isfinite(table[column]).all()
     assert table.loc["LiF", "formula"] == "LiF"
+    assert (table["composition_distance"] == 0.0).all(), "every candidate is a training material"
     assert ((table.low < table.prediction) & (table.prediction < table.high)).all()
     shares = pd.read_csv(folder / "predictions.families.csv", index_col="id")
     np.testing.assert_allclose(shares.sum(axis=1), table.prediction, atol=1e-3)
@@ -133,51 +124,91 @@ def test_evaluate_writes_metrics_predictions_and_card(folder):
     out = folder / "evaluation"
     runner.invoke(
         app,
-        [
+        arguments(
             "evaluate",
-            "--labels",
-            str(folder / "labels.csv"),
-            "--structures",
-            str(folder / "cifs"),
+            folder,
             "--out",
-            str(out),
+            out,
             "--groups",
             "chemsys",
             "--folds",
-            "3",
+            "2",
             "--json",
-        ],
+            "--ablation",
+            "--learning-curve",
+        ),
         catch_exceptions=False,
     )
     metrics = json.loads((out / "metrics.json").read_text())
     assert set(metrics["scores"]) == {"model", "temperature only", "nearest neighbour"}
-    assert metrics["n_folds"] == 3
+    assert metrics["n_folds"] == 2
     assert metrics["context"]["grouped_by"] == "chemsys"
     predictions = pd.read_csv(out / "predictions.csv")
     assert len(predictions) == 3 * 18
     assert "temperature only" in (out / "card.md").read_text()
-    assert (out / "evaluation.png").read_bytes().startswith(b"\x89PNG")
+    card = (out / "card.md").read_text()
+    for picture in ("evaluation.png", "ablation.png", "learning_curve.png"):
+        assert (out / picture).read_bytes().startswith(b"\x89PNG")
+        assert f"({picture})" in card
+    gains = pd.read_csv(out / "ablation.csv", index_col="variant")
+    assert {"all", "+ isolated_anions", "− similarity", "+ frustration"} <= set(gains.index)
+    assert "+ isolated_net" not in gains.index, "one subject with the isolated anions"
+    assert (gains["mae_low"] <= gains["mae_high"]).all()
+    curve = pd.read_csv(out / "learning_curve.csv")
+    assert curve["training groups"].is_monotonic_increasing
+
+
+@pytest.fixture(scope="module")
+def stacked(folder):
+    """A stack with a Gaussian process and the predictions of a model of another kind."""
+    table = pd.read_csv(folder / "labels.csv")
+    other = table.assign(kind="mlip_md", quantity="diffusivity_cm2_s")
+    other.assign(value=other["value"] * 1e-4, upper=other["upper"] * 1e-4).to_csv(
+        folder / "other.csv", index=False
+    )
+    out = folder / "stacked"
+    members = "gaussian_process,xgboost"
+    options = ["--learners", members, "--fidelity-labels", folder / "other.csv", "--json"]
+    result = runner.invoke(
+        app,
+        arguments("train", folder, "--out", out, "--groups", "formula", *options),
+        catch_exceptions=False,
+    )
+    return out, json.loads(result.stdout)
+
+
+def test_a_stack_with_another_kind_is_trained_and_applied(stacked, folder, tmp_path):
+    out, result = stacked
+    description = json.loads((out / "model.json").read_text())
+    assert description["settings"]["members"] == ["gaussian_process", "xgboost"]
+    assert "mlip_md_diffusivity_cm2_s" in description["columns"]
+    assert any("mlip_md_diffusivity_cm2_s" in note for note in result["notes"])
+    given = ["predict", str(out), str(folder / "cifs"), "--out", str(tmp_path / "p.csv")]
+    runner.invoke(app, [*given, "--temperature", "1000", "--explain"], catch_exceptions=False)
+    table = pd.read_csv(tmp_path / "p.csv", index_col="id")
+    assert np.isfinite(table[["prediction", "low", "high", "family_disagreement"]]).all(axis=None)
+    shares = pd.read_csv(tmp_path / "p.contributions.csv", index_col="id")
+    assert {"mlip_md_diffusivity_cm2_s", "gaussian_process"} <= set(shares)
+    np.testing.assert_allclose(shares.sum(axis=1), table["prediction"], rtol=1e-4)
+
+
+def test_the_other_kind_belongs_to_its_model(stacked, folder, tmp_path):
+    copy = tmp_path / "model"
+    shutil.copytree(stacked[0], copy)
+    inner = copy / "other_kind" / "model.json"
+    inner.write_text(inner.read_text() + " ")
+    given = ["predict", str(copy), str(folder / "cifs"), "--out", str(tmp_path / "p.csv")]
+    with pytest.raises(ModelError, match="does not belong to this model"):
+        runner.invoke(app, given, catch_exceptions=False)
 
 
 def test_tuned_models_remember_their_studies(folder):
     out = folder / "tuned"
     runner.invoke(
         app,
-        [
-            "train",
-            "--labels",
-            str(folder / "labels.csv"),
-            "--structures",
-            str(folder / "cifs"),
-            "--target",
-            "sigma",
-            "--out",
-            str(out),
-            "--tune",
-            "2",
-            "--groups",
-            "doi",
-        ],
+        arguments(
+            "train", folder, "--target", "sigma", "--out", out, "--tune", "2", "--groups", "doi"
+        ),
         catch_exceptions=False,
     )
     assert (out / "tuning.sqlite").is_file()
@@ -190,22 +221,16 @@ def test_tuned_models_remember_their_studies(folder):
         (["--target", "colour"], InputError, "sigma_S_cm"),
         (["--groups", "random"], ModelError, "formula, chemsys"),
         (["--kind", "experiment"], LabelError, "experiment"),
+        (["--learners", "forest"], InputError, "gaussian_process"),
+        (["--fidelity-labels", "labels.csv"], InputError, "the kind of --labels"),
     ],
 )
-def test_wrong_options_are_named(folder, options, error, message):
+def test_wrong_options_are_named(folder, options, error, message, monkeypatch):
+    monkeypatch.chdir(folder)
     with pytest.raises(error, match=message):
         runner.invoke(
             app,
-            [
-                "train",
-                "--labels",
-                str(folder / "labels.csv"),
-                "--structures",
-                str(folder / "cifs"),
-                "--out",
-                str(folder / "no"),
-                *options,
-            ],
+            arguments("train", folder, "--out", folder / "no", *options),
             catch_exceptions=False,
         )
 
@@ -216,15 +241,7 @@ def test_labels_of_other_structures_are_noticed(folder):
     with pytest.raises(InputError, match="ids are file names without ending"):
         runner.invoke(
             app,
-            [
-                "train",
-                "--labels",
-                str(folder / "o.csv"),
-                "--structures",
-                str(folder / "cifs"),
-                "--out",
-                str(folder / "no"),
-            ],
+            arguments("train", folder, "--out", folder / "no", labels="o.csv"),
             catch_exceptions=False,
         )
 

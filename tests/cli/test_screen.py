@@ -77,7 +77,7 @@ def test_json_is_one_object_and_the_ranking_is_the_same(
     run_facts = json.loads(done.stdout)
     assert run_facts["counts"]["ranked"] == len(pd.read_csv(tmp_path / "ranking.csv"))
     assert run_facts["settings"]["seed"] == 0
-    for name in ("ranking.csv", "ranking.parquet", "quarantine.csv"):
+    for name in ("ranking.csv", "ranking.parquet", "quarantine.csv", "optimade.jsonl"):
         assert (tmp_path / name).read_bytes() == (embedded[0] / name).read_bytes()
 
 
@@ -88,3 +88,39 @@ def test_yang_2025_structures_are_among_the_candidates(
     for formula in ("Li8SiSe6", "Li8TiS6", "Li6PS5Cl"):
         rows = table[(table["formula"] == formula) & (table["isolated_class"] == "framework")]
         assert len(rows) > 0, formula
+
+
+def test_explain_by_rank_says_why(
+    environment: dict[str, str], embedded: tuple[Path, subprocess.CompletedProcess[str]]
+) -> None:
+    out, _ = embedded
+    first = pd.read_csv(out / "ranking.csv", keep_default_na=False).iloc[0]
+    done = run(environment, "explain", out, 1)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for words in (f"#1 of {len(pd.read_csv(out / 'ranking.csv'))}", first["id"], "What moved it"):
+        assert words in done.stdout
+    for words in ("Isolated anions", "Nearest in the AIMD table", "ionsieve campaign init STUDY"):
+        assert words in done.stdout
+    assert len(list((out / "explain").iterdir())) == 3
+
+
+def test_the_export_holds_the_ranking_in_its_order(
+    embedded: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    out, _ = embedded
+    table = pd.read_csv(out / "ranking.csv", keep_default_na=False)
+    lines = (out / "optimade.jsonl").read_text().splitlines()[2:]
+    entries = [json.loads(line) for line in lines]
+    assert [e["id"] for e in entries] == table["id"].tolist()
+    flags = [";".join(e["attributes"]["_ionsieve_flags"]) for e in entries]
+    assert flags == table["flags"].tolist()
+    assert set(table["known_relation"]) == {"", "same", "isostructural"}
+
+
+def test_descriptors_are_kept_in_the_order_of_the_ranking(
+    embedded: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    out, _ = embedded
+    ids = pd.read_parquet(out / "features.parquet")["id"].tolist()
+    assert ids == pd.read_csv(out / "ranking.csv")["id"].tolist()

@@ -1,6 +1,7 @@
 """The OPTIMADE reference server on loopback, its in-memory backend filled from a file.
 
-Run as a program: ``python optimade_reference.py PORT DOCUMENTS.json``.
+Run as a program: ``python optimade_reference.py PORT DOCUMENTS.json``, or with a file of the
+server's own settings, ``…server.json``, in the folder that its relative paths start from.
 """
 
 import json
@@ -14,10 +15,17 @@ def main(port: int, documents: str) -> None:
     from optimade.server.config import ServerConfig
     from optimade.server.create_app import create_app
 
+    fixed = {
+        "insert_test_data": False,
+        "database_backend": "mongomock",
+        "mongo_database": "ionsieve_test",
+    }
+    if documents.endswith("server.json"):
+        app = create_app(ServerConfig(**{**fixed, **json.loads(Path(documents).read_text())}))
+        uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+        return
     config = ServerConfig(
-        insert_test_data=False,
-        database_backend="mongomock",
-        mongo_database="ionsieve_test",
+        **fixed,
         provider={"prefix": "exmpl", "name": "Example", "description": "structures of a test"},
         provider_fields={
             "structures": [

@@ -2,18 +2,12 @@
 
 import http.server
 import json
-import os
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from pymatgen.core import Lattice, Structure
 
 from ionsieve.data import InputError, Quarantined, StructureRecord
@@ -22,6 +16,7 @@ from ionsieve.data.source import SourceError
 from ionsieve.data.source_optimade import OptimadeSource
 from ionsieve.data.sources import SourceOptions, open_source
 from ionsieve.data.store import Store
+from reference_server import reference_server
 
 LICL = Structure.from_spacegroup(
     "Fm-3m", Lattice.cubic(5.13), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
@@ -76,46 +71,10 @@ def documents() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pytest.importorskip("optimade.server.create_app", reason="install optimade[server]")
-    folder = tmp_path_factory.mktemp("optimade")
-    (folder / "documents.json").write_text(json.dumps(documents()))
-    port = free_port()
-    script = Path(__file__).with_name("optimade_reference.py")
-    log = (folder / "log").open("w")
-    environment = {**os.environ, "OPTIMADE_CONFIG_FILE": str(folder / "absent.json")}
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(port), str(folder / "documents.json")],
-        stdout=log,
-        stderr=log,
-        env=environment,
-        cwd=folder,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{url}/v1/info", process, folder / "log")
+    path = tmp_path_factory.mktemp("optimade") / "documents.json"
+    path.write_text(json.dumps(documents()))
+    with reference_server(path) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-        log.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(240):
-        if process.poll() is not None:
-            pytest.fail(f"the reference server ended: {log.read_text()[-2000:]}")
-        try:
-            if requests.get(url, timeout=5).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.25)
-    pytest.fail(f"the reference server does not answer: {log.read_text()[-2000:]}")
 
 
 def test_every_page_of_the_reference_server(reference: str) -> None:

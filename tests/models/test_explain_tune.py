@@ -1,12 +1,17 @@
+import os
+import signal
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ionsieve.data import ModelError
-from ionsieve.models import ConductivityModel
+from ionsieve.models import ConductivityModel, tuning
 from ionsieve.models.ablation import ablate, learning_curve
 from ionsieve.models.explain import contributions, family_contributions, permutation_importance
-from ionsieve.models.fidelity import other_kind_feature
+from ionsieve.models.fidelity import learn_other_kind, other_kind_feature
 from ionsieve.models.tuning import TunedModel, tune
 
 QUICK = {"extra_trees": {"n_trees": 30}, "xgboost": {"n_rounds": 60}}
@@ -63,15 +68,42 @@ def test_learning_curve_uses_the_same_folds(tables):
     assert found.scores["100%"]["mae"].value < found.scores["30%"]["mae"].value
 
 
-def test_tuning_resumes_as_if_never_interrupted(tables, tmp_path):
-    options = {"quantity": "sigma_S_cm", "seed": 1, "n_folds": 3}
-    whole = tune(*tables, n_trials=7, storage=tmp_path / "whole.sqlite", **options)
-    tune(*tables, n_trials=4, storage=tmp_path / "parts.sqlite", **options)
-    parts = tune(*tables, n_trials=7, storage=tmp_path / "parts.sqlite", **options)
-    assert parts == whole
-    assert sum(whole.n_trials.values()) == 7
-    for member, loss in whole.losses.items():
-        assert loss <= whole.default_losses[member]
+def test_tuning_resumes_after_kills_as_if_never_interrupted(tables, tmp_path):
+    options = {"quantity": "sigma_S_cm", "n_trials": 8, "seed": 1, "n_folds": 3}
+    storage = tmp_path / "killed.sqlite"
+    for done_before_the_kill in (1, 4):
+        child = os.fork()
+        if child == 0:
+            _tune_until_killed(tables, storage, options, done_before_the_kill)
+        _, status = os.waitpid(child, 0)
+        assert os.WTERMSIG(status) == signal.SIGKILL
+    resumed = tune(*tables, storage=storage, **options)
+    assert resumed == tune(*tables, storage=tmp_path / "whole.sqlite", **options)
+    assert sum(resumed.n_trials.values()) == 8
+    for member, loss in resumed.losses.items():
+        assert loss <= resumed.default_losses[member]
+    with closing(sqlite3.connect(storage)) as database:
+        states = [row[0] for row in database.execute("SELECT state FROM trials")]
+    assert states.count("COMPLETE") == 8
+    assert states.count("RUNNING") == 2, "both kills came in the middle of a trial"
+
+
+def _tune_until_killed(tables, storage, options, wanted):
+    """Kill this process with SIGKILL inside the trial after ``wanted`` finished ones."""
+    calls = {"loss": 0}
+    plain = tuning._Problem.loss
+
+    def lethal(problem, member, settings):
+        calls["loss"] += 1
+        if calls["loss"] > wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(problem, member, settings)
+
+    try:
+        tuning._Problem.loss = lethal
+        tune(*tables, storage=storage, **options)
+    finally:
+        os._exit(1)
 
 
 def test_tuning_never_sees_the_held_out_labels(tables):
@@ -101,3 +133,24 @@ def test_another_kind_is_predicted_out_of_its_own_groups(tables):
     error = np.abs(found[truth.index] - truth).mean()
     assert error > 1.2 * np.abs(inside[truth.index] - truth).mean(), "in-sample answers leaked"
     assert np.isfinite(found).all()
+
+
+def test_a_model_carries_the_other_kind_along(tables, tmp_path):
+    features, labels = tables
+    groups = pd.Series(features.index, index=features.index)
+    more, other = learn_other_kind(features, groups, features, groups, labels, boosting_only)
+    assert other.column == "aimd_sigma_S_cm"
+    assert more[other.column].notna().all()
+    model = boosting_only()
+    model.other_kind = other
+    model.fit(more, labels)
+    assert other.column in model.columns_
+    answer = model.predict(features, 600.0)
+    model.save(tmp_path / "model")
+    again = ConductivityModel.load(tmp_path / "model").predict(features, 600.0)
+    pd.testing.assert_frame_equal(again, answer)
+    # What is given out of fold is not predicted again.
+    assert not model.predict(more, 600.0).equals(answer)
+    few = labels[labels["structure_id"] < "m003"]
+    with pytest.raises(ModelError, match="one for each fold"):
+        learn_other_kind(features, groups, features, groups, few, boosting_only)

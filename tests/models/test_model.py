@@ -4,7 +4,9 @@ import pytest
 
 from ionsieve.data import LabelError, ModelError
 from ionsieve.models import ConductivityModel, evaluate_grouped
+from ionsieve.models.domain import composition_distance
 from ionsieve.models.model import PREDICTION_COLUMNS
+from ionsieve.models.selfcheck import HELD_OUT_COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,20 @@ def test_a_model_knows_how_well_it_does(model):
     assert "group mean" not in model.evaluation_["leave_group_out"]
 
 
+def test_held_out_predictions_are_those_behind_the_scores(model, tables):
+    labels = tables[1]
+    assert list(model.held_out_.columns) == list(HELD_OUT_COLUMNS)
+    for left_out, rows in model.held_out_.groupby("left_out"):
+        assert sorted(rows["structure_id"]) == sorted(labels["structure_id"])
+        closed = rows[rows[["label_lower", "label_upper"]].notna().all(axis=1)]
+        assert 0 < len(closed) < len(rows)
+        value = closed[["label_lower", "label_upper"]].mean(axis=1)
+        scores = model.evaluation_[left_out]["model"]
+        assert (closed["prediction"] - value).abs().mean() == pytest.approx(scores["mae"][0])
+        inside = value.between(closed["low"], closed["high"]).mean()
+        assert inside == pytest.approx(scores["coverage"][0])
+
+
 def test_near_a_label_the_prediction_is_near_it(population):
     features, labels = population(n_materials=60, n_groups=12, bounded=0.0)
     model = ConductivityModel().fit(features, labels)
@@ -131,3 +147,12 @@ def test_near_a_label_the_prediction_is_near_it(population):
 def test_an_unfitted_model_says_so(tables):
     with pytest.raises(ModelError, match="not fitted"):
         ConductivityModel().predict(tables[0])
+
+
+def test_composition_distance_is_the_share_of_atoms_to_exchange():
+    found = composition_distance(["LiCl", "Li2S", "Na3N", "Li4F4"], ["LiF", "LiBr"])
+    np.testing.assert_allclose(found, [0.5, 0.5, 1.0, 0.0], rtol=1e-12, atol=1e-15)
+    with pytest.raises(ModelError, match="not a formula"):
+        composition_distance(["Xx3?"], ["LiF"])
+    with pytest.raises(ModelError, match="does not know"):
+        composition_distance(["LiF"], [])

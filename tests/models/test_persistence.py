@@ -47,6 +47,12 @@ def test_a_loaded_model_predicts_bit_for_bit_the_same(model, folder, tables):
     pd.testing.assert_frame_equal(answer, model.predict(tables[0], 450.0), check_exact=True)
 
 
+def test_a_loaded_model_knows_its_held_out_predictions(model, folder):
+    loaded = ConductivityModel.load(folder)
+    assert len(loaded.held_out_) > 0
+    pd.testing.assert_frame_equal(loaded.held_out_, model.held_out_, check_exact=True)
+
+
 def test_equal_models_give_equal_bytes(folder, tables, tmp_path):
     ConductivityModel().fit(*tables).save(tmp_path / "again")
     for path in folder.iterdir():

@@ -47,6 +47,42 @@ def test_the_learner_that_is_right_gets_the_weight(measured):
     assert weights[1] < 0.1
 
 
+@pytest.fixture
+def worse_at_the_top():
+    """One learner whose error is three times as large for high predictions."""
+    rng = np.random.default_rng(3)
+    n = 600
+    mean = rng.uniform(-1.0, 1.0, n)
+    truth = mean + np.where(mean > 0.6, 0.6, 0.2) * rng.normal(size=n)
+    held_out = HeldOut(
+        mean[:, None], np.full((n, 1), np.nan), np.ones(n), np.zeros(n), np.arange(n) // 2
+    )
+    return held_out, np.column_stack([truth, truth])
+
+
+def test_the_top_of_the_list_has_an_interval_of_its_own(worse_at_the_top):
+    level, bounds = worse_at_the_top
+    fit, new = np.arange(0, 400), np.arange(400, 600)
+    trust = measure_trust([level.take(fit)], bounds[fit], label_sd=0.05, coverage=0.9)
+    assert trust.factor.shape == (3, 5)
+    assert (np.diff(trust.prediction) > 0).all()
+    part = level.take(new)
+    answer = trust.combine(part.means, part.spreads, part.distance)
+    inside = np.abs(answer.mean - bounds[new, 0]) <= answer.half_width
+    top = part.means[:, 0] > 0.6
+    assert inside[top].mean() >= 0.8
+    assert 0.85 <= inside.mean() <= 0.97
+    assert answer.half_width[top].mean() > 2.0 * answer.half_width[~top].mean()
+
+
+def test_few_groups_share_one_factor_and_ties_one_class(worse_at_the_top):
+    level, bounds = worse_at_the_top
+    few = measure_trust([level.take(slice(0, 80))], bounds[:80], label_sd=0.05, coverage=0.9)
+    assert few.factor.shape == (3, 1)
+    tied = HeldOut(np.zeros((600, 1)), level.spreads, level.distance, level.neighbour, level.groups)
+    assert measure_trust([tied], bounds, label_sd=0.05, coverage=0.9).factor.shape == (3, 1)
+
+
 def test_bounds_alone_give_nominal_intervals(measured):
     levels, bounds = measured
     one_sided = np.column_stack([np.full(len(bounds), -INF), bounds[:, 1]])
@@ -70,6 +106,7 @@ def test_trust_survives_json(measured):
     trust = measure_trust(*measured, label_sd=0.1, coverage=0.9)
     again = Trust.from_dict(trust.as_dict())
     np.testing.assert_array_equal(again.weights, trust.weights)
-    broken = trust.as_dict() | {"floor": [1.0]}
-    with pytest.raises(ValueError, match="length"):
-        Trust.from_dict(broken)
+    np.testing.assert_array_equal(again.factor, trust.factor)
+    for broken in ({"floor": [1.0]}, {"prediction": []}, {"factor": [1.0]}):
+        with pytest.raises(ValueError, match="length"):
+            Trust.from_dict(trust.as_dict() | broken)

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ionsieve.screening.ranking import RANKING_COLUMNS, TrainingRange, rank_candidates
+from ionsieve.screening.flags import FlagRules, TrainingRange, flag_reasons
+from ionsieve.screening.ranking import RANKING_COLUMNS, rank_candidates
 
 IDS = ["a", "b", "c", "d"]
 
@@ -44,7 +45,13 @@ def predictions(**changes: list) -> pd.DataFrame:
 
 
 DESCRIPTIONS = pd.DataFrame(
-    {"formula": ["Li6PS5Cl", "Li2S", "Li3PS4", "Li6FeCl8"], "n_sites": 4, "source": "test"},
+    {
+        "formula": ["Li6PS5Cl", "Li2S", "Li3PS4", "Li6FeCl8"],
+        "n_sites": 4,
+        "source": "test",
+        "known_structure": ["Li6PS5Cl_F43m", "", "", ""],
+        "known_relation": ["same", "", "", ""],
+    },
     index=IDS,
 )
 TRAINING = TrainingRange(
@@ -112,3 +119,67 @@ def test_beyond_the_training_range_is_novel(column: str) -> None:
     table.loc["a", column] = 0.9
     flags = rank_candidates(table, predictions(), DESCRIPTIONS, TRAINING).set_index("id")["flags"]
     assert flags["a"] == "novel_mechanism"
+
+
+def test_known_structures_are_passed_on() -> None:
+    table = ranked().set_index("id")
+    assert table.loc["a", ["known_structure", "known_relation"]].tolist() == [
+        "Li6PS5Cl_F43m",
+        "same",
+    ]
+
+
+def frustrated_range(**upper: float) -> TrainingRange:
+    return TrainingRange(
+        TRAINING.formulas,
+        TRAINING.isolated_elements,
+        pd.concat([TRAINING.lower, pd.Series(dict.fromkeys(upper, 0.1))]),
+        pd.concat([TRAINING.upper, pd.Series(upper)]),
+    )
+
+
+def test_more_frustration_than_in_training_is_novel_whatever_the_class() -> None:
+    values = [0.3, 0.3, 0.7, np.nan]
+    table = features(anion_mixing_entropy_kB=values)
+    training = frustrated_range(anion_mixing_entropy_kB=0.5)
+    flags = rank_candidates(table, predictions(), DESCRIPTIONS, training).set_index("id")["flags"]
+    assert flags["a"] == ""
+    # No isolated anion at all, but anions mixed as never before.
+    assert flags["c"] == "out_of_domain;novel_mechanism"
+
+
+def test_less_frustration_than_in_training_is_no_mechanism() -> None:
+    table = features(anion_mixing_entropy_kB=[0.0, 0.0, 0.0, 0.0])
+    training = frustrated_range(anion_mixing_entropy_kB=0.5)
+    flags = rank_candidates(table, predictions(), DESCRIPTIONS, training).set_index("id")["flags"]
+    assert flags["a"] == ""
+
+
+def test_a_training_structure_does_not_leave_its_own_range() -> None:
+    """The same structure in another cell differs in the last bits."""
+    table = features(mobile_bond_variation=[0.5 * (1 + 1e-9), 0.1, 0.1, 0.1])
+    training = frustrated_range(mobile_bond_variation=0.5)
+    flags = rank_candidates(table, predictions(), DESCRIPTIONS, training).set_index("id")["flags"]
+    assert flags["a"] == ""
+
+
+def test_every_flag_has_its_reason_in_numbers() -> None:
+    answer = {"p_fast": 0.5, "domain_distance": 1.9, "family_disagreement_log10": 1.25}
+    row = {
+        "isolated_class": "framework",
+        "isolated_fraction_Cl": 0.5,
+        "anion_mixing_entropy_kB": 0.7,
+    }
+    training = frustrated_range(anion_mixing_entropy_kB=0.5)
+    assert flag_reasons(answer, row, training, FlagRules(), "Na") == {
+        "uncertain": ["p_fast 0.50 lies in 0.2 to 0.8"],
+        "out_of_domain": [
+            "domain distance 1.90 is above 1.5",
+            "mobile species Na, and every label is of Li",
+        ],
+        "models_disagree": ["trees and boosting differ by 1.25 decades, more than 1"],
+        "novel_mechanism": [
+            "isolated Cl, which no training structure has",
+            "anion_mixing_entropy_kB 0.7, trained on at most 0.5",
+        ],
+    }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..data.records import Quarantined, StructureRecord
+    from ..models.fidelity import OtherKind
 
 Advance = Callable[[str, int, int], None]
 
@@ -142,6 +143,55 @@ def labelled_inputs(
     used = table[known].reset_index(drop=True)
     used = splitter.assign(used, inputs.structures, inputs.features)
     return LabelledInputs(inputs, used, quantity, notes)
+
+
+def learner_names(text: str) -> tuple[str, ...]:
+    """Learner families from ``--learners``."""
+    from ..data.errors import InputError
+    from ..models.ensemble import MEMBERS
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in MEMBERS]
+    if unknown or not names or len(set(names)) < len(names):
+        raise InputError(f"--learners {text}: give {', '.join(MEMBERS)}, each at most once")
+    return names
+
+
+def add_other_kind(
+    data: LabelledInputs,
+    labels: Path,
+    structures: Sequence[Path] | None,
+    mobile: str,
+    seed: int,
+    advance: Advance,
+) -> OtherKind:
+    """A model of another kind; its out-of-fold predictions become a feature of ``data``."""
+    from ..data.errors import InputError
+    from ..data.label_table import read_label_table, select_labels
+    from ..models import make_model
+    from ..models.fidelity import learn_other_kind
+
+    table = read_label_table(labels)
+    quantities = sorted(set(table["quantity"]))
+    if len(quantities) > 1:
+        raise InputError(f"{labels} holds {', '.join(quantities)}; give a file of one quantity")
+    table = select_labels(table, quantities[0], None)
+    kind = str(table["kind"].iloc[0])
+    if kind == data.labels["kind"].iloc[0]:
+        raise InputError(f"{labels} holds {kind}, the kind of --labels: add its rows to --labels")
+    other = feature_inputs(structures, mobile, advance) if structures else data.inputs
+    data.inputs.features, found = learn_other_kind(
+        data.inputs.features,
+        data.inputs.structures["chemsys"],
+        other.features,
+        other.structures["chemsys"],
+        table,
+        lambda: make_model(quantities[0], seed=seed),
+        seed=seed,
+    )
+    used = found.model.training_["n_structures"]
+    data.notes.append(f"feature {found.column}: a model of {used} structures labelled by {kind}")
+    return found
 
 
 def write_quarantine(path: Path, quarantined: Sequence[Quarantined]) -> None:

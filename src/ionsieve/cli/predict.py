@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from .model_options import Json, Mobile
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -21,16 +23,18 @@ def predict(
     explain: bool = typer.Option(
         False, "--explain", help="Also write contributions by feature family beside it."
     ),
-    mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
-    json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    mobile: Mobile = "Li",
+    json: Json = False,
 ) -> None:
     """Predict with interval, exceedance probability and domain distance.
 
-    Columns: id, formula, prediction, low, high, p_exceeds, domain_distance, spread,
-    family_disagreement. What cannot be predicted is listed in OUT.quarantine.csv with the reason.
+    Columns: id, formula, prediction, low, high, p_exceeds, domain_distance, composition_distance,
+    spread, family_disagreement. What cannot be predicted is listed in OUT.quarantine.csv with the
+    reason. composition_distance is empty for a model that was saved without formulas.
     """
     from ..data.errors import InputError
     from ..models import StructureModel
+    from ..models.domain import composition_distance
     from .model_inputs import feature_inputs, write_quarantine
     from .progress import stage_progress
 
@@ -40,7 +44,12 @@ def predict(
     with stage_progress(quiet=json) as advance:
         data = feature_inputs(inputs, mobile, advance)
     answer = loaded.predict(data.features, temperature).rename_axis("id")
-    answer.insert(0, "formula", data.structures["formula"].reindex(answer.index))
+    formulas = data.structures["formula"].reindex(answer.index)
+    answer.insert(0, "formula", formulas)
+    place = answer.columns.get_loc("domain_distance") + 1
+    known = loaded.training_formulas
+    distance = composition_distance(list(formulas), known) if known else float("nan")
+    answer.insert(place, "composition_distance", distance)
     _write(answer, out)
     if explain:
         from ..features.catalogue import catalogue

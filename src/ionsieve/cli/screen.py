@@ -38,14 +38,17 @@ def screen(
     ),
     cache: bool = typer.Option(True, help="Keep the trained model between runs."),
     top: int = typer.Option(10, min=1, help="How many to show on the terminal."),
+    top_structures: int = typer.Option(
+        20, min=0, max=200, help="How many of the best the report draws in 3-D."
+    ),
     json: bool = typer.Option(False, "--json", help="Print one JSON object instead of tables."),
 ) -> None:
     """Rank structures by the probability of being fast conductors.
 
     With no input this trains on the embedded AIMD table and ranks several hundred candidates made
-    by substitution into known prototypes. Writes ranking.csv, ranking.parquet, funnel.csv,
-    filtered.csv, quarantine.csv, run.json and report.html. An interrupted screen is continued by
-    the same command.
+    by substitution into known prototypes. Writes ranking.csv, ranking.parquet, features.parquet,
+    optimade.jsonl, funnel.csv, filtered.csv, quarantine.csv, model_calibration.csv, report.html
+    and, when all is done, run.json. An interrupted screen is continued by the same command.
     """
     from ..data.errors import InputError
     from ..screening.outputs import prepared_folder, removed_work, work_folder, write_screen
@@ -69,7 +72,7 @@ def screen(
     with stage_progress(quiet=json) as advance, work_folder(out) as work:
         names = _stores_or_files(inputs or [], out, mobile, advance)
         result = run_screen(names, settings, model_cache() if cache else None, advance, work)
-        run = write_screen(result, out, names)
+        run = write_screen(result, out, names, top_structures)
         removed_work(work)
     if json:
         _print_json(run, out)
@@ -134,7 +137,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     isolated = f"{row['isolated_class']} {row['isolated_fraction']:.2f}"
     return (
         str(row["rank"]),
-        escape(str(row["formula"])) + ("*" if row["known_formula"] else ""),
+        escape(str(row["formula"])) + _known_mark(row),
         f"{row['log10_sigma_300K_S_cm']:.2f}",
         interval,
         f"{row['p_fast']:.2f}",
@@ -144,11 +147,17 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _known_mark(row: dict[str, Any]) -> str:
+    if row["known_relation"] == "same":
+        return "**"
+    return ("*" if row["known_formula"] else "") + ("°" if row["known_relation"] else "")
+
+
 def _closing_lines(run: dict[str, Any], out: Path) -> list[str]:
     counts, training = run["counts"], run["model"]["training"]
     return [
-        "σ in S/cm, as AIMD would find it (optimistic against experiment); * formula is in the "
-        "AIMD table",
+        "σ in S/cm, as AIMD would find it (optimistic against experiment); in the AIMD table: "
+        "* formula, ** structure, ° structure type",
         f"model: {training['n_labels']} AIMD labels of {training['n_structures']} structures, "
         f"{training['n_bounds']} of them bounds; mean error in decades, held out:",
         *_held_out_lines(run["model"]["held_out"]),
@@ -157,8 +166,8 @@ def _closing_lines(run: dict[str, Any], out: Path) -> list[str]:
         f"{counts['ranked']:,} ranked, {counts['filtered']:,} filtered out (see "
         f"{out / 'funnel.csv'}), {counts['quarantined']:,} quarantined "
         f"(see {out / 'quarantine.csv'})",
-        f"next: open {out / 'report.html'}; screen your own: "
-        "ionsieve screen FOLDER_OF_CIFS --out DIR",
+        f"next: open {out / 'report.html'}; why a rank: ionsieve explain {out} 1; screen your "
+        "own: ionsieve screen FOLDER_OF_CIFS --out DIR",
     ]
 
 

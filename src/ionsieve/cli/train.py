@@ -7,25 +7,38 @@ from typing import Any
 
 import typer
 
+from .model_options import (
+    DEFAULT_LEARNERS,
+    FidelityLabels,
+    FidelityStructures,
+    Groups,
+    Json,
+    Kind,
+    Labels,
+    Learners,
+    Mobile,
+    Seed,
+    Structures,
+    Target,
+    Threshold,
+)
+
 
 def train(
-    labels: Path = typer.Option(..., "--labels", help="Label table, CSV or Parquet."),
-    structures: list[Path] = typer.Option(
-        ..., "--structures", help="CIF or POSCAR files or folders; ids are names without ending."
-    ),
-    target: str = typer.Option(
-        "sigma_S_cm", help="sigma_S_cm, diffusivity_cm2_s, t_onset_K or diffuses."
-    ),
+    labels: Labels,
+    structures: Structures,
     out: Path = typer.Option(..., "--out", "-o", help="Model folder to write."),
+    target: Target = "sigma_S_cm",
     tune: int = typer.Option(0, "--tune", min=0, help="Budget of tuning trials; 0: defaults."),
-    groups: str = typer.Option(
-        "family", help="What is kept together: formula, chemsys, family, doi or cluster."
-    ),
-    kind: str | None = typer.Option(None, help="aimd, mlip_md or experiment, if labels mix them."),
-    threshold: float = typer.Option(1e-3, help="Threshold of p_exceeds, S/cm or cm²/s."),
-    seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Same seed, same model."),
-    mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
-    json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    groups: Groups = "family",
+    learners: Learners = DEFAULT_LEARNERS,
+    fidelity_labels: FidelityLabels = None,
+    fidelity_structures: FidelityStructures = None,
+    kind: Kind = None,
+    threshold: Threshold = 1e-3,
+    seed: Seed = 0,
+    mobile: Mobile = "Li",
+    json: Json = False,
 ) -> None:
     """Train, calibrate and save a model; writes its card beside it.
 
@@ -36,11 +49,23 @@ def train(
     from ..models import make_model
     from ..models.report import model_card
     from ..models.tuning import tune as search
-    from .model_inputs import labelled_inputs, run_context, write_quarantine
+    from .model_inputs import (
+        add_other_kind,
+        labelled_inputs,
+        learner_names,
+        run_context,
+        write_quarantine,
+    )
     from .progress import stage_progress
 
+    members = learner_names(learners)
     with stage_progress(quiet=json) as advance:
         data = labelled_inputs(labels, structures, target, kind, groups, mobile, advance)
+        other = None
+        if fidelity_labels is not None:
+            other = add_other_kind(
+                data, fidelity_labels, fidelity_structures, mobile, seed, advance
+            )
         features = data.inputs.features
         parameters: dict[str, dict[str, Any]] = {}
         if tune:
@@ -51,10 +76,20 @@ def train(
                 tune,
                 seed,
                 out / "tuning.sqlite",
+                members,
                 progress=lambda done, total: advance("tuning", done, total),
             )
             parameters = found.parameters
-        model = make_model(data.quantity, seed=seed, threshold=threshold, parameters=parameters)
+        model = make_model(
+            data.quantity,
+            seed=seed,
+            threshold=threshold,
+            members=members,
+            parameters=parameters,
+        )
+        model.other_kind = other
+        known = data.inputs.structures["formula"].reindex(data.labels["structure_id"].unique())
+        model.training_formulas = tuple(sorted(set(known)))
         model.fit(features, data.labels)
     context = run_context(seed, groups, labels, model.training_["kind"]) | {"tuning_trials": tune}
     model.save(out)

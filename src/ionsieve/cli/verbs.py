@@ -12,15 +12,19 @@ from .campaign_export import export  # noqa: F401 (adds itself to the group)
 from .campaign_prescreen import prescreen  # noqa: F401
 from .catalogue import catalogue
 from .evaluate import evaluate
+from .explain import explain
 from .featurize import featurize
 from .ingest import ingest
 from .predict import predict
+from .report import report
 from .screen import screen
 from .train import train
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
     "ingest": ingest,
     "screen": screen,
+    "report": report,
+    "explain": explain,
     "featurize": featurize,
     "catalogue": catalogue,
     "train": train,
