@@ -50,12 +50,17 @@ docs: $(VENV)/.installed
 	@$(BIN)/ionsieve catalogue --markdown > docs/.descriptors.md
 	@mv docs/.descriptors.md docs/descriptors.md
 
-# GPAW 26 compiles its C files as C++; with CC=gcc that fails.
+# GPAW 26 compiles its C files as C++; with CC=gcc that fails. Its own guess takes MPI from a bare
+# mpicc, which fails where MPI came without its headers: the settings are written out here.
+GPAW_CONFIG := $(abspath $(VENV))/gpaw_siteconfig.py
+GPAW_NEEDS := on Debian, apt-get install g++ python3-dev libxc-dev libopenblas-dev
 gpaw: $(VENV)/.installed
-	@command -v g++ >/dev/null || { echo "GPAW needs a C++ compiler, libxc and BLAS: on Debian, apt-get install g++ libxc-dev libopenblas-dev" >&2; exit 1; }
+	@command -v g++ >/dev/null || { echo "GPAW needs a C++ compiler, libxc and BLAS: $(GPAW_NEEDS)" >&2; exit 1; }
+	@printf "mpi = False\ncompiler = 'g++'\nlibraries = ['xc', 'blas']\nnoblas = nolibxc = False\n" > $(GPAW_CONFIG)
 	@echo "building GPAW into $(VENV) (minutes)"
-	@CC=g++ LDSHARED="g++ -shared" $(PIP) install -c constraints.txt gpaw gpaw-data \
-	  || { echo "GPAW did not build: on Debian, apt-get install g++ python3-dev libxc-dev libopenblas-dev" >&2; exit 1; }
+	@GPAW_CONFIG=$(GPAW_CONFIG) CC=g++ LDSHARED="g++ -shared" $(PIP) install -c constraints.txt gpaw gpaw-data \
+	  || { echo "GPAW did not build: $(GPAW_NEEDS)" >&2; exit 1; }
+	@$(BIN)/python -c 'import gpaw, _gpaw; print("GPAW", gpaw.__version__, "is ready")'
 
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .

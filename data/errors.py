@@ -33,6 +33,10 @@ class TrajectoryError(InputError):
     """A trajectory cannot be read or analysed; the message names file and frame."""
 
 
+class TornFrameError(TrajectoryError):
+    """The last frame of a file is cut off, as a kill leaves it; those before it are whole."""
+
+
 class ModelError(IonsieveError):
     """A model cannot be fitted, saved, loaded or applied."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ def read_trajectory(
     time_step_fs: float | None = None,
     cell: str | Path | None = None,
     elements: Sequence[str] | None = None,
+    torn_end: bool = False,
 ) -> Trajectory:
     """Read consecutive segments of one run and join them in the order given.
 
@@ -41,6 +43,9 @@ def read_trajectory(
         CP2K ``.cell`` file, where it does not lie beside the xyz file.
     elements : sequence of str, optional
         Element of LAMMPS type 1, 2, …, where the dump has no element column.
+    torn_end : bool
+        XDATCAR, vasprun.xml and CP2K xyz: drop a last frame that a kill cut off and say so in
+        ``warnings``, instead of raising.
 
     Raises
     ------
@@ -53,7 +58,8 @@ def read_trajectory(
     for file in files:
         path = Path(file)
         _check_file(path)
-        parts.append(_reader(path)(path, frame_spacing_fs, time_step_fs, cell, elements))
+        read = _TORN.get(_reader(path), _reader(path)) if torn_end else _reader(path)
+        parts.append(read(path, frame_spacing_fs, time_step_fs, cell, elements))
     return join(parts)
 
 
@@ -112,9 +118,14 @@ def _needed(path: Path, spacing_fs: float | None, step_fs: float | None) -> floa
 
 
 def _read_xdatcar(
-    path: Path, spacing_fs: float | None, step_fs: float | None, _cell: object, _elements: object
+    path: Path,
+    spacing_fs: float | None,
+    step_fs: float | None,
+    _cell: object,
+    _elements: object,
+    torn_end: bool = False,
 ) -> Trajectory:
-    return read_xdatcar(path, _needed(path, spacing_fs, step_fs))
+    return read_xdatcar(path, _needed(path, spacing_fs, step_fs), torn_end=torn_end)
 
 
 def _read_xyz(
@@ -123,8 +134,9 @@ def _read_xyz(
     _step: object,
     cell: str | Path | None,
     _elements: object,
+    torn_end: bool = False,
 ) -> Trajectory:
-    return read_cp2k_xyz(path, spacing_fs, cell)
+    return read_cp2k_xyz(path, spacing_fs, cell, torn_end)
 
 
 def _read_lammps(
@@ -199,7 +211,12 @@ def _check_regular(path: Path, times_fs: Sequence[object]) -> None:
 
 
 def _read_vasprun(
-    path: Path, spacing_fs: float | None, _step_fs: float | None, _cell: object, _elements: object
+    path: Path,
+    spacing_fs: float | None,
+    _step_fs: float | None,
+    _cell: object,
+    _elements: object,
+    torn_end: bool = False,
 ) -> Trajectory:
     """Ionic steps of an MD vasprun.xml, by pymatgen."""
     import warnings
@@ -210,7 +227,13 @@ def _read_vasprun(
         with warnings.catch_warnings():
             # POTCAR and convergence remarks say nothing about positions.
             warnings.simplefilter("ignore")
-            run = Vasprun(str(path), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
+            run = Vasprun(
+                str(path),
+                parse_dos=False,
+                parse_eigen=False,
+                parse_potcar_file=False,
+                exception_on_bad_xml=not torn_end,
+            )
             structures = run.structures
     except Exception as error:
         raise TrajectoryError(
@@ -228,7 +251,18 @@ def _read_vasprun(
         np.array([s.frac_coords for s in structures]),
         spacing,
         segments=(Segment(str(path), 0, len(structures)),),
+        warnings=_torn_xml(path, len(structures)) if torn_end else (),
     )
+
+
+def _torn_xml(path: Path, n_frames: int) -> tuple[str, ...]:
+    """Say that the file ends early; complete steps have been read."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as stream:
+        tail = b""
+        while block := stream.read(1 << 20):
+            tail = (tail + block)[-64:]
+    return () if b"</modeling>" in tail else (f"{path}: cut off after frame {n_frames}",)
 
 
 def _parameter(run: object, name: str, default: float) -> float:
@@ -288,3 +322,9 @@ def _read_displacement_archive(
         unwrapped=True,
         segments=(Segment(str(path), 0, len(disp)),),
     )
+
+
+_TORN: Final[dict[Reader, Reader]] = {
+    reader: partial(reader, torn_end=True) for reader in (_read_xdatcar, _read_xyz, _read_vasprun)
+}
+"""The same readers, dropping a last frame that is cut off."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .elements import ATOMIC_NUMBER
-from .errors import TrajectoryError
+from .errors import TornFrameError, TrajectoryError
 from .trajectory import IN_MEMORY_BYTES, FloatArray, Segment, Trajectory
 
 _CHUNK: Final[int] = 1 << 24
@@ -114,6 +114,10 @@ class _Source:
     def at(self) -> int:
         return self._at
 
+    @property
+    def at_end(self) -> bool:
+        return self.last and self._at >= len(self._data)
+
     def move(self, position: int) -> None:
         self._at = position
 
@@ -180,6 +184,10 @@ class _Frames:
         self._fill += 1
         self.count += 1
 
+    def drop_last(self) -> None:
+        self._fill -= 1
+        self.count -= 1
+
     def _flush(self) -> None:
         done = self._block[: self._fill]
         if self._file is None and self._block.nbytes * (len(self._full) + 1) > self._limit:
@@ -205,7 +213,10 @@ class _Frames:
 
 
 def read_xdatcar(
-    path: str | Path, frame_spacing_fs: float, in_memory_bytes: int = IN_MEMORY_BYTES
+    path: str | Path,
+    frame_spacing_fs: float,
+    in_memory_bytes: int = IN_MEMORY_BYTES,
+    torn_end: bool = False,
 ) -> Trajectory:
     """Read a VASP XDATCAR, plain or gzip.
 
@@ -219,6 +230,8 @@ def read_xdatcar(
         Time between frames, fs (POTIM × NBLOCK); the file does not say it.
     in_memory_bytes : int
         Coordinates beyond this size are kept in a mapped temporary file.
+    torn_end : bool
+        Drop a last frame that is cut off and say so in ``warnings``, instead of raising.
 
     Raises
     ------
@@ -230,23 +243,56 @@ def read_xdatcar(
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as stream:
-            return _read(
-                _Source(cast(IO[bytes], stream)), str(path), frame_spacing_fs, in_memory_bytes
-            )
+            source = _Source(cast(IO[bytes], stream))
+            return _read(source, str(path), frame_spacing_fs, in_memory_bytes, torn_end)
     except (EOFError, gzip.BadGzipFile) as error:
         raise TrajectoryError(f"{path}: the gzip file is cut off or damaged ({error})") from error
 
 
-def _read(source: _Source, name: str, spacing_fs: float, limit: int) -> Trajectory:
+def _read(source: _Source, name: str, spacing_fs: float, limit: int, torn_end: bool) -> Trajectory:
     title = source.line()
     if title is None:
         raise TrajectoryError(f"{name}: the file is empty (frame 1 is missing)")
     species, lattice = _header(source, name, 1)
-    frames, lattices = _Frames(len(species), limit), []
+    frames = _Frames(len(species), limit)
+    lattices: list[FloatArray] = []
+    warnings: tuple[str, ...] = ()
+    try:
+        _read_frames(source, name, species, lattice, frames, lattices)
+        _refuse_cut(source, name, frames, torn_end)
+    except TornFrameError as error:
+        if not torn_end:
+            raise
+        warnings = (f"{error}; dropped",)
+    if not frames.count:
+        raise TrajectoryError(f"{name}: the header is there, but frame 1 is missing")
+    del lattices[frames.count :]
+    constant = all(np.array_equal(other, lattices[0]) for other in lattices[1:])
+    return Trajectory(
+        species,
+        np.array(lattices[:1] if constant else lattices),
+        frames.array(),
+        spacing_fs,
+        segments=(Segment(name, 0, frames.count),),
+        warnings=warnings,
+    )
+
+
+def _read_frames(
+    source: _Source,
+    name: str,
+    species: tuple[str, ...],
+    lattice: FloatArray,
+    frames: _Frames,
+    lattices: list[FloatArray],
+) -> None:
+    """Read to the end of the file into ``frames`` and ``lattices``."""
     while (line := source.line()) is not None:
         number = frames.count + 1
         if not line.strip():
             continue
+        if source.at_end and not _starts_frame(line):
+            raise TornFrameError(f"{name}: frame {number}: cut off inside its first line")
         if not _starts_frame(line):
             again, lattice = _header(source, name, number)
             if again != species:
@@ -259,40 +305,44 @@ def _read(source: _Source, name: str, spacing_fs: float, limit: int) -> Trajecto
         slot = frames.slot()
         code = source.frame(slot)
         if code:
-            raise TrajectoryError(_frame_fault(name, number, len(species), code, source))
+            raise _frame_fault(name, number, len(species), code, source)
         if line.lstrip()[0] in "cCkK" and "irect" not in line:
             slot[:] = slot @ np.linalg.inv(lattice)
         frames.keep()
         lattices.append(lattice)
-    if _looks_cut(source.open_line()):
-        raise TrajectoryError(
-            f"{name}: frame {frames.count}: cut off inside the last number; "
+
+
+def _refuse_cut(source: _Source, name: str, frames: _Frames, torn_end: bool) -> None:
+    """Raise TornFrameError where the last number is cut off, after dropping its frame.
+
+    Any last line without its end counts as cut where a torn end is expected.
+    """
+    line = source.open_line()
+    if (torn_end and line.strip()) or _looks_cut(line):
+        number = frames.count
+        frames.drop_last()
+        raise TornFrameError(
+            f"{name}: frame {number}: cut off inside the last number; "
             "remove the last, incomplete frame or copy the file again"
         )
-    if not frames.count:
-        raise TrajectoryError(f"{name}: the header is there, but frame 1 is missing")
-    constant = all(np.array_equal(other, lattices[0]) for other in lattices[1:])
-    return Trajectory(
-        species,
-        np.array(lattices[:1] if constant else lattices),
-        frames.array(),
-        spacing_fs,
-        segments=(Segment(name, 0, frames.count),),
-    )
 
 
 def _starts_frame(line: str) -> bool:
     return "configuration" in line.lower() or line.strip().lower() in ("direct", "cartesian")
 
 
-def _frame_fault(name: str, number: int, n_atoms: int, code: int, source: _Source) -> str:
+def _frame_fault(
+    name: str, number: int, n_atoms: int, code: int, source: _Source
+) -> TrajectoryError:
     atom = _MALFORMED - code
     if source.last and source.lines_left() <= atom:
-        return (
+        return TornFrameError(
             f"{name}: frame {number}: cut off after {atom} of {n_atoms} atoms; "
             "remove the last, incomplete frame or copy the file again"
         )
-    return f"{name}: frame {number}: atom {atom + 1} of {n_atoms}: three numbers expected"
+    return TrajectoryError(
+        f"{name}: frame {number}: atom {atom + 1} of {n_atoms}: three numbers expected"
+    )
 
 
 def _looks_cut(line: str) -> bool:

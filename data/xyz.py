@@ -11,14 +11,17 @@ from typing import IO
 import numpy as np
 
 from .elements import ATOMIC_NUMBER
-from .errors import TrajectoryError
+from .errors import TornFrameError, TrajectoryError
 from .trajectory import FloatArray, Segment, Trajectory
 
 _TIME = re.compile(r"time\s*=\s*([-+0-9.Ee]+)")
 
 
 def read_cp2k_xyz(
-    path: Path, frame_spacing_fs: float | None = None, cell: str | Path | None = None
+    path: Path,
+    frame_spacing_fs: float | None = None,
+    cell: str | Path | None = None,
+    torn_end: bool = False,
 ) -> Trajectory:
     """Read an xyz trajectory whose cell stands in a CP2K ``.cell`` file.
 
@@ -30,13 +33,15 @@ def read_cp2k_xyz(
         Time between frames, fs; taken from the comment lines (``time = …``) where they have it.
     cell : path, optional
         The cell file; by default ``PROJECT-1.cell`` beside the xyz file.
+    torn_end : bool
+        Drop a last frame that is cut off and say so in ``warnings``, instead of raising.
 
     Raises
     ------
     TrajectoryError
         With file and frame.
     """
-    species, positions, times = _read_frames(path)
+    species, positions, times, torn = _read_frames(path, torn_end)
     cell_path = Path(cell) if cell is not None else _cell_beside(path)
     cells = _read_cells(cell_path, path, times)
     spacing = _spacing(path, times, frame_spacing_fs)
@@ -48,28 +53,43 @@ def read_cp2k_xyz(
         frac,
         spacing,
         segments=(Segment(str(path), 0, len(positions)),),
+        warnings=torn,
     )
 
 
-def _read_frames(path: Path) -> tuple[tuple[str, ...], FloatArray, list[float]]:
+def _read_frames(
+    path: Path, torn_end: bool
+) -> tuple[tuple[str, ...], FloatArray, list[float], tuple[str, ...]]:
     opener = gzip.open if path.suffix == ".gz" else open
     frames: list[FloatArray] = []
     times: list[float] = []
     species: tuple[str, ...] = ()
+    torn: tuple[str, ...] = ()
     with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
-        for number, (symbols, positions, comment) in enumerate(_frames(stream, path), start=1):
-            if species and symbols != species:
-                raise TrajectoryError(f"{path}: frame {number}: the atoms change within the file")
-            species = symbols
-            frames.append(positions)
-            found = _TIME.search(comment)
-            times.append(float(found.group(1)) if found else np.nan)
+        try:
+            for number, (symbols, positions, comment) in enumerate(
+                _frames(stream, path, torn_end), start=1
+            ):
+                if species and symbols != species:
+                    raise TrajectoryError(
+                        f"{path}: frame {number}: the atoms change within the file"
+                    )
+                species = symbols
+                frames.append(positions)
+                found = _TIME.search(comment)
+                times.append(float(found.group(1)) if found else np.nan)
+        except TornFrameError as error:
+            if not torn_end:
+                raise
+            torn = (f"{error}; dropped",)
     if not frames:
         raise TrajectoryError(f"{path}: no frame in it (frame 1 is missing)")
-    return species, np.array(frames), times
+    return species, np.array(frames), times, torn
 
 
-def _frames(stream: IO[str], path: Path) -> Iterator[tuple[tuple[str, ...], FloatArray, str]]:
+def _frames(
+    stream: IO[str], path: Path, torn_end: bool
+) -> Iterator[tuple[tuple[str, ...], FloatArray, str]]:
     number = 0
     while line := stream.readline():
         if not line.strip():
@@ -82,17 +102,20 @@ def _frames(stream: IO[str], path: Path) -> Iterator[tuple[tuple[str, ...], Floa
                 f"{path}: frame {number}: number of atoms expected, got {line.strip()[:40]!r}"
             ) from None
         comment = stream.readline()
-        yield (*_atoms(stream, path, number, count), comment)
+        yield (*_atoms(stream, path, number, count, torn_end), comment)
 
 
 def _atoms(
-    stream: IO[str], path: Path, number: int, count: int
+    stream: IO[str], path: Path, number: int, count: int, torn_end: bool
 ) -> tuple[tuple[str, ...], FloatArray]:
     symbols, positions = [], np.empty((count, 3))
     for atom in range(count):
-        fields = stream.readline().split()
-        if not fields:
-            raise TrajectoryError(f"{path}: frame {number}: cut off after {atom} of {count} atoms")
+        line = stream.readline()
+        fields = line.split()
+        # Half a last number looks like a number: where a torn end is expected, a line without its
+        # end is one.
+        if not fields or (torn_end and not line.endswith("\n")):
+            raise TornFrameError(f"{path}: frame {number}: cut off after {atom} of {count} atoms")
         try:
             positions[atom] = [float(x) for x in fields[1:4]]
         except ValueError:

@@ -277,11 +277,14 @@ def _another_temperature(
 def retry_settings(reason: str, settings: Mapping[str, Any], attempt: int) -> dict[str, Any] | None:
     """Engine settings for another attempt after a failure; None to give up.
 
-    Electronic convergence: slower mixing, then more smearing. Anything else is tried once more as
-    it was: a node that died says nothing about the crystal.
+    Electronic convergence: slower mixing, then more smearing. A drift of the conserved energy:
+    tighter convergence. Anything else is tried once more as it was: a node that died says nothing
+    about the crystal.
     """
     if attempt >= 3:
         return None
+    if "drifts" in reason:
+        return {**settings, "convergence_factor": 0.1**attempt}
     if "converge" in reason.lower():
         ladder = ({"mixing": 0.02, "max_scf_steps": 300}, {"mixing": 0.01, "smearing_eV": 0.1})
         return {**settings, **ladder[attempt - 1]}

@@ -28,6 +28,7 @@ from .campaign_records import Candidate, Job, Result, job_name, to_json, utc_now
 from .campaign_setup import FEATURES, TRAINING_FEATURES, TRAINING_LABELS, CampaignSettings
 from .campaign_store import CampaignStore
 from .cost import CostModel, calibrated_cost
+from .prescreen import DOES_NOT, Use, tiers
 from .selection import Pick, choose_batch, diversity_embedding
 from .structure_json import record_from_json
 
@@ -56,7 +57,12 @@ def open_campaign(folder: str | Path) -> tuple[CampaignStore, CampaignSettings]:
     return store, CampaignSettings.from_dict(store.settings())
 
 
-def propose(folder: str | Path, size: int | None = None, anyway: bool = False) -> Proposal:
+def propose(
+    folder: str | Path,
+    size: int | None = None,
+    anyway: bool = False,
+    prescreen: Use = "ignore",
+) -> Proposal:
     """Choose the next batch and write its job folders.
 
     Jobs that were proposed but not handed over yet are given again: calling twice buys once.
@@ -68,6 +74,8 @@ def propose(folder: str | Path, size: int | None = None, anyway: bool = False) -
         Candidates in the batch; by default as set for the campaign.
     anyway : bool
         Propose although the stop rule holds.
+    prescreen : {"ignore", "order", "filter"}
+        What is made of a pre-screen with a potential (:mod:`.prescreen`).
 
     Raises
     ------
@@ -83,7 +91,7 @@ def propose(folder: str | Path, size: int | None = None, anyway: bool = False) -
             picks = tuple(store.rounds()[number - 1].get("picks", ()))
             return Proposal(number, tuple(j.id for j in waiting), False, None, picks)
         _refuse_if_stopped(store)
-        pool = _pool(store, settings)
+        pool = _pool(store, settings, prescreen)
         decision = pool.decision(settings, size or settings.batch_size)
         if decision.stop and not anyway:
             with store.transaction() as t:
@@ -118,6 +126,9 @@ class _Pool:
     best: float
     cost_core_hours: FloatArray
     model_id: int
+    prescreen: Use
+    tier: FloatArray
+    """0 first, 2 last; all alike where no pre-screen is to be used."""
 
     def decision(self, settings: CampaignSettings, size: int) -> StopDecision:
         return stop_decision(
@@ -130,9 +141,17 @@ class _Pool:
         )
 
 
-def _pool(store: CampaignStore, settings: CampaignSettings) -> _Pool:
+def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _Pool:
     taken = {job.candidate_id for job in store.jobs()}
     left = [c for c in store.candidates() if c.excluded is None and c.id not in taken]
+    tier = np.zeros(len(left)) if prescreen == "ignore" else np.array(tiers(store, left), float)
+    if prescreen == "filter":
+        left = [c for c, t in zip(left, tier, strict=True) if t != DOES_NOT]
+        if len(tier) and not left:
+            raise InputError(
+                "the pre-screen leaves no candidate; --prescreen order leaves them all"
+            )
+        tier = tier[tier != DOES_NOT]
     entry = store.models()[-1]
     model = ConductivityModel.load(store.folder / entry.folder)
     features = pd.read_parquet(store.folder / FEATURES)
@@ -149,6 +168,8 @@ def _pool(store: CampaignStore, settings: CampaignSettings) -> _Pool:
         _incumbent(store, model, features),
         np.array(hours, dtype=np.float64),
         entry.id,
+        prescreen,
+        tier,
     )
 
 
@@ -183,7 +204,7 @@ def cost_model(store: CampaignStore) -> CostModel:
             plan = jobs[result.job_id].plan
             volume = abs(float(np.linalg.det(np.array(plan["record"]["lattice_A"]))))
             seen.append((float(plan["n_electrons"]), volume, float(seconds) / int(steps)))
-    return calibrated_cost(seen)
+    return calibrated_cost(seen, str(store.settings()["engine"]))
 
 
 def _new_round(
@@ -198,7 +219,8 @@ def _new_round(
     available = np.ones(len(pool.candidates), dtype=bool)
     planned: list[tuple[Candidate, Pick, list[dict[str, Any]]]] = []
     while len(planned) < size and available.any():
-        picks = _picks(pool, settings, size - len(planned), number, available)
+        first = available & (pool.tier == pool.tier[available].min())
+        picks = _picks(pool, settings, size - len(planned), number, first)
         for pick in picks:
             available[pick.index] = False
             candidate = pool.candidates[pick.index]
@@ -265,6 +287,7 @@ def _commit_round(
         "acquisition": settings.acquisition.function,
         "best_log10_sigma": pool.best,
         "n_candidates": len(pool.candidates),
+        "prescreen": pool.prescreen,
         "core_hours_estimated": sum(pick["core_hours"] for pick in picks),
         "decision": asdict(decision),
         "picks": picks,

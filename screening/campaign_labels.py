@@ -9,14 +9,14 @@ from typing import Any, Final
 import numpy as np
 
 from ..data.errors import TrajectoryError
-from ..data.trajectory import Segment, Trajectory
+from ..data.trajectory import Trajectory
 from ..data.trajectory_readers import read_trajectory
-from ..data.transport_label import AnalysisSettings, TransportLabel, analyse, file_sha256
+from ..data.transport_label import AnalysisSettings, TransportLabel, analyse
 from .aimd_plan import AimdPlan
 from .campaign_records import Job, Result
 from .campaign_setup import CampaignSettings
 from .engines import Engine
-from .md import FRAMES, read_frames
+from .run_log import FAIL_UNCONVERGED, RunLog, conserved_drift
 
 GIVEN: Final[str] = "trajectory.*"
 """A trajectory that the user puts into a job folder counts instead of the engine's own."""
@@ -57,11 +57,15 @@ def analyse_job(
     # Some codes write the starting positions as a frame, others do not.
     whole = plan.n_steps // plan.frame_every
     complete = run.n_frames >= whole if given else (progress.state == "finished")
+    log = None if given else engine.log(plan, folder)
+    energies, fault = _from_log(log, plan)
+    if fault and complete:
+        return fault
     verdict, label, details = _analysed(run, job, plan, engine, settings)
     details["n_steps"] = progress.n_steps or (run.n_frames - 1) * plan.frame_every
-    details["core_seconds"] = progress.core_seconds
-    details |= _energies(folder) if not given else {}
-    return Result(job.id, complete, verdict, label, details)
+    details["core_seconds"] = progress.core_seconds or (log.core_seconds if log else None)
+    details["warnings"] = [*details.get("warnings", []), *energies.pop("remarks", [])]
+    return Result(job.id, complete, verdict, label, details | energies)
 
 
 def job_trajectory(
@@ -72,14 +76,12 @@ def job_trajectory(
     Raises
     ------
     TrajectoryError
-        If there is no frame, or a file cannot be read.
+        If there is no frame, a file cannot be read, or its atoms are not those of the plan.
     """
-    files = given or engine.trajectory_files(folder)
-    if not files:
-        raise TrajectoryError(f"{folder}: no trajectory yet")
-    if files[0].name == FRAMES:
-        return _frame_log(files[0], plan)
-    run = read_trajectory(files, plan.frame_spacing_fs)
+    if given:
+        run = read_trajectory(given, plan.frame_spacing_fs)
+    else:
+        run = engine.trajectory(plan, folder)
     expected = sorted(content[0].element for content in plan.record.species)
     if sorted(run.species) != expected:
         raise TrajectoryError(
@@ -87,23 +89,6 @@ def job_trajectory(
             f"({len(expected)} atoms); a trajectory must be of the cell in the job's folder"
         )
     return run
-
-
-def _frame_log(path: Path, plan: AimdPlan) -> Trajectory:
-    positions, facts = read_frames(path)
-    # The last frame of a run may fall between two regular ones.
-    regular = [i for i, fact in enumerate(facts) if fact["step"] % plan.frame_every == 0]
-    if not regular:
-        raise TrajectoryError(f"{path}: no frame in it yet")
-    cell = plan.record.lattice
-    return Trajectory(
-        tuple(content[0].element for content in plan.record.species),
-        cell[None],
-        positions[regular] @ np.linalg.inv(cell),
-        plan.frame_spacing_fs,
-        unwrapped=True,
-        segments=(Segment(path.name, 0, len(regular), file_sha256(str(path)) or ""),),
-    )
 
 
 def _analysed(
@@ -139,13 +124,24 @@ def _label(found: TransportLabel, job: Job, plan: AimdPlan) -> dict[str, Any] | 
     return {**asdict(label), "grade": DEMONSTRATION if plan.demonstration else "campaign"}
 
 
-def _energies(folder: Path) -> dict[str, Any]:
-    """Drift of the conserved energy over the run, where the engine's log has it."""
-    if not (folder / FRAMES).exists():
-        return {}
-    positions, facts = read_frames(folder / FRAMES)
-    conserved = [f["conserved_eV"] for f in facts if f.get("conserved_eV") is not None]
-    if len(conserved) < 2:
-        return {}
-    drift = 1000.0 * (conserved[-1] - conserved[0]) / positions.shape[1]
-    return {"conserved_drift_meV_atom": float(drift)}
+def _from_log(log: RunLog | None, plan: AimdPlan) -> tuple[dict[str, Any], str | None]:
+    """Facts of the run's log, and why the run must not be used, if so."""
+    if log is None:
+        return {}, None
+    n_steps = max(len(log.step), 1)
+    # Equilibration draws its heat from the thermostat; its conserved energy holds all the same.
+    drift = conserved_drift(log, plan.record.n_sites, plan.time_step_fs)
+    facts: dict[str, Any] = {}
+    remarks, fault = [], None
+    if np.isfinite(log.temperature_K).all():
+        facts["mean_temperature_K"] = float(log.temperature_K.mean())
+    if drift is not None:
+        facts["conserved_drift_meV_atom"] = drift.meV_atom
+        facts["conserved_drift_meV_atom_ps"] = drift.meV_atom_ps
+        remarks += [str(drift)] if drift.grade == "warning" else []
+        fault = str(drift) if drift.grade == "failed" else None
+    if log.n_unconverged:
+        text = f"SCF did not converge in {log.n_unconverged} of {n_steps} steps"
+        remarks.append(text)
+        fault = text if log.n_unconverged > FAIL_UNCONVERGED * n_steps else fault
+    return {**facts, "remarks": remarks}, fault

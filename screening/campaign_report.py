@@ -138,6 +138,9 @@ def _jobs_table(store: CampaignStore, cost: CostModel, open_jobs: dict[str, Any]
                 "sigma_S_cm": label.get("value"),
                 "sigma_upper_S_cm": label.get("upper"),
                 "error_log10": label.get("error_log10"),
+                "conserved_drift_meV_atom_ps": (
+                    result.details.get("conserved_drift_meV_atom_ps") if result else None
+                ),
                 "kind": label.get("kind", ""),
                 "grade": label.get("grade", ""),
                 "core_hours_estimated": estimate,

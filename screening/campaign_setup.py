@@ -23,6 +23,7 @@ from .campaign_records import Candidate
 from .campaign_screen import ScreenChoice, screened_candidates
 from .campaign_store import CampaignStore, file_lock
 from .electrons import valence_electrons
+from .engine_settings import clean_settings
 from .engines import engine
 from .generate import embedded_candidates
 from .pipeline import quarantine_frame
@@ -69,7 +70,15 @@ class CampaignSettings:
     minimum_hits: float = 0.2
 
     def __post_init__(self) -> None:
-        engine(self.engine)
+        kind = engine(self.engine).kind
+        if kind != "aimd":
+            raise InputError(
+                f"engine {self.engine!r} gives labels of kind {kind}, which are never trained on "
+                "as AIMD; use it with 'ionsieve campaign prescreen'"
+            )
+        object.__setattr__(
+            self, "engine_settings", clean_settings(self.engine, self.engine_settings)
+        )
         if self.batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
         if not self.threshold_S_cm > 0:

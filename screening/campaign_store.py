@@ -66,6 +66,14 @@ CREATE TRIGGER history_stays BEFORE DELETE ON history
 BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
 """
 
+_PRESCREENS: Final[str] = """
+CREATE TABLE IF NOT EXISTS prescreens (
+    candidate_id TEXT NOT NULL REFERENCES candidates(id), engine TEXT NOT NULL,
+    temperature_K REAL NOT NULL, verdict TEXT NOT NULL, label TEXT, details TEXT NOT NULL,
+    utc TEXT NOT NULL, PRIMARY KEY (candidate_id, engine, temperature_K)
+) WITHOUT ROWID
+"""
+
 
 class CampaignStore:
     """The state of one campaign folder.
@@ -215,6 +223,25 @@ class CampaignStore:
         names = ("seq", "utc", "event", "subject")
         return [{**dict(zip(names, row[:4], strict=True)), **json.loads(row[4])} for row in rows]
 
+    def prescreens(self) -> list[dict[str, Any]]:
+        """What pre-screens with a potential showed, by candidate; never labels of a job."""
+        known = "SELECT 1 FROM sqlite_master WHERE name = 'prescreens'"
+        if self._connection.execute(known).fetchone() is None:
+            return []
+        rows = self._connection.execute(
+            "SELECT candidate_id, engine, temperature_K, verdict, label, details FROM prescreens "
+            "ORDER BY candidate_id, engine, temperature_K"
+        )
+        names = ("candidate_id", "engine", "temperature_K", "verdict")
+        return [
+            {
+                **dict(zip(names, row[:4], strict=True)),
+                "label": row[4] and json.loads(row[4]),
+                "details": json.loads(row[5]),
+            }
+            for row in rows
+        ]
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the campaign against other processes that change folders; freed if this one dies."""
@@ -331,6 +358,26 @@ class Transaction:
             {"verdict": result.verdict, "complete": result.complete, "label": result.label},
         )
         return True
+
+    def put_prescreen(
+        self,
+        candidate_id: str,
+        engine: str,
+        temperature_K: float,
+        verdict: str,
+        label: dict[str, Any] | None,
+        details: dict[str, Any],
+    ) -> None:
+        """Keep what a potential showed; a longer run of the same replaces it."""
+        # Made when first needed: most campaigns have no pre-screen.
+        self._execute(_PRESCREENS)
+        values = (candidate_id, engine, temperature_K, verdict)
+        texts = (None if label is None else to_json(label), to_json(details), utc_now())
+        self._execute(
+            "INSERT OR REPLACE INTO prescreens VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, *texts)
+        )
+        facts = {"engine": engine, "temperature_K": temperature_K, "verdict": verdict}
+        self.note("prescreen", candidate_id, {**facts, "label": label})
 
     def reopen_result(self, job_id: str) -> None:
         """Let the next collection replace a complete result (the run is being extended)."""

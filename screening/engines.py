@@ -7,24 +7,34 @@ the user's.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from ..data.errors import InputError, MissingDependencyError
+import numpy as np
+
+from ..data.errors import InputError, TrajectoryError
 from ..data.records import Kind
-from . import engine_inputs
+from ..data.trajectory import Segment, Trajectory
+from ..data.transport_label import file_sha256
+from . import engine_inputs, engine_scripts
+from . import engine_outputs as outputs
 from .aimd_plan import AimdPlan
-from .md import CHECKPOINT, FAILED, FRAMES, read_checkpoint
+from .ase_calculators import chgnet_calculator, gpaw_calculator
+from .cp2k_input import write_cp2k
+from .engine_outputs import FrameReader, LogReader, joined_run
+from .md import CHECKPOINT, FAILED, FRAMES, read_checkpoint, read_frames
+from .run_log import RunLog, join_logs
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 RunState = Literal["waiting", "started", "finished", "failed"]
+INTERRUPTED: Final[tuple[int, ...]] = (130, 137, 143)
+"""Exit statuses of a program ended by INT, KILL or TERM: cut off, nothing wrong with the run."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,17 @@ class Engine(Protocol):
     def progress(self, plan: AimdPlan, folder: Path) -> Progress:
         """How far the job got."""
 
-    def trajectory_files(self, folder: Path) -> list[Path]:
-        """Files of the run so far, in order."""
+    def trajectory(self, plan: AimdPlan, folder: Path) -> Trajectory:
+        """The run so far, equilibration included.
+
+        Raises
+        ------
+        TrajectoryError
+            If there is no frame, or a file cannot be read.
+        """
+
+    def log(self, plan: AimdPlan, folder: Path) -> RunLog | None:
+        """Temperatures and conserved energies so far; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +115,38 @@ class AseEngine:
         started = steps > 0 or (folder / FRAMES).exists()
         return Progress("started" if started else "waiting", steps, seconds)
 
-    def trajectory_files(self, folder: Path) -> list[Path]:
-        """The frame log."""
-        return [folder / FRAMES] if (folder / FRAMES).exists() else []
+    def trajectory(self, plan: AimdPlan, folder: Path) -> Trajectory:
+        """The frame log; a last frame between two regular ones is left out."""
+        path = folder / FRAMES
+        positions, facts = read_frames(path) if path.exists() else (np.empty((0, 0, 3)), [])
+        regular = [i for i, fact in enumerate(facts) if fact["step"] % plan.frame_every == 0]
+        if not regular:
+            raise TrajectoryError(f"{path}: no frame in it yet")
+        cell = plan.record.lattice
+        return Trajectory(
+            tuple(content[0].element for content in plan.record.species),
+            cell[None],
+            positions[regular] @ np.linalg.inv(cell),
+            plan.frame_spacing_fs,
+            unwrapped=True,
+            segments=(Segment(path.name, 0, len(regular), file_sha256(str(path)) or ""),),
+        )
+
+    def log(self, plan: AimdPlan, folder: Path) -> RunLog | None:
+        """From the frame log; NaN where the calculator has no conserved energy."""
+        path = folder / FRAMES
+        facts = read_frames(path)[1] if path.exists() else []
+        if not facts:
+            return None
+        columns = [[f.get(name) for f in facts] for name in ("temperature_K", "conserved_eV")]
+        # None becomes NaN.
+        temperature, conserved = np.array(columns, dtype=np.float64)
+        return RunLog(
+            np.array([f["step"] for f in facts]),
+            temperature,
+            conserved,
+            core_seconds=self._steps(folder)[1],
+        )
 
     @staticmethod
     def _steps(folder: Path) -> tuple[int, float | None]:
@@ -116,21 +164,21 @@ class ExternalEngine:
     ----------
     name : str
     write : callable
-        Takes plan, folder and the steps still to do.
+        Takes plan, folder and the number of steps planned.
     lines : str
         Shell lines; ``$STEPS`` is the number of steps planned.
     finished : regular expression
         Found near the end of ``output`` when the program ended well.
     output : str
         Main output file.
-    frames : str
-        Glob of trajectory files; the plain name (without number) is the last segment.
-    frame_mark : regular expression
-        Starts a frame.
+    frames, run_log : callable
+        Read one segment: the folder itself, or ``segment.001`` and so on in it.
+    steps : callable
+        Steps done in a segment, from its folder.
+    absolute : bool
+        The program counts steps on through restarts.
     failures : tuple of (regular expression, reason)
-        Looked for in the output.
-    writes_start : bool
-        The first frame is the start, before any step.
+        Looked for in the output and in what the program said.
     """
 
     name: str
@@ -138,54 +186,60 @@ class ExternalEngine:
     lines: str
     finished: str
     output: str
-    frames: str
-    frame_mark: str
+    frames: FrameReader
+    run_log: LogReader
+    steps: Callable[[Path], int]
+    absolute: bool
     failures: tuple[tuple[str, str], ...] = ()
     kind: Kind = "aimd"
-    writes_start: bool = False
 
     def write_inputs(self, plan: AimdPlan, folder: Path) -> None:
-        """Input files for the steps still to do."""
-        done = self._steps(plan, folder)
-        self.write(plan, folder, max(1, plan.n_steps - done))
+        """Input files; those of a run that has begun keep the positions it goes on from."""
+        self.write(plan, folder, plan.n_steps)
 
     def script(self, plan: AimdPlan) -> str:
         """The program's lines; its exit status is kept in ``exit_code``."""
-        head = f"STEPS={plan.n_steps}\nEVERY={plan.frame_every}\n"
+        head = f"STEPS={plan.n_steps}\n"
         return f"{head}{self.lines}status=$?\necho $status > exit_code\nexit $status\n"
 
     def progress(self, plan: AimdPlan, folder: Path) -> Progress:
-        """From the output file, the frames and the exit status."""
-        steps = self._steps(plan, folder)
+        """From the output file, the steps done and the exit status."""
+        steps = self._steps(folder)
         text = _tail(folder / self.output)
-        if steps >= plan.n_steps - plan.frame_every and re.search(self.finished, text):
+        ended = re.search(self.finished, text)
+        if steps >= plan.n_steps and (ended or not text):
             return Progress("finished", steps)
         status = _tail(folder / "exit_code").strip()
-        if status and (status != "0" or re.search(self.finished, text)):
-            known = [reason for mark, reason in self.failures if re.search(mark, text)]
+        if status and int(status) not in INTERRUPTED and (status != "0" or ended):
+            said = text + _tail(folder / self.output.replace(".out", ".err"))
+            said += _tail(folder / f"{self.name}.out") + _tail(folder / f"{self.name}.err")
+            known = [reason for mark, reason in self.failures if re.search(mark, said)]
             unknown = f"{self.name} ended with status {status} after {steps} steps"
             return Progress("failed", steps, None, known[0] if known else unknown)
-        return Progress("started" if text else "waiting", steps)
+        return Progress("started" if text or steps else "waiting", steps)
 
-    def trajectory_files(self, folder: Path) -> list[Path]:
-        """Segments in the order they were run: numbered ones first, the plain name last."""
-        found = [p for p in folder.glob(self.frames) if p.stat().st_size]
-        return sorted(found, key=_segment)
+    def trajectory(self, plan: AimdPlan, folder: Path) -> Trajectory:
+        """All segments, no step twice."""
+        found = [self.frames(part, plan) for part in self._parts(folder)]
+        return joined_run([part for part in found if part is not None], plan, folder)
 
-    def _steps(self, plan: AimdPlan, folder: Path) -> int:
-        frames = sum(_count(p, self.frame_mark) for p in self.trajectory_files(folder))
-        return max(0, frames - self.writes_start) * plan.frame_every
+    def log(self, plan: AimdPlan, folder: Path) -> RunLog | None:
+        """All segments, no step twice."""
+        found = [self.run_log(part, plan) for part in self._parts(folder)]
+        logs = [log for log in found if log is not None]
+        if not self.absolute:
+            ends = np.cumsum([0, *(len(log.step) for log in logs)])
+            logs = [replace(log, step=log.step + e) for log, e in zip(logs, ends, strict=False)]
+        return join_logs(logs) if logs else None
 
+    def _steps(self, folder: Path) -> int:
+        done = [self.steps(part) for part in self._parts(folder)]
+        return max(done) if self.absolute else sum(done)
 
-def _segment(path: Path) -> tuple[float, str]:
-    number = re.search(r"\.(\d+)$", path.name)
-    return (float(number[1]) if number else float("inf"), path.name)
-
-
-def _count(path: Path, mark: str) -> int:
-    pattern = re.compile(mark)
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        return sum(1 for line in stream if pattern.search(line))
+    @staticmethod
+    def _parts(folder: Path) -> list[Path]:
+        """Segments in the order they were run; one that is being moved counts already."""
+        return [*sorted(folder.glob("segment.*")), folder]
 
 
 def _tail(path: Path, size: int = 20_000) -> str:
@@ -197,112 +251,49 @@ def _tail(path: Path, size: int = 20_000) -> str:
         return stream.read().decode("utf-8", errors="replace")
 
 
-def gpaw_calculator(plan: AimdPlan, folder: Path) -> Calculator:
-    """GPAW in plane waves, PBE, Γ, symmetry off.
-
-    Engine settings: ``cutoff_eV`` (340), ``smearing_eV`` (0.05), ``density_convergence`` (1e-5
-    electrons per valence electron), ``max_scf_steps`` (150), ``mixing`` (GPAW's default).
-    """
-    require_gpaw()
-    from gpaw import GPAW, PW, FermiDirac, Mixer
-
-    own: dict[str, Any] = plan.engine_settings
-    more = {"mixer": Mixer(own["mixing"], 5, 50.0)} if "mixing" in own else {}
-    return GPAW(
-        mode=PW(own.get("cutoff_eV", 340.0)),
-        xc="PBE",
-        kpts=(1, 1, 1),
-        symmetry="off",
-        occupations=FermiDirac(own.get("smearing_eV", 0.05)),
-        spinpol=plan.spin_polarised,
-        convergence={"density": own.get("density_convergence", 1e-5)},
-        maxiter=own.get("max_scf_steps", 150),
-        txt=str(folder / "gpaw.txt"),
-        **more,
-    )
-
-
-def require_gpaw() -> None:
-    """Raise MissingDependencyError with the remedy where GPAW is absent."""
-    if importlib.util.find_spec("gpaw") is None:
-        raise MissingDependencyError(
-            "GPAW is not installed: 'make gpaw' (needs Debian's libxc-dev and libopenblas-dev, or "
-            "their like, and a C++ compiler)"
-        )
-
-
-_CP2K_LINES: Final[str] = """\
-input=cp2k.inp
-if [ -s run-1.restart ]; then
-  step=$(sed -n 's/^ *STEP_START_VAL *//p' run-1.restart | head -n 1)
-  left=$((STEPS - ${step:-0}))
-  [ "$left" -le 0 ] && exit 0
-  input=cp2k-restart.inp
-  sed "s/^    STEPS .*/    STEPS $left/" cp2k.inp > "$input"
-  printf '&EXT_RESTART\\n  RESTART_FILE_NAME run-1.restart\\n&END EXT_RESTART\\n' >> "$input"
-fi
-rm -f exit_code
-${IONSIEVE_CP2K:-cp2k} -i "$input" > cp2k.out 2> cp2k.err
-"""
-
-_VASP_LINES: Final[str] = """\
-if [ ! -s POTCAR ]; then
-  echo "make POTCAR from the data sets named in POTCAR.spec first" >&2
-  exit 1
-fi
-if [ -s CONTCAR ] && [ -s XDATCAR ]; then
-  n=1
-  while [ -e "XDATCAR.$n" ]; do n=$((n + 1)); done
-  mv XDATCAR "XDATCAR.$n"
-  cp CONTCAR POSCAR
-fi
-frames=$(cat XDATCAR.* 2>/dev/null | grep -c 'Direct configuration')
-left=$((STEPS - frames * EVERY))
-[ "$left" -le 0 ] && exit 0
-sed -i "s/^NSW *=.*/NSW = $left/" INCAR
-rm -f exit_code
-${IONSIEVE_VASP:-vasp_gam} > vasp.out 2> vasp.err
-"""
-
-_ESPRESSO_LINES: Final[str] = """\
-rm -f exit_code
-${IONSIEVE_PW:-pw.x} -in pw.in > pw.out 2> pw.err
-"""
-
 ENGINES: dict[str, Engine] = {
     "gpaw": AseEngine("gpaw", "aimd", gpaw_calculator),
+    "chgnet": AseEngine("chgnet", "mlip_md", chgnet_calculator),
     "cp2k": ExternalEngine(
         "cp2k",
-        lambda plan, folder, _: engine_inputs.write_cp2k(plan, folder, plan.n_steps),
-        _CP2K_LINES,
+        write_cp2k,
+        engine_scripts.CP2K,
         r"PROGRAM ENDED AT",
         "cp2k.out",
-        "run-pos-1.xyz",
-        r"^ *i =",
+        outputs.cp2k_frames,
+        outputs.cp2k_log,
+        outputs.cp2k_steps,
+        True,
         (
             (r"SCF run NOT converged", "SCF did not converge"),
             (r"exceeded requested execution time", "time limit"),
         ),
-        writes_start=True,
     ),
     "vasp": ExternalEngine(
         "vasp",
         engine_inputs.write_vasp,
-        _VASP_LINES,
+        engine_scripts.VASP,
         r"General timing and accounting|Voluntary context switches",
         "OUTCAR",
-        "XDATCAR*",
-        r"Direct configuration",
-        ((r"Error EDDDAV|BRMIX: very serious", "electronic steps did not converge"),),
+        outputs.vasp_frames,
+        outputs.vasp_log,
+        outputs.vasp_steps,
+        False,
+        (
+            (r"Error EDDDAV|BRMIX: very serious|ZPOTRF|not hermitian", "SCF did not converge"),
+            (r"POSMAP internal error|very small distance", "two atoms came too close"),
+        ),
     ),
     "espresso": ExternalEngine(
         "espresso",
         engine_inputs.write_espresso,
-        _ESPRESSO_LINES,
+        engine_scripts.ESPRESSO,
         r"JOB DONE",
         "pw.out",
-        "trajectory.*",
-        r"^Lattice|Lattice=",
+        outputs.espresso_frames,
+        outputs.espresso_log,
+        outputs.espresso_steps,
+        True,
         ((r"convergence NOT achieved", "SCF did not converge"),),
     ),
 }

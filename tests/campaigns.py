@@ -3,14 +3,17 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
 
 from ionsieve.data.aimd_table import load_aimd_labels, load_aimd_structures
 from ionsieve.data.records import SiteSpecies, StructureRecord, reduced_formula
 from ionsieve.features import StructureFeaturizer
 from ionsieve.features.featurizer import numeric_columns
 from ionsieve.models import ConductivityModel
-from ionsieve.screening.aimd_plan import ProtocolSettings
+from ionsieve.screening.aimd_plan import AimdPlan, ProtocolSettings
 from ionsieve.screening.campaign_setup import CampaignSettings
 from ionsieve.screening.campaign_store import CampaignStore
 from ionsieve.screening.engines import AseEngine
@@ -49,6 +52,32 @@ def light_model(*_: Any, **__: Any) -> TrainedModel:
     labels = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
     model = LightModel().fit(features[numeric_columns()], labels)
     return TrainedModel(model, features, labels, False, "light")
+
+
+class QuickModel:
+    """Stands for the trained model: kills are about state, not about learning."""
+
+    coverage = 0.9
+    evaluation_: ClassVar[dict] = {}
+
+    def __init__(self, *_: object) -> None: ...
+
+    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> "QuickModel":
+        return self
+
+    def predict(self, features: pd.DataFrame, temperature_K: float) -> pd.DataFrame:
+        mean = -3.0 - 0.1 * np.arange(len(features))
+        columns = {"prediction": mean, "low": mean - 1, "high": mean + 1, "domain_distance": 1.0}
+        return pd.DataFrame(columns, index=features.index)
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "model.json").write_text("{}")
+
+    @classmethod
+    def load(cls, folder: Path) -> "QuickModel":
+        assert (folder / "model.json").is_file()
+        return cls()
 
 
 def settings(**changes: Any) -> CampaignSettings:
@@ -115,3 +144,59 @@ def argyrodite(inversion: float = 0.5) -> StructureRecord:
         for site in structure
     )
     return StructureRecord("Li6PS5Cl", structure.lattice.matrix, content, structure.frac_coords)
+
+
+def one_job(folder: Path, engine: str, plan: AimdPlan) -> str:
+    """A campaign of one candidate and one planned job, without a model; gives the job's name."""
+    from ionsieve.screening.campaign_jobs import write_job_folders
+    from ionsieve.screening.campaign_records import Candidate, Job, job_name
+    from ionsieve.screening.structure_json import record_to_json
+
+    folder.mkdir()
+    record = plan.record
+    length = plan.production_ps
+    chosen = CampaignSettings(
+        engine=engine,
+        protocol=ProtocolSettings(production_ps=length, max_production_ps=length,
+                                  equilibration_ps=0.0, max_temperatures=1),
+    )  # fmt: skip
+    candidate = Candidate(
+        record.id, reduced_formula(record.composition), "-".join(sorted(record.elements)),
+        record_to_json(record), plan.n_electrons, record.volume_A3,
+    )  # fmt: skip
+    name = job_name(1, record.id, plan.temperature_K, 1)
+    with CampaignStore.create(folder, chosen.as_dict(), [candidate]) as store:
+        with store.transaction() as t:
+            t.add_round(0, {})
+            t.add_job(
+                Job(name, record.id, 1, plan.temperature_K, 1, "proposed", plan.as_dict(), "test")
+            )
+        write_job_folders(store, chosen)
+    return name
+
+
+def engine_of(folder: Path) -> str:
+    with CampaignStore(folder) as store:
+        return str(store.settings()["engine"])
+
+
+def quick_campaign(folder: Path, cifs: Path) -> Path:
+    """Candidates with features of chance and a :class:`QuickModel`: no training, seconds saved."""
+    from ionsieve.data.readers import read_structures
+    from ionsieve.screening.campaign_setup import FEATURES, TRAINING_FEATURES, _candidate
+
+    folder.mkdir()
+    chosen = settings()
+    records = read_structures([cifs], "Li").records
+    rng = np.random.default_rng(0)
+    columns = numeric_columns()
+    for name, index in ((FEATURES, [r.id for r in records]), (TRAINING_FEATURES, ["a", "b"])):
+        values = rng.normal(size=(len(index), len(columns)))
+        pd.DataFrame(values, index=index, columns=columns).to_parquet(folder / name)
+    candidates = [_candidate(record, chosen) for record in records]
+    with CampaignStore.create(folder, chosen.as_dict(), candidates) as store:
+        (folder / "models").mkdir()
+        QuickModel().save(folder / "models" / "000")
+        with store.transaction() as t:
+            t.add_model("models/000", "quick", {"n_labels": 2, "n_campaign_labels": 0})
+    return folder

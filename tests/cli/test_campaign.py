@@ -40,7 +40,8 @@ def source_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_help_names_the_verbs() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for verb in ("init", "propose", "submit", "status", "collect", "retrain", "stop", "report"):
+    for verb in ("init", "propose", "submit", "status", "collect", "retrain", "stop", "report",
+                 "prescreen", "export"):  # fmt: skip
         assert verb in done.stdout
 
 

@@ -315,11 +315,38 @@ def test_cut_off_vasprun_and_traj(tmp_path, shared_data: Path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(TrajectoryError, match=r"vasprun\.xml"):
         read_trajectory([path])
+    kept = read_trajectory([path], 3.0, torn_end=True)
+    whole_run = read_trajectory([folder / "format_traps" / "vasprun.md.xml.gz"], 3.0)
+    assert 1 <= kept.n_frames < whole_run.n_frames
+    np.testing.assert_array_equal(kept.frac, whole_run.frac[: kept.n_frames])
+    assert "cut off" in kept.warnings[0]
     whole = (folder / "Li2S_1000K_gpaw" / "md.traj").read_bytes()
     path = tmp_path / "md.traj"
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(TrajectoryError, match=r"md\.traj: frame"):
         read_trajectory([path], 1.0)
+
+
+XYZ = "2\n i = {0}, time = {1}, E = -1.0\nLi 0.10 0.20 {2:.4f}\nH 1.00 1.00 1.0000\n"
+XDATCAR = "Direct configuration= {0}\n 0.10 0.20 {2:.8f}\n 0.50 0.50 0.50000000\n"
+CELL = "".join(f"{k} {k}.0 4 0 0 0 4 0 0 0 4 64\n" for k in range(4))
+
+
+@pytest.mark.parametrize("dialect", ["xyz", "xdatcar"])
+def test_cut_at_any_byte_the_whole_frames_are_kept(tmp_path, dialect: str):
+    (tmp_path / "run-1.cell").write_text(CELL)
+    head = "" if dialect == "xyz" else "t\n1.0\n4 0 0\n0 4 0\n0 0 4\nLi H\n1 1\n"
+    path = tmp_path / ("run-pos-1.xyz" if dialect == "xyz" else "XDATCAR")
+    template = XYZ if dialect == "xyz" else XDATCAR
+    frames = [template.format(k, float(k), 0.3 + 0.01 * k) for k in range(3)]
+    path.write_text(head + "".join(frames))
+    whole = read_trajectory([path], 1.0)
+    for cut in range(len(head + frames[0]), len(head + "".join(frames)) + 1):
+        path.write_text((head + "".join(frames))[:cut])
+        kept = read_trajectory([path], 1.0, torn_end=True)
+        n = 1 + (cut >= len(head + frames[0] + frames[1])) + (cut == len(head + "".join(frames)))
+        assert kept.n_frames == n, cut
+        np.testing.assert_array_equal(kept.frac, whole.frac[:n])
 
 
 def test_archive_is_never_unpickled(tmp_path):

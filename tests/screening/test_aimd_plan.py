@@ -17,7 +17,7 @@ from ionsieve.screening.aimd_plan import (
     next_step,
     retry_settings,
 )
-from ionsieve.screening.cost import CostModel, calibrated_cost
+from ionsieve.screening.cost import MEASURED, PRIORS, CostModel, calibrated_cost
 from ionsieve.screening.electrons import high_spin_moment, valence_electrons
 
 A = 5.71
@@ -217,3 +217,26 @@ def test_cost_is_calibrated_on_finished_jobs() -> None:
     model = calibrated_cost(ten_times_slower)
     assert model.core_hours(100, 400, 3600) == pytest.approx(ten_times_slower[1][2], rel=0.05)
     assert model.n_jobs == 3
+
+
+def _line(rows) -> np.ndarray:
+    sizes = np.log10([n * v for _, n, v, _ in rows])
+    return np.polyfit(sizes, np.log10([seconds for *_, seconds in rows]), 1)
+
+
+@pytest.mark.parametrize("engine", list(PRIORS))
+def test_cost_priors_follow_from_the_measured_runs(engine: str) -> None:
+    exponent, prefactor = _line(MEASURED[engine])
+    np.testing.assert_allclose(PRIORS[engine], [prefactor, exponent], rtol=0, atol=6e-4)
+    assert calibrated_cost([], engine).exponent == PRIORS[engine][1]
+
+
+def test_each_cell_is_predicted_from_the_others_as_stated() -> None:
+    rows = MEASURED["gpaw"]
+    errors = []
+    for name in {row[0].split(",")[0] for row in rows}:
+        exponent, prefactor = _line([row for row in rows if not row[0].startswith(name)])
+        for label, n, v, seconds in rows:
+            if label.startswith(name):
+                errors.append(abs(10 ** (prefactor + exponent * np.log10(n * v)) / seconds - 1))
+    assert 0.10 < max(errors) < 0.175

@@ -11,43 +11,16 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import campaigns
+from campaigns import QuickModel
 from ionsieve.screening import campaign, campaign_jobs, campaign_setup
 from ionsieve.screening.campaign_setup import init_campaign
 from ionsieve.screening.campaign_store import CampaignStore, file_lock
 from ionsieve.screening.engines import ENGINES
-
-
-class QuickModel:
-    """Stands for the trained model: kills are about state, not about learning."""
-
-    coverage = 0.9
-    evaluation_: ClassVar[dict] = {}
-
-    def __init__(self, *_: object) -> None: ...
-
-    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> "QuickModel":
-        return self
-
-    def predict(self, features: pd.DataFrame, temperature_K: float) -> pd.DataFrame:
-        mean = -3.0 - 0.1 * np.arange(len(features))
-        columns = {"prediction": mean, "low": mean - 1, "high": mean + 1, "domain_distance": 1.0}
-        return pd.DataFrame(columns, index=features.index)
-
-    def save(self, folder: Path) -> None:
-        folder.mkdir()
-        (folder / "model.json").write_text("{}")
-
-    @classmethod
-    def load(cls, folder: Path) -> "QuickModel":
-        assert (folder / "model.json").is_file()
-        return cls()
 
 
 @pytest.fixture(autouse=True)

@@ -3,23 +3,25 @@
 import os
 import re
 import shutil
-import stat
 import subprocess
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.io.vasp import Incar, Kpoints, Poscar
 
 from campaigns import argyrodite
 from ionsieve.data.aimd_table import load_aimd_structures
 from ionsieve.data.convert import to_pymatgen
+from ionsieve.data.errors import InputError
 from ionsieve.data.records import reduced_formula
-from ionsieve.data.trajectory_readers import read_trajectory
 from ionsieve.screening.aimd_plan import AimdPlan, ProtocolSettings, make_plan
-from ionsieve.screening.engine_inputs import cp2k_input
+from ionsieve.screening.cp2k_input import cp2k_input
+from ionsieve.screening.engine_inputs import vasp_incar
+from ionsieve.screening.engine_settings import clean_settings
 from ionsieve.screening.engines import ENGINES
 
 ORDERED = {"Li8TiS6": "Li8TiS6", "Li6VCl8": "Li6VCl8"}
@@ -43,7 +45,7 @@ def test_vasp_inputs_parsed_back(name: str, plans, tmp_path: Path) -> None:
     structure = Poscar.from_file(tmp_path / "POSCAR").structure
     assert StructureMatcher().fit(structure, to_pymatgen(plan.record))
     incar = Incar.from_file(tmp_path / "INCAR")
-    assert (incar["NSW"], incar["POTIM"], incar["NBLOCK"]) == (35_000, 2.0, 10)
+    assert (incar["NSW"], incar["POTIM"], incar["NBLOCK"]) == (35_000, 2.0, 1)
     assert incar["TEBEG"] == incar["TEEND"] == plan.temperature_K
     assert incar["ISYM"] == 0
     assert incar["MDALGO"] == 2
@@ -125,51 +127,40 @@ def test_espresso_input_parsed_back(name: str, plans, tmp_path: Path) -> None:
     assert sorted(atoms.get_chemical_symbols()) == sorted(c[0].element for c in plan.record.species)
 
 
-FAKE_VASP = """#!/bin/sh
-# Writes as many frames as INCAR asks for, or fewer when told to die early.
-steps=$(sed -n 's/^NSW *= *//p' INCAR)
-every=$(sed -n 's/^NBLOCK *= *//p' INCAR)
-frames=$((steps / every))
-[ -n "$DIE_AFTER" ] && frames=$DIE_AFTER
-head -n 7 POSCAR > XDATCAR
-n=1
-while [ "$n" -le "$frames" ]; do
-  echo "Direct configuration= $n" >> XDATCAR
-  sed -n '9,$p' POSCAR | awk 'NF >= 3 {print $1, $2, $3}' >> XDATCAR
-  n=$((n + 1))
-done
-cp POSCAR CONTCAR
-echo ran > OUTCAR
-[ -n "$DIE_AFTER" ] && exit 137
-echo " General timing and accounting informations for this job:" >> OUTCAR
-"""
-
-
-def test_vasp_script_continues_where_it_was(plans, tmp_path: Path, monkeypatch) -> None:
+def test_vasp_script_asks_for_the_pseudopotentials(plans, tmp_path: Path) -> None:
     vasp = ENGINES["vasp"]
-    plan = AimdPlan.from_dict({**plans["Li8TiS6"].as_dict(), "n_steps": 200})
-    vasp.write_inputs(plan, tmp_path)
-    (tmp_path / "job.sh").write_text(vasp.script(plan))
-    fake = tmp_path / "fake_vasp"
-    fake.write_text(FAKE_VASP)
-    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("IONSIEVE_VASP", str(fake))
-    run = ["sh", "job.sh"]
-    refused = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
+    vasp.write_inputs(plans["Li8TiS6"], tmp_path)
+    (tmp_path / "job.sh").write_text(vasp.script(plans["Li8TiS6"]))
+    refused = subprocess.run(["sh", "job.sh"], cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == 1
     assert "POTCAR.spec" in refused.stderr
-    (tmp_path / "POTCAR").write_text("the user's\n")
-    monkeypatch.setenv("DIE_AFTER", "8")
-    assert subprocess.run(run, cwd=tmp_path).returncode == 137
-    assert vasp.progress(plan, tmp_path).state == "failed"
-    monkeypatch.delenv("DIE_AFTER")
-    assert subprocess.run(run, cwd=tmp_path).returncode == 0
-    progress = vasp.progress(plan, tmp_path)
-    assert (progress.state, progress.n_steps) == ("finished", 200)
-    files = vasp.trajectory_files(tmp_path)
-    assert [f.name for f in files] == ["XDATCAR.1", "XDATCAR"]
-    # The last run was of 20 − 8 frames; all positions are alike here, so none is a repeat.
-    assert sum(f.read_text().count("Direct") for f in files) == 20
-    assert read_trajectory(files[-1:], plan.frame_spacing_fs).n_atoms == plan.record.n_sites
+
+
+def test_tags_that_the_plan_decides_are_refused(plans) -> None:
+    settings = {"engine_settings": {"POTIM": 5.0, "LREAL": False}}
+    plan = AimdPlan.from_dict({**plans["Li8TiS6"].as_dict(), **settings})
+    with pytest.raises(InputError, match="POTIM follows from the plan"):
+        vasp_incar(plan, 100)
+
+
+@pytest.mark.parametrize(
+    ("engine", "given", "message"),
+    [
+        ("gpaw", {"cutof_eV": 300}, "gpaw has no cutof_eV"),
+        ("gpaw", {"cutoff_eV": "high"}, "cutoff_eV must be a number"),
+        ("cp2k", {"cutoff_Ry": -1}, "cutoff_Ry must be positive"),
+    ],
+)
+def test_engine_settings_are_checked(engine: str, given: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        clean_settings(engine, given)
+
+
+def test_numbers_that_yaml_reads_as_text_are_numbers() -> None:
+    given = yaml.safe_load("{density_convergence: 1e-5, cutoff_eV: 300}")
+    assert given["density_convergence"] == "1e-5"
+    cleaned = clean_settings("gpaw", given)
+    assert cleaned == {"density_convergence": 1e-5, "cutoff_eV": 300}
 
 
 def test_unconverged_runs_are_named(plans, tmp_path: Path) -> None:

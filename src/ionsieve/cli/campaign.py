@@ -88,15 +88,21 @@ def propose(
     folder: Path = _FOLDER,
     batch: int = typer.Option(None, min=1, help="Candidates in this round."),
     anyway: bool = typer.Option(False, "--anyway", help="Propose although the stop rule holds."),
+    prescreen: str = typer.Option(
+        "ignore", help="ignore, order (conducting first) or filter by 'campaign prescreen'."
+    ),
     json: bool = _JSON,
 ) -> None:
     """Choose the next batch and write its job folders."""
     from dataclasses import asdict
 
+    from ..data.errors import InputError
     from ..screening.campaign import propose as run
     from .campaign_text import proposed_lines
 
-    found = run(folder, batch, anyway)
+    if prescreen not in ("ignore", "order", "filter"):
+        raise InputError(f"--prescreen {prescreen}: give ignore, order or filter")
+    found = run(folder, batch, anyway, prescreen)  # type: ignore[arg-type]
     _say(json, asdict(found), proposed_lines(folder, found))
 
 

@@ -8,6 +8,8 @@ import typer
 from .aimd import aimd
 from .arrhenius import arrhenius
 from .campaign import campaign
+from .campaign_export import export  # noqa: F401 (adds itself to the group)
+from .campaign_prescreen import prescreen  # noqa: F401
 from .catalogue import catalogue
 from .evaluate import evaluate
 from .explain import explain
