@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeAlias
 
 from .errors import InputError
+from .readers import no_formula
 from .records import Provenance, Quarantined, StructureRecord
 
 Entry: TypeAlias = StructureRecord | Quarantined
@@ -56,7 +57,7 @@ def clean_id(text: object) -> str:
     Identifiers of strangers become names of folders and cells of tables later on.
     """
     cleaned = _UNSAFE.sub("_", printable(str(text))).strip().lstrip(".")
-    return cleaned[:MAX_ID_LENGTH] or "unnamed"
+    return no_formula(cleaned)[:MAX_ID_LENGTH] or "unnamed"
 
 
 def printable(text: str) -> str:
