@@ -170,11 +170,14 @@ class _Energy:
 
 
 def _clashes(cell: DisorderedCell) -> FloatArray:
+    """1 for positions that exclude each other; two that are never empty do not (C–O, N–O, O–H)."""
     from pymatgen.core import Lattice
 
     distance = Lattice(cell.lattice).get_all_distances(cell.frac, cell.frac)
     np.fill_diagonal(distance, np.inf)
-    return np.asarray(distance < CLOSEST_A, dtype=np.float64)
+    can_be_empty = np.array([None in options for options in cell.options])
+    is_choice = can_be_empty[:, None] | can_be_empty[None, :]
+    return np.asarray((distance < CLOSEST_A) & is_choice, dtype=np.float64)
 
 
 def _all_choices(cell: DisorderedCell) -> IntArray:

@@ -75,6 +75,25 @@ class Filter:
         """True if the column is a descriptor."""
         return self.column not in STORE_COLUMNS
 
+    def as_dict(self) -> dict[str, Any]:
+        """As in a table of filters, from which it can be read again."""
+        given = {
+            "min": self.minimum,
+            "max": self.maximum,
+            "in": self.within,
+            "not_in": self.without,
+            "contains": self.contains,
+            "lacks": self.lacks,
+        }
+        conditions = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in given.items()
+            if value is not None
+        }
+        unknown = "keep" if self.keep_unknown else "drop"
+        named = {"name": self.name, "column": self.column}
+        return {**named, **conditions, "unknown": unknown, "reason": self.reason}
+
     def passes(self, value: Any) -> bool:
         """Whether a value of the column passes."""
         if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..data.errors import InputError
+from ..data.policy import DisorderPolicy
 from ..data.records import Quarantined, StructureRecord, reduced_formula
 from ..data.units import ROOM_TEMPERATURE_K
 from ..features.featurizer import numeric_columns
@@ -47,6 +48,9 @@ class ScreenSettings:
     seed: int = 0
     families: tuple[str, ...] | None = None
     disorder: str = "occupancy"
+    min_full_framework: float = 0.5
+    max_mixed_mobile: float = 0.5
+    """Limits of disorder, see :class:`ionsieve.data.policy.DisorderPolicy`."""
     workers: int = 1
     """Processes that compute descriptors."""
     timeout_s: float = 120.0
@@ -111,7 +115,7 @@ def run_screen(
     engine = Engine(work, settings.workers, settings.timeout_s)
     # Inputs first: a wrong path should not cost a training.
     candidates = collect_candidates(
-        inputs, settings.mobile, settings.disorder, settings.filters, advance
+        inputs, settings.mobile, _policy(settings), settings.filters, advance
     )
     _need_any(candidates)
     _filter_by_features(candidates, settings, engine, advance)
@@ -158,6 +162,14 @@ def run_screen(
         candidates.funnel.frame(),
         quarantine_frame(candidates.filtered),
         described.records,
+    )
+
+
+def _policy(settings: ScreenSettings) -> DisorderPolicy:
+    return DisorderPolicy(
+        settings.disorder,  # type: ignore[arg-type]  # checked by the class
+        settings.min_full_framework,
+        settings.max_mixed_mobile,
     )
 
 

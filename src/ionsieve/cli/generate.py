@@ -7,8 +7,11 @@ from typing import Any
 
 import typer
 
+from .settings import FILE_HELP, SET_HELP, settings_of, write_settings
+
 
 def generate(
+    ctx: typer.Context,
     prototypes: list[str] = typer.Option(
         None,
         "--prototype",
@@ -17,6 +20,8 @@ def generate(
     ),
     out: Path = typer.Option(None, "--out", "-o", help="Folder for the candidates."),
     show: bool = typer.Option(False, "--list", help="List the embedded prototypes and end."),
+    settings: Path = typer.Option(None, "--settings", help=FILE_HELP),
+    assigned: list[str] = typer.Option(None, "--set", metavar="KEY=VALUE", help=SET_HELP),
     mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
     rule: str = typer.Option(
         "mined",
@@ -49,8 +54,8 @@ def generate(
 ) -> None:
     """Make candidates by charge-neutral substitution into a prototype, cells scaled.
 
-    Writes one CIF a candidate, candidates.csv, rejected.csv, rejected_counts.csv and
-    generate.yaml. They are starting points for relaxation: nothing says that they are stable.
+    Writes one CIF a candidate, candidates.csv, rejected.csv, rejected_counts.csv, settings.yaml
+    and generate.yaml. They are starting points for relaxation: nothing says that they are stable.
     """
     from ..data.errors import InputError
     from ..screening.design import design
@@ -63,25 +68,13 @@ def generate(
         return
     if not prototypes or out is None:
         raise InputError("give --prototype and --out; --list shows the embedded prototypes")
-    rules = SubstitutionRules(
-        mobile,
-        rule,  # type: ignore[arg-type]  # checked by the class, with a message
-        _words(elements),
-        _words(exclude),
-        _words(sites),
-        separate_sites,
-        max_substitutions,
-        min_probability,
-        max_radius_mismatch_A,
-        aliovalent,
-        max_mobile_change,
-        max_combinations,
-    )
+    rules = settings_of(ctx, SubstitutionRules, settings, assigned)
     check_folder(out, prototypes, rules)
     templates = [load_template(name, rules) for name in prototypes]
     with stage_progress(quiet=json) as advance:
         result = design(templates, rules, lambda n: advance("substitutions", n, 0))
     facts = write_design(result, out, prototypes, rules)
+    write_settings(out, rules)
     notes = [f"{t.prototype.name}: {t.note}" for t in templates if t.note]
     if json:
         _print_json({**facts, "out": str(out), "notes": notes})
@@ -91,10 +84,6 @@ def generate(
         raise InputError(
             f"no candidate: all {len(result.refused):,} were rejected (see {out / 'rejected.csv'})"
         )
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _print_json(content: Any) -> None:
