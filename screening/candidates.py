@@ -195,6 +195,8 @@ def row_of(record: StructureRecord) -> dict[str, Any]:
         "e_above_hull_eV_atom": record.e_above_hull_eV_atom,
         "band_gap_eV": record.band_gap_eV,
         "energy_eV_atom": record.energy_eV_atom,
+        "li_window_low_V": record.li_window_low_V,
+        "li_window_high_V": record.li_window_high_V,
         "source": record.provenance.source,
         "licence": record.provenance.licence,
     }

@@ -26,6 +26,8 @@ STORE_COLUMNS: Final[tuple[str, ...]] = (
     "e_above_hull_eV_atom",
     "band_gap_eV",
     "energy_eV_atom",
+    "li_window_low_V",
+    "li_window_high_V",
     "source",
     "licence",
 )

@@ -233,12 +233,19 @@ def _rank(
             "source": [r.provenance.file or r.provenance.source for r in records],
             "known_structure": [one.structure for one in known],
             "known_relation": [one.relation for one in known],
+            "e_above_hull_meV_atom": [_times(1000.0, r.e_above_hull_eV_atom) for r in records],
+            "li_window_low_V": [_times(1.0, r.li_window_low_V) for r in records],
+            "li_window_high_V": [_times(1.0, r.li_window_high_V) for r in records],
         },
         index=features.index,
     )
     return rank_candidates(
         features, predictions, descriptions, trained.range, settings.flags, settings.mobile
     )
+
+
+def _times(factor: float, value: float | None) -> float:
+    return float("nan") if value is None else factor * value
 
 
 def quarantine_frame(entries: Iterable[Quarantined]) -> pd.DataFrame:

@@ -33,15 +33,25 @@ class IngestOptions:
     stability_field: str | None = None
     gnome: bool = False
 
-    def settings(self) -> IngestSettings:
+    def settings(self, entries: str | None) -> IngestSettings:
         """Policies of the ingest."""
-        return IngestSettings(self.disorder, self.variants, self.oxidation, self.duplicates)
+        return IngestSettings(
+            self.disorder, self.variants, self.oxidation, self.duplicates, entries
+        )
 
     def sources(self, mobile: str) -> SourceOptions:
         """How sources are read."""
         return SourceOptions(
             self.licence, self.stability_field, self.optimade_filter, mobile, self.gnome
         )
+
+
+@dataclass(frozen=True)
+class IngestRun(IngestOptions):
+    """Settings of ``ionsieve ingest`` itself."""
+
+    mobile: str = "Li"
+    entries: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,9 @@ class ScreenOptions:
     filters : str or tuple, optional
         ``default``, ``none``, a file, or the filters themselves. By default those of Yang 2025
         for stores and databases, none for files.
+    entries : str, optional
+        JSON of computed entries, for energies above hull and windows against Li metal; the inputs
+        are ingested first.
     workers : int
         0: as many as there are cores, at most 8.
     """
@@ -73,6 +86,7 @@ class ScreenOptions:
     policy: PolicyLimits = field(default_factory=PolicyLimits)
     filters: str | tuple[Any, ...] | None = None
     flags: FlagRules = field(default_factory=FlagRules)
+    entries: str | None = None
     ingest: IngestOptions = field(default_factory=IngestOptions)
     workers: int = 0
     timeout_s: float = 120.0

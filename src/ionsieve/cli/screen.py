@@ -42,6 +42,11 @@ def screen(
         help="YAML or TOML table of filters, 'default' or 'none'. By default: those of Yang 2025 "
         "for stores and databases, none for files.",
     ),
+    entries: str = typer.Option(
+        None,
+        help="JSON of computed entries (pymatgen): energies above hull and Li windows are "
+        "computed from them. The inputs are ingested into DIR/store first.",
+    ),
     cache: bool = typer.Option(True, help="Keep the trained model between runs."),
     top: int = typer.Option(10, min=1, help="How many to show on the terminal."),
     top_structures: int = typer.Option(
@@ -84,13 +89,17 @@ def _stores_or_files(
     inputs: list[str], out: Path, options: ScreenOptions, advance: Any
 ) -> list[str]:
     """The inputs as they are if a screen reads them, else a store made of them."""
+    from ..data.errors import InputError
     from ..data.ingest import ingest
     from ..data.sources import is_plain, is_store, open_source
 
-    if all(map(is_plain, inputs)) or all(is_store(Path(name)) for name in inputs):
+    is_read = all(map(is_plain, inputs)) or all(is_store(Path(name)) for name in inputs)
+    if is_read and options.entries is None:
         return inputs
+    if not inputs:
+        raise InputError("--entries: the embedded candidates have no energies; give inputs")
     sources = [open_source(name, options.ingest.sources(options.mobile)) for name in inputs]
-    summary = ingest(sources, out / "store", options.ingest.settings(), advance)
+    summary = ingest(sources, out / "store", options.ingest.settings(options.entries), advance)
     for notice in summary.notices:
         typer.echo(f"warning: {notice}", err=True)
     return [str(out / "store")]
