@@ -27,9 +27,9 @@ from .records import FloatArray, SiteContent, SiteSpecies, StructureRecord
 
 MAX_SUPERCELL_SITES: Final[int] = 160
 MAX_MULTIPLE: Final[int] = 8
-ROUNDING: Final[float] = 0.05
-"""Atoms a group may gain or lose of each species, per site of the group, so that numbers become
-whole and the cell neutral."""
+ROUNDING: Final[tuple[float, ...]] = (0.02, 0.05, 0.10)
+"""How far occupancies may move so that numbers become whole and the cell neutral; the first that
+fits a small enough cell is taken, and the largest move is noted with the structure."""
 _CHARGE_TOLERANCES: Final[tuple[float, ...]] = (0.01, 0.05, 0.10)
 """Net charge over positive charge that refined occupancies may leave; the first that any
 combination of oxidation states meets."""
@@ -71,7 +71,8 @@ def ordered_cells(record: StructureRecord, count: int) -> list[OrderedCell]:
     ------
     StructureError
         If charges cannot be assigned, no supercell of at most 160 sites holds whole numbers of
-        all species and is neutral, or split positions cannot be kept apart.
+        all species without net charge when occupancies move by up to 0.10, or split positions
+        cannot be kept apart.
     """
     charges = _charges(record)
     parent = _primitive(record)
@@ -82,7 +83,11 @@ def ordered_cells(record: StructureRecord, count: int) -> list[OrderedCell]:
         warnings.simplefilter("ignore")
         found = rank_arrangements(cell, count, seed)
     shown = "×".join(map(str, multiples))
-    note = f"of disordered {record.id}, supercell {shown} of the primitive cell, not relaxed"
+    moved = _largest_move(parent, math.prod(multiples), counts)
+    note = (
+        f"of disordered {record.id}, supercell {shown} of the primitive cell, occupancies moved by "
+        f"up to {moved:.3f}, not relaxed"
+    )
     return [
         _ordered(record, parent, cell, one, number, note)
         for number, one in enumerate(found, start=1)
@@ -191,28 +196,31 @@ def _supercell(
     options = [m for m in product(range(1, MAX_MULTIPLE + 1), repeat=3) if math.prod(m) <= limit]
     # The most compact one of each size; others of its size hold the same numbers.
     options.sort(key=lambda m: (math.prod(m), float((lengths * m).max()), m))
-    sizes: set[int] = set()
+    sizes: dict[int, tuple[int, ...]] = {}
     for multiples in options:
-        size = math.prod(multiples)
-        if size in sizes:
-            continue
-        sizes.add(size)
-        if counts := _whole_numbers(_groups(parent), size, charges):
-            return multiples, counts
+        sizes.setdefault(math.prod(multiples), multiples)
+    for rounding in ROUNDING:
+        for size, multiples in sizes.items():
+            if counts := _whole_numbers(_groups(parent), size, charges, rounding):
+                return multiples, counts
     raise StructureError(
         f"{parent.id}: is disordered, and no supercell of up to {MAX_SUPERCELL_SITES} sites holds "
-        f"whole numbers of its species without net charge, within {ROUNDING:.0%} of each position"
+        f"whole numbers of its species without net charge, even if occupancies move by "
+        f"{ROUNDING[-1]:g}"
     )
 
 
 def _whole_numbers(
-    groups: Sequence[tuple[SiteContent, list[int]]], multiple: int, charges: dict[str, float]
+    groups: Sequence[tuple[SiteContent, list[int]]],
+    multiple: int,
+    charges: dict[str, float],
+    rounding: float,
 ) -> list[tuple[int, ...]] | None:
     """Numbers of each species in each group, neutral together, nearest to the occupancies."""
     # By net charge so far: smallest deviation, and the numbers that lead there.
     reached: dict[float, tuple[float, list[tuple[int, ...]]]] = {0.0: (0.0, [])}
     for content, members in groups:
-        dealt = _dealt(content, multiple * len(members), charges)
+        dealt = _dealt(content, multiple * len(members), charges, rounding)
         further: dict[float, tuple[float, list[tuple[int, ...]]]] = {}
         for charge, (deviation, before) in reached.items():
             for numbers, more, off in dealt:
@@ -224,12 +232,23 @@ def _whole_numbers(
     return min(neutral, key=lambda entry: entry[0])[1] if neutral else None
 
 
+def _largest_move(
+    parent: StructureRecord, multiple: int, counts: Sequence[tuple[int, ...]]
+) -> float:
+    """Largest change of an occupancy."""
+    return max(
+        abs(n / (multiple * len(members)) - s.occupancy)
+        for (content, members), numbers in zip(_groups(parent), counts, strict=True)
+        for n, s in zip(numbers, content, strict=True)
+    )
+
+
 def _dealt(
-    content: SiteContent, n_sites: int, charges: dict[str, float]
+    content: SiteContent, n_sites: int, charges: dict[str, float], rounding: float
 ) -> list[tuple[tuple[int, ...], float, float]]:
     """Whole numbers a group may have, each with its charge and its squared deviation."""
     exact = [n_sites * s.occupancy for s in content]
-    slack = ROUNDING * n_sites + 1e-6
+    slack = rounding * n_sites + 1e-6
     is_full = sum(s.occupancy for s in content) >= _FULL
     options = [
         range(max(1, math.ceil(x - slack)), min(n_sites, math.floor(x + slack)) + 1) for x in exact
