@@ -11,11 +11,14 @@ from ..data.errors import InputError
 from ..data.ingest import Disorder, Duplicates, IngestSettings, Oxidation
 from ..data.policy import DisorderMode
 from ..data.sources import SourceOptions, is_plain
+from ..features.catalogue import FAMILY_NAMES
 from ..features.roles import MOBILE_SPECIES
 from .filters import Filter, default_filters, load_filters, parse_filters
 from .pipeline import ScreenSettings
 from .ranking import FlagRules
 
+RANKED_BY: Final[str] = "isolated_anions"
+"""The family whose columns stand in the ranking."""
 MAX_WORKERS: Final[int] = 8
 """Taken by default where a machine has more cores."""
 
@@ -99,6 +102,7 @@ class ScreenOptions:
                 f"mobile species {self.mobile!r} is not supported; use one of "
                 f"{', '.join(MOBILE_SPECIES)}"
             )
+        _check_families(self.families)
         for name, low, high in (
             ("seed", 0, 2**32 - 1),
             ("workers", 0, 1024),
@@ -143,6 +147,17 @@ class ScreenOptions:
             flags=self.flags,
             filters=_chosen_filters(self.filters, (), self.mobile),
         )
+
+
+def _check_families(families: tuple[str, ...] | None) -> None:
+    if families is None:
+        return
+    if unknown := [name for name in families if name not in FAMILY_NAMES]:
+        raise InputError(
+            f"families: no descriptor family {unknown[0]!r}; choose from {', '.join(FAMILY_NAMES)}"
+        )
+    if RANKED_BY not in families:
+        raise InputError(f"families: the ranking needs {RANKED_BY!r} among them")
 
 
 def _chosen_filters(

@@ -35,7 +35,7 @@ def content(out: Path) -> dict[str, bytes]:
 
 def test_a_screen_is_repeated_by_the_settings_it_wrote(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(
-        "seed: 9\nfamilies: [composition, isolated]\nflags: {out_of_domain: 0.5}\n"
+        "seed: 9\nfamilies: [isolated_anions, density]\nflags: {out_of_domain: 0.5}\n"
         "filters:\n- {name: small, column: n_sites, max: 40, reason: too large}\n"
     )
     options = ["--settings", tmp_path / "own.yaml", "--set", "seed=5", "--set", "workers=2"]
@@ -61,8 +61,10 @@ def test_a_screen_is_repeated_by_the_settings_it_wrote(folder: Path, tmp_path: P
         (["--set", "seed=x"], "--set: seed: must be a whole number"),
         (["--set", "seed=-1"], "seed -1: must be from 0"),
         (["--set", "mobile=Mg"], "mobile species 'Mg' is not supported"),
-        (["--set", "disorder=enumerate"], "use one of ordered, occupancy"),
+        (["--set", "disorder=enumerate"], "disorder: 'enumerate'; use one of ordered, occupancy"),
         (["--set", "policy.min_full_framework=3"], "min_full_framework 3.0: must be from 0 to 1"),
+        (["--set", "families=acsf"], "no descriptor family 'acsf'; choose from isolated_anions"),
+        (["--set", "families=density"], "the ranking needs 'isolated_anions'"),
         (["--threshold-mS-cm", "0"], "threshold_mS_cm 0: must be positive"),
         (["--settings", "absent.yaml"], "absent.yaml: cannot be read"),
     ],
