@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from .arrow_columns import column, table_of
 from .atomic import write_bytes_atomic
 from .elements import ATOMIC_NUMBER, SYMBOLS
 from .errors import InputError
@@ -37,6 +38,8 @@ VERSION: Final[int] = 2
 MANIFEST: Final[str] = "store.json"
 HULLS: Final[str] = "hulls.csv"
 COMPUTED: Final[str] = "computed from entries"
+
+_CHUNK: Final[int] = 200
 
 SCHEMA_UNITS: Final[dict[str, str]] = {
     "lattice_A": "Å; 9 numbers, rows a, b, c",
@@ -119,8 +122,8 @@ def _row(stored: StoredRecord) -> dict[str, Any]:
         "space_group": stored.space_group,
         "is_ordered": record.is_ordered,
         "volume_A3": record.volume_A3,
-        "lattice_A": record.lattice.ravel(),
-        "frac": record.frac.ravel(),
+        "lattice_A": record.lattice.ravel().tolist(),
+        "frac": record.frac.ravel().tolist(),
         "site": [i for i, _ in flat],
         "atomic_number": [ATOMIC_NUMBER[s.element] for _, s in flat],
         "occupancy": [s.occupancy for _, s in flat],
@@ -136,10 +139,14 @@ def _row(stored: StoredRecord) -> dict[str, Any]:
 
 
 def records_table(records: Sequence[StoredRecord]) -> Any:
-    """Arrow table of structures."""
+    """Arrow table of structures; as Python objects, only some of them exist at a time."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist([_row(stored) for stored in records], schema=_schema())
+    tables = [
+        table_of([_row(stored) for stored in records[k : k + _CHUNK]], _schema())
+        for k in range(0, len(records), _CHUNK)
+    ]
+    return pa.concat_tables(tables) if tables else _schema().empty_table()
 
 
 def quarantine_table(entries: Sequence[Quarantined]) -> Any:
@@ -147,7 +154,7 @@ def quarantine_table(entries: Sequence[Quarantined]) -> Any:
     import pyarrow as pa
 
     schema = pa.schema([(name, pa.string()) for name in ("id", "file", "stage", "reason")])
-    return pa.Table.from_pylist([vars(entry) for entry in entries], schema=schema)
+    return table_of([vars(entry) for entry in entries], schema)
 
 
 def write_table(table: Any, path: Path) -> str:
@@ -227,11 +234,10 @@ class Store:
             If it is damaged or absent.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         path = self.folder / name
         try:
-            return pq.read_table(path, columns=columns, partitioning=None)
+            return read_parquet(path, columns)
         except (pa.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path}: cannot be read ({reason}); ingest again") from None
@@ -247,11 +253,17 @@ class Store:
             yield from read_quarantine(self.folder / quarantine_name(block))
 
 
-def read_quarantine(path: Path) -> list[Quarantined]:
-    """Quarantine entries of one block."""
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> Any:
+    """One file as a table. (``pyarrow.parquet.read_table`` would import pandas.)"""
     import pyarrow.parquet as pq
 
-    return [Quarantined(**row) for row in pq.read_table(path, partitioning=None).to_pylist()]
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=None if columns is None else list(columns))
+
+
+def read_quarantine(path: Path) -> list[Quarantined]:
+    """Quarantine entries of one block."""
+    return [Quarantined(**row) for row in read_parquet(path).to_pylist()]
 
 
 def stored_records(table: Any) -> Iterator[StoredRecord]:
@@ -293,10 +305,8 @@ def _contents(row: dict[str, Any]) -> tuple[tuple[SiteSpecies, ...], ...]:
 
 def hull_entries(path: Path, source: str) -> Iterator[tuple[HullEntry, bool]]:
     """All of one block, energy NaN where not known; True where the distance to the hull is."""
-    import pyarrow.parquet as pq
-
     names = ["id", "atomic_number", "occupancy", "energy_eV_atom", "e_above_hull_eV_atom"]
-    for row in pq.read_table(path, columns=names, partitioning=None).to_pylist():
+    for row in read_parquet(path, names).to_pylist():
         amounts: dict[str, float] = {}
         for z, occupancy in zip(row["atomic_number"], row["occupancy"], strict=True):
             amounts[SYMBOLS[z - 1]] = amounts.get(SYMBOLS[z - 1], 0.0) + occupancy
@@ -311,7 +321,7 @@ def hull_table(placed: Sequence[Placed]) -> Any:
 
     kinds = [("id", pa.string()), *((name, pa.float64()) for name in _PLACED)]
     schema = pa.schema([*kinds, ("reason", pa.string())])
-    return pa.Table.from_pylist([vars(one) for one in placed], schema=schema)
+    return table_of([vars(one) for one in placed], schema)
 
 
 _PLACED: Final[tuple[str, ...]] = (
@@ -333,8 +343,7 @@ def _with_hulls(table: Any, placed: Sequence[dict[str, Any]]) -> Any:
     for name, values in before.items():
         filled = [row.get(name) if v is None else v for v, row in zip(values, found, strict=True)]
         place = table.column_names.index(name)
-        column = pa.array(filled, pa.float64())
-        table = table.set_column(place, table.schema.field(name), column)
+        table = table.set_column(place, table.schema.field(name), column(filled, pa.float64()))
     if {"hull_origin", _PLACED[0]} <= set(table.column_names):
         hulls, origins = before[_PLACED[0]], table.column("hull_origin").to_pylist()
         origin = [
@@ -343,7 +352,7 @@ def _with_hulls(table: Any, placed: Sequence[dict[str, Any]]) -> Any:
         ]
         place = table.column_names.index("hull_origin")
         table = table.set_column(
-            place, table.schema.field("hull_origin"), pa.array(origin, pa.string())
+            place, table.schema.field("hull_origin"), column(origin, pa.string())
         )
     return table
 

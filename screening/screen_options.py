@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ..data.errors import InputError
-from ..data.ingest import Disorder, Duplicates, IngestSettings, Oxidation
+from ..data.ingest_options import IngestOptions
 from ..data.policy import DisorderMode
-from ..data.sources import SourceOptions, is_plain
+from ..data.sources import is_plain
 from ..features.catalogue import FAMILY_NAMES
 from ..features.roles import MOBILE_SPECIES
 from .filters import Filter, default_filters, load_filters, parse_filters
@@ -21,40 +21,6 @@ RANKED_BY: Final[str] = "isolated_anions"
 """The family whose columns stand in the ranking."""
 MAX_WORKERS: Final[int] = 8
 """Taken by default where a machine has more cores."""
-
-
-@dataclass(frozen=True)
-class IngestOptions:
-    """For inputs that are ingested first; as the options of ``ionsieve ingest``."""
-
-    disorder: Disorder = "occupancy"
-    variants: int = 3
-    oxidation: Oxidation = "keep"
-    duplicates: Duplicates = "drop"
-    licence: str = "unknown"
-    optimade_filter: str | None = None
-    stability_field: str | None = None
-    gnome: bool = False
-
-    def settings(self, entries: str | None) -> IngestSettings:
-        """Policies of the ingest."""
-        return IngestSettings(
-            self.disorder, self.variants, self.oxidation, self.duplicates, entries
-        )
-
-    def sources(self, mobile: str) -> SourceOptions:
-        """How sources are read."""
-        return SourceOptions(
-            self.licence, self.stability_field, self.optimade_filter, mobile, self.gnome
-        )
-
-
-@dataclass(frozen=True)
-class IngestRun(IngestOptions):
-    """Settings of ``ionsieve ingest`` itself."""
-
-    mobile: str = "Li"
-    entries: str | None = None
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,8 @@ def ingest(
     continued by the same command.
     """
     from ..data.ingest import ingest as run_ingest
+    from ..data.ingest_options import IngestRun
     from ..data.sources import open_source
-    from ..screening.screen_options import IngestRun
     from .progress import stage_progress
 
     renamed = {"filter_": "optimade_filter"}
