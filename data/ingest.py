@@ -38,7 +38,7 @@ from .store import (
 )
 from .store_hulls import compute_hulls
 
-BLOCK: Final[int] = 2000
+BLOCK: Final[int] = 500
 PROGRESS: Final[str] = ".progress.json"
 _INDEX: Final[str] = ".seen.sqlite"
 
