@@ -7,8 +7,6 @@ costs one block of work and changes no byte of the result.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import warnings
 from collections import Counter
@@ -18,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from .atomic import only_writer, remove_leftovers, write_json_atomic, write_text_atomic
+from .atomic import only_writer, remove_leftovers, write_json_atomic, write_rows_atomic
 from .duplicates import SeenIndex, shape_of
 from .errors import InputError
 from .given_entries import digest_of
@@ -32,6 +30,7 @@ from .store import (
     StoredRecord,
     quarantine_name,
     quarantine_table,
+    read_quarantine,
     records_table,
     structures_name,
     write_table,
@@ -321,7 +320,7 @@ class _Run:
         write_json_atomic(self.folder / PROGRESS, state)
 
     def _close(self) -> IngestSummary:
-        write_text_atomic(self.folder / "quarantine.csv", self._quarantine_csv())
+        write_rows_atomic(self.folder / "quarantine.csv", self._quarantine_rows())
         sources = [str(number) for number in self.progress.source_of_block]
         hulls = compute_hulls(self.folder, sources, self.settings.entries)
         counts = {"added": 0, "stored": 0, "quarantined": 0, **self.progress.counts}
@@ -338,16 +337,11 @@ class _Run:
             (self.folder / name).unlink(missing_ok=True)
         return IngestSummary(manifest["counts"], list(self.progress.notices))
 
-    def _quarantine_csv(self) -> str:
-        from .store import read_quarantine
-
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["id", "file", "stage", "reason"])
+    def _quarantine_rows(self) -> Iterator[tuple[str, ...]]:
+        yield ("id", "file", "stage", "reason")
         for number in range(len(self.progress.blocks)):
             for entry in read_quarantine(self.folder / quarantine_name(number)):
-                writer.writerow([entry.id, entry.file, entry.stage, entry.reason])
-        return text.getvalue()
+                yield entry.id, entry.file, entry.stage, entry.reason
 
 
 def _refused(record: StructureRecord, stage: str, reason: str) -> Quarantined:

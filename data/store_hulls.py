@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from .atomic import write_text_atomic
+from .atomic import write_rows_atomic
 from .given_entries import read_given_entries
 from .hull import GIVEN, HullEntry, HullIndex, Placed
 from .store import HULLS, hull_entries, hull_table, hulls_name, structures_name, write_table
@@ -83,20 +81,21 @@ def _write(index: HullIndex, folder: Path, sources: Sequence[str], windows: bool
     index.place_all(windows)
     files: dict[str, str] = {}
     counts = Counter({"computed": 0, "windows": 0, "not_computable": 0})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for number, source in enumerate(sources):
-        entries = hull_entries(folder / structures_name(number), source)
-        placed = [_placed(index, entry, is_known, windows) for entry, is_known in entries]
-        rows = [one for one in placed if one is not None]
-        files[hulls_name(number)] = write_table(hull_table(rows), folder / hulls_name(number))
-        for one in rows:
-            counts["computed"] += one.e_above_hull_eV_atom is not None
-            counts["windows"] += one.li_window_low_V is not None
-            counts["not_computable"] += bool(one.reason)
-            writer.writerow(_row(one))
-    write_text_atomic(folder / HULLS, text.getvalue())
+
+    def rows() -> Iterator[Sequence[str]]:
+        yield _COLUMNS
+        for number, source in enumerate(sources):
+            entries = hull_entries(folder / structures_name(number), source)
+            placed = [_placed(index, entry, is_known, windows) for entry, is_known in entries]
+            found = [one for one in placed if one is not None]
+            files[hulls_name(number)] = write_table(hull_table(found), folder / hulls_name(number))
+            for one in found:
+                counts["computed"] += one.e_above_hull_eV_atom is not None
+                counts["windows"] += one.li_window_low_V is not None
+                counts["not_computable"] += bool(one.reason)
+                yield _row(one)
+
+    write_rows_atomic(folder / HULLS, rows())
     return {"files": files, **counts}
 
 
@@ -116,4 +115,4 @@ def _row(one: Placed) -> list[str]:
         one.li_window_low_V,
         one.li_window_high_V,
     ]
-    return [one.id, *("" if n is None else f"{n:.6g}" for n in numbers), one.reason]
+    return [one.id, *("" if n is None else f"{round(n, 6):g}" for n in numbers), one.reason]

@@ -61,6 +61,7 @@ class ScreenOptions:
     timeout_s: float = 120.0
     cache: bool = True
     top: int = 10
+    top_structures: int = 20
 
     def __post_init__(self) -> None:
         if self.mobile not in MOBILE_SPECIES:
@@ -73,6 +74,7 @@ class ScreenOptions:
             ("seed", 0, 2**32 - 1),
             ("workers", 0, 1024),
             ("top", 1, 10**6),
+            ("top_structures", 0, 200),
             ("timeout_s", 1e-3, 1e6),
         ):
             if not low <= getattr(self, name) <= high:
