@@ -15,7 +15,7 @@ from ..features.catalogue import FAMILY_NAMES
 from ..features.roles import MOBILE_SPECIES
 from .filters import Filter, default_filters, load_filters, parse_filters
 from .pipeline import ScreenSettings
-from .ranking import FlagRules
+from .flags import FlagRules
 
 RANKED_BY: Final[str] = "isolated_anions"
 """The family whose columns stand in the ranking."""
