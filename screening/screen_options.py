@@ -14,8 +14,8 @@ from ..data.sources import is_plain
 from ..features.catalogue import FAMILY_NAMES
 from ..features.roles import MOBILE_SPECIES
 from .filters import Filter, default_filters, load_filters, parse_filters
-from .pipeline import ScreenSettings
 from .flags import FlagRules
+from .pipeline import ScreenSettings
 
 RANKED_BY: Final[str] = "isolated_anions"
 """The family whose columns stand in the ranking."""
