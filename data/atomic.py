@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,6 +45,15 @@ def write_bytes_atomic(path: str | Path, content: bytes) -> None:
     """Write to a temporary file beside ``path``, fsync, rename, fsync the folder."""
     with open_atomic(path) as stream:
         stream.write(content)
+
+
+def write_rows_atomic(path: str | Path, rows: Iterable[Sequence[object]]) -> None:
+    """As :func:`write_bytes_atomic`, a CSV row by row: memory holds one."""
+    with open_atomic(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        text.flush()
+        text.detach()
 
 
 def write_text_atomic(path: str | Path, content: str) -> None:

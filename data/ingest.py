@@ -7,8 +7,6 @@ costs one block of work and changes no byte of the result.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import warnings
 from collections import Counter
@@ -18,29 +16,28 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from .atomic import only_writer, remove_leftovers, write_json_atomic, write_text_atomic
+from .atomic import only_writer, remove_leftovers, write_json_atomic, write_rows_atomic
 from .duplicates import SeenIndex, shape_of
 from .errors import InputError
-from .hull import HullEntry, energies_above_hull
+from .given_entries import digest_of
 from .ordering import ordered_variants
 from .records import Quarantined, SiteSpecies, StructureRecord, reduced_formula
 from .source import Entry, Item, Source
 from .store import (
-    HULLS,
     MANIFEST,
     VERSION,
     Store,
     StoredRecord,
-    hull_entries,
-    hull_table,
     quarantine_name,
     quarantine_table,
+    read_quarantine,
     records_table,
     structures_name,
     write_table,
 )
+from .store_hulls import compute_hulls
 
-BLOCK: Final[int] = 2000
+BLOCK: Final[int] = 500
 PROGRESS: Final[str] = ".progress.json"
 _INDEX: Final[str] = ".seen.sqlite"
 
@@ -67,12 +64,16 @@ class IngestSettings:
         Oxidation states of the source: used, removed (they are then assigned anew), or demanded.
     duplicates : {'drop', 'keep'}
         Whether equal structures of different ids go to quarantine. Equal ids always do.
+    entries : str, optional
+        JSON of computed entries: competing phases, computed as the energies of the sources were.
+        With it, energies above hull that a source lacks and windows against Li metal are computed.
     """
 
     disorder: Disorder = "occupancy"
     max_variants: int = 3
     oxidation: Oxidation = "keep"
     duplicates: Duplicates = "drop"
+    entries: str | None = None
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -152,6 +153,7 @@ def ingest(
         "version": VERSION,
         "sources": [source.identity() for source in sources],
         "settings": asdict(settings),
+        "entries_sha256": None if settings.entries is None else digest_of(settings.entries),
         "block": block,
     }
     with only_writer(folder / ".lock"):
@@ -177,7 +179,7 @@ def _folder(folder: Path) -> Path:
 
 
 def _is_ours(name: str) -> bool:
-    return name.startswith((".", "structures-", "quarantine", "hulls."))
+    return name.startswith((".", "structures-", "quarantine", "hulls", "settings.yaml"))
 
 
 def _complete(folder: Path, identity: dict[str, Any]) -> IngestSummary:
@@ -318,8 +320,9 @@ class _Run:
         write_json_atomic(self.folder / PROGRESS, state)
 
     def _close(self) -> IngestSummary:
-        write_text_atomic(self.folder / "quarantine.csv", self._quarantine_csv())
-        hulls = self._compute_hulls()
+        write_rows_atomic(self.folder / "quarantine.csv", self._quarantine_rows())
+        sources = [str(number) for number in self.progress.source_of_block]
+        hulls = compute_hulls(self.folder, sources, self.settings.entries)
         counts = {"added": 0, "stored": 0, "quarantined": 0, **self.progress.counts}
         manifest: dict[str, Any] = {
             "version": VERSION,
@@ -334,31 +337,11 @@ class _Run:
             (self.folder / name).unlink(missing_ok=True)
         return IngestSummary(manifest["counts"], list(self.progress.notices))
 
-    def _compute_hulls(self) -> dict[str, Any]:
-        """Place what has an energy but no distance to the hull among the entries of its source."""
-        given: list[HullEntry] = []
-        wanted: list[HullEntry] = []
-        for number, source in enumerate(self.progress.source_of_block):
-            path = self.folder / structures_name(number)
-            for entry, is_known in hull_entries(path, str(source)):
-                (given if is_known else wanted).append(entry)
-        if not wanted:
-            return {}
-        result = energies_above_hull(wanted, given)
-        digest = write_table(hull_table(result), self.folder / HULLS)
-        n_placed = len(result.e_above_hull_eV_atom)
-        return {"sha256": digest, "computed": n_placed, "not_computable": len(result.reasons)}
-
-    def _quarantine_csv(self) -> str:
-        from .store import read_quarantine
-
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["id", "file", "stage", "reason"])
+    def _quarantine_rows(self) -> Iterator[tuple[str, ...]]:
+        yield ("id", "file", "stage", "reason")
         for number in range(len(self.progress.blocks)):
             for entry in read_quarantine(self.folder / quarantine_name(number)):
-                writer.writerow([entry.id, entry.file, entry.stage, entry.reason])
-        return text.getvalue()
+                yield entry.id, entry.file, entry.stage, entry.reason
 
 
 def _refused(record: StructureRecord, stage: str, reason: str) -> Quarantined:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from .errors import InputError
 from .records import StructureRecord
 
 DisorderMode = Literal["ordered", "occupancy"]
@@ -32,6 +33,15 @@ class DisorderPolicy:
     mode: DisorderMode = "occupancy"
     min_full_framework: float = 0.5
     max_mixed_mobile: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(DisorderMode):
+            raise InputError(
+                f"disorder {self.mode!r}: use one of {', '.join(get_args(DisorderMode))}"
+            )
+        for name in ("min_full_framework", "max_mixed_mobile"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"{name} {getattr(self, name)}: must be from 0 to 1")
 
 
 def reason_against(

@@ -70,7 +70,15 @@ def identifier_of(relative: Path) -> str:
     """Identifier of a file: its parts joined, without the endings that say the format."""
     stem = _CIF.sub("", relative.name)
     stem = re.sub(r"\.(vasp|poscar)(\.gz)?$", "", stem, flags=re.IGNORECASE)
-    return printable("__".join([*relative.parts[:-1], stem]))
+    return no_formula(printable("__".join([*relative.parts[:-1], stem])))
+
+
+def no_formula(identifier: str) -> str:
+    """Spreadsheets run cells that begin with =, +, - or @: such an identifier gets a ``_`` before.
+
+    Done where identifiers are made, so that one structure has one name in every table.
+    """
+    return f"_{identifier}" if identifier.startswith(("=", "+", "-", "@")) else identifier
 
 
 def printable(text: str | Path) -> str:

@@ -145,6 +145,8 @@ class StructureRecord:
         As given by the source; None where it gives none.
     energy_eV_atom : float, optional
         Total energy, eV/atom, with the corrections of the source; comparable within it only.
+    li_window_low_V, li_window_high_V : float, optional
+        Reduction and oxidation limit against lithium metal, V, where energies are known.
 
     Raises
     ------
@@ -160,6 +162,8 @@ class StructureRecord:
     e_above_hull_eV_atom: float | None = None
     band_gap_eV: float | None = None
     energy_eV_atom: float | None = None
+    li_window_low_V: float | None = None
+    li_window_high_V: float | None = None
 
     def __post_init__(self) -> None:
         if not self.species:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeAlias
 
-from .errors import InputError
+from .errors import InputError, StructureError
+from .readers import no_formula
 from .records import Provenance, Quarantined, StructureRecord
 
 Entry: TypeAlias = StructureRecord | Quarantined
@@ -56,7 +57,7 @@ def clean_id(text: object) -> str:
     Identifiers of strangers become names of folders and cells of tables later on.
     """
     cleaned = _UNSAFE.sub("_", printable(str(text))).strip().lstrip(".")
-    return cleaned[:MAX_ID_LENGTH] or "unnamed"
+    return no_formula(cleaned)[:MAX_ID_LENGTH] or "unnamed"
 
 
 def printable(text: str) -> str:
@@ -101,6 +102,32 @@ def with_values(
         band_gap_eV=band_gap,
         energy_eV_atom=energy_eV_atom,
     )
+
+
+def entry_or_quarantine(
+    context: Context,
+    read: Callable[[], StructureRecord],
+    e_above_hull: object = None,
+    band_gap: object = None,
+    energy_eV_atom: object = None,
+) -> Entry:
+    """The record that ``read`` makes with what a database says about it, or why it is broken.
+
+    Parameters
+    ----------
+    context : Context
+        Its identifier is that of the entry.
+    read : callable
+        Raises StructureError for a structure that cannot be used.
+    e_above_hull, band_gap, energy_eV_atom : object
+        As the database gives them, eV; what is no finite number leaves the field empty.
+    """
+    try:
+        record = read()
+    except StructureError as error:
+        return context.quarantined(context.identifier, error)
+    values = map(finite_or_none, (e_above_hull, band_gap, energy_eV_atom))
+    return with_values(record, *values)
 
 
 HULL_NAMES: Final[tuple[str, ...]] = (

@@ -18,7 +18,7 @@ from .convert import from_pymatgen
 from .entries import record_from_entry
 from .errors import MissingDependencyError, StructureError
 from .records import Provenance, StructureRecord
-from .source import Context, Entry, Item, SourceError, finite_or_none, reason_of, with_values
+from .source import Context, Entry, Item, SourceError, entry_or_quarantine, reason_of
 
 BATCH: Final[int] = 200
 FIELDS: Final[tuple[str, ...]] = (
@@ -157,15 +157,12 @@ class MaterialsProjectSource:
     def _entry(self, material_id: str, document: Mapping[str, Any]) -> Entry:
         licence = GNOME_LICENCE if _is_gnome(document) else LICENCE
         origin = Provenance("Materials Project", licence, f"{material_id}, {REFERENCE}")
-        try:
-            record = _record(document, material_id, origin)
-        except StructureError as error:
-            return Context(material_id, origin).quarantined(material_id, error)
-        return with_values(
-            record,
-            finite_or_none(document.get("energy_above_hull")),
-            finite_or_none(document.get("band_gap")),
-            finite_or_none(document.get("energy_per_atom")),
+        return entry_or_quarantine(
+            Context(material_id, origin),
+            lambda: _record(document, material_id, origin),
+            document.get("energy_above_hull"),
+            document.get("band_gap"),
+            document.get("energy_per_atom"),
         )
 
 

@@ -11,25 +11,17 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from .entries import nested
-from .errors import StructureError
 from .optimade_entry import ATTRIBUTES, OWN_ATTRIBUTES, PREFIX, VALUES, record_from_attributes
 from .records import Provenance
-from .source import (
-    Context,
-    Entry,
-    Item,
-    SourceError,
-    clean_id,
-    finite_or_none,
-    reason_of,
-    with_values,
-)
+from .source import Context, Entry, Item, SourceError, clean_id, entry_or_quarantine, reason_of
 
 PAGE: Final[int] = 100
 MAX_RESPONSE_BYTES: Final[int] = 200_000_000
@@ -37,6 +29,8 @@ TRIES: Final[int] = 5
 TIMEOUT_S: Final[float] = 60.0
 _AGAIN: Final[frozenset[int]] = frozenset({429, 500, 502, 503, 504})
 _LONGEST_WAIT_S: Final[float] = 60.0
+LONGEST_ASKED_S: Final[float] = 600.0
+"""A provider that asks for a longer pause (Retry-After) is left alone until the user comes back."""
 
 STABILITY_FIELDS: Final[dict[str, str]] = {
     "alexandria": "_alexandria_hull_distance",
@@ -60,7 +54,10 @@ class OptimadeSource:
     page : int
         Entries asked for at once; the provider may give fewer.
     wait_s : float
-        Pause before the first repetition of a failed request; doubled for each further one.
+        Pause before the first repetition of a failed request; doubled for each further one. A
+        provider's Retry-After goes before it.
+    sleep : callable
+        Waits so many seconds.
 
     Raises
     ------
@@ -73,6 +70,7 @@ class OptimadeSource:
     stability_field: str | None = None
     page: int = PAGE
     wait_s: float = 1.0
+    sleep: Callable[[float], None] = time.sleep
     _notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -157,6 +155,12 @@ class OptimadeSource:
             )
         if following and n_entries == 0:
             raise SourceError(f"{self.name}: an empty page behind entry {total}, and a next one")
+        says_so = meta.get("more_data_available") is False or state.expected is not None
+        if not following and not says_so:
+            raise SourceError(
+                f"{self.name}: gives no next page behind entry {total}, but does not say that its "
+                "list ends there (more_data_available, data_returned)"
+            )
         if not following and state.expected is not None and total != state.expected:
             raise SourceError(
                 f"{self.name}: {state.expected} entries announced, {total} received; "
@@ -167,24 +171,26 @@ class OptimadeSource:
         attributes = _mapping(_mapping(entry).get("attributes"))
         record_id = clean_id(_mapping(entry).get("id") or "unnamed")
         reference = Provenance(origin.source, origin.licence, str(record_id), origin.file)
-        try:
-            record = record_from_attributes(attributes, record_id, reference)
-        except StructureError as error:
-            context = Context(record_id, reference)
-            return context.quarantined(record_id, error)
-        hull, gap, energy = (finite_or_none(attributes.get(name)) for name in VALUES.values())
+        hull, gap, energy = (attributes.get(name) for name in VALUES.values())
         if self.stability_field:
-            hull = finite_or_none(nested(attributes, self.stability_field))
-        return with_values(record, hull, gap, energy)
+            hull = nested(attributes, self.stability_field)
+        return entry_or_quarantine(
+            Context(record_id, reference),
+            lambda: record_from_attributes(attributes, record_id, reference),
+            hull,
+            gap,
+            energy,
+        )
 
     def _get(self, url: str) -> dict[str, Any]:
         """One response; repeated while the provider is busy or the connection fails."""
         import requests
 
-        problem = ""
+        problem, asked_s = "", None
         for attempt in range(TRIES):
             if attempt:
-                time.sleep(min(self.wait_s * 2 ** (attempt - 1), _LONGEST_WAIT_S))
+                self.sleep(self._pause_s(attempt, asked_s))
+            asked_s = None
             try:
                 response = requests.get(url, timeout=TIMEOUT_S, stream=True, headers=_HEADERS)
                 with response:
@@ -196,10 +202,43 @@ class OptimadeSource:
             if status not in _AGAIN:
                 return _parsed(content, status, url, self.name)
             problem = f"answers {status}"
+            asked_s = _asked_wait_s(response.headers.get("Retry-After"))
         raise SourceError(
             f"{self.name}: {problem} ({TRIES} tries); what was read is kept, the same command "
             "continues"
         )
+
+    def _pause_s(self, attempt: int, asked_s: float | None) -> float:
+        """Seconds to the next try: what the provider asks for, else doubled each time.
+
+        Raises
+        ------
+        SourceError
+            If the provider asks for more than ten minutes: nobody wants to wait unasked.
+        """
+        if asked_s is None:
+            return min(self.wait_s * 2 ** (attempt - 1), _LONGEST_WAIT_S)
+        if asked_s > LONGEST_ASKED_S:
+            raise SourceError(
+                f"{self.name}: asks to wait {asked_s:.0f} s; what was read is kept, run the same "
+                "command again then"
+            )
+        return asked_s
+
+
+def _asked_wait_s(header: str | None) -> float | None:
+    """Seconds of a Retry-After header, which is a number or an HTTP date (RFC 9110, 10.2.3)."""
+    if not header:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        until = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max((until - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 _HEADERS = {"User-Agent": "ionsieve", "Accept": "application/vnd.api+json, application/json"}

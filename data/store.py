@@ -4,7 +4,8 @@
     structures-00000.parquet  one row a structure; sites as lists (see :data:`SCHEMA_UNITS`)
     quarantine-00000.parquet  what could not be used of the same block of the input
     quarantine.csv            all of it, for people
-    hulls.parquet             energies above hull computed from the energies of each source, if any
+    hulls-00000.parquet       what was computed from energies: distance to the hull, Li window
+    hulls.csv                 the same for people, with the reason where a value is missing
 
 A block holds what became of a fixed number of inputs, so that equal inputs give equal bytes,
 however often the reading was interrupted. ``store.json`` is written last: with it the store is
@@ -16,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,17 +26,20 @@ from typing import Any, Final
 
 import numpy as np
 
+from .arrow_columns import column, table_of
 from .atomic import write_bytes_atomic
 from .elements import ATOMIC_NUMBER, SYMBOLS
 from .errors import InputError
-from .hull import HullEntry, HullResult
+from .hull import HullEntry, Placed
 from .records import Provenance, Quarantined, SiteSpecies, StructureRecord
 from .source import Item
 
-VERSION: Final[int] = 1
+VERSION: Final[int] = 2
 MANIFEST: Final[str] = "store.json"
-HULLS: Final[str] = "hulls.parquet"
+HULLS: Final[str] = "hulls.csv"
 COMPUTED: Final[str] = "computed from entries"
+
+_CHUNK: Final[int] = 200
 
 SCHEMA_UNITS: Final[dict[str, str]] = {
     "lattice_A": "Å; 9 numbers, rows a, b, c",
@@ -46,6 +51,8 @@ SCHEMA_UNITS: Final[dict[str, str]] = {
     "volume_A3": "Å³",
     "e_above_hull_eV_atom": "eV/atom; as the source gives it, or from its energies",
     "band_gap_eV": "eV",
+    "li_window_low_V": "V against Li/Li+; reduction limit, from energies",
+    "li_window_high_V": "V against Li/Li+; oxidation limit, from energies",
     "energy_eV_atom": "eV/atom, corrections included",
 }
 
@@ -86,6 +93,8 @@ def _schema() -> Any:
         ("hull_origin", pa.string()),
         ("band_gap_eV", pa.float64()),
         ("energy_eV_atom", pa.float64()),
+        ("li_window_low_V", pa.float64()),
+        ("li_window_high_V", pa.float64()),
         ("source", pa.string()),
         ("licence", pa.string()),
         ("reference", pa.string()),
@@ -113,8 +122,8 @@ def _row(stored: StoredRecord) -> dict[str, Any]:
         "space_group": stored.space_group,
         "is_ordered": record.is_ordered,
         "volume_A3": record.volume_A3,
-        "lattice_A": record.lattice.ravel(),
-        "frac": record.frac.ravel(),
+        "lattice_A": record.lattice.ravel().tolist(),
+        "frac": record.frac.ravel().tolist(),
         "site": [i for i, _ in flat],
         "atomic_number": [ATOMIC_NUMBER[s.element] for _, s in flat],
         "occupancy": [s.occupancy for _, s in flat],
@@ -123,15 +132,21 @@ def _row(stored: StoredRecord) -> dict[str, Any]:
         "hull_origin": stored.hull_origin,
         "band_gap_eV": record.band_gap_eV,
         "energy_eV_atom": record.energy_eV_atom,
+        "li_window_low_V": record.li_window_low_V,
+        "li_window_high_V": record.li_window_high_V,
         **vars(record.provenance),
     }
 
 
 def records_table(records: Sequence[StoredRecord]) -> Any:
-    """Arrow table of structures."""
+    """Arrow table of structures; as Python objects, only some of them exist at a time."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist([_row(stored) for stored in records], schema=_schema())
+    tables = [
+        table_of([_row(stored) for stored in records[k : k + _CHUNK]], _schema())
+        for k in range(0, len(records), _CHUNK)
+    ]
+    return pa.concat_tables(tables) if tables else _schema().empty_table()
 
 
 def quarantine_table(entries: Sequence[Quarantined]) -> Any:
@@ -139,7 +154,7 @@ def quarantine_table(entries: Sequence[Quarantined]) -> Any:
     import pyarrow as pa
 
     schema = pa.schema([(name, pa.string()) for name in ("id", "file", "stage", "reason")])
-    return pa.Table.from_pylist([vars(entry) for entry in entries], schema=schema)
+    return table_of([vars(entry) for entry in entries], schema)
 
 
 def write_table(table: Any, path: Path) -> str:
@@ -156,6 +171,11 @@ def write_table(table: Any, path: Path) -> str:
 def structures_name(block: int) -> str:
     """File name of a block of structures."""
     return f"structures-{block:05d}.parquet"
+
+
+def hulls_name(block: int) -> str:
+    """File name of what was computed from energies for a block."""
+    return f"hulls-{block:05d}.parquet"
 
 
 def quarantine_name(block: int) -> str:
@@ -188,7 +208,9 @@ class Store:
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{self.folder / MANIFEST}: damaged; ingest again") from None
         if version != VERSION:
-            raise InputError(f"{self.folder}: store version {version}, this reads {VERSION}")
+            raise InputError(
+                f"{self.folder}: store version {version}, this reads {VERSION}; ingest again"
+            )
 
     @property
     def n_structures(self) -> int:
@@ -197,15 +219,11 @@ class Store:
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
         """Blocks as Arrow tables, in the order of the input."""
-        hulls = self._hulls()
         for block in range(self.n_blocks):
-            yield _with_hulls(self.read(structures_name(block), columns), hulls)
-
-    def _hulls(self) -> dict[str, float]:
-        if not self.manifest.get("hulls"):
-            return {}
-        rows = self.read(HULLS).to_pylist()
-        return {r["id"]: r["e_above_hull_eV_atom"] for r in rows if not r["reason"]}
+            table = self.read(structures_name(block), columns)
+            name = hulls_name(block)
+            has_hulls = name in self.manifest["hulls"].get("files", {})
+            yield _with_hulls(table, self.read(name).to_pylist()) if has_hulls else table
 
     def read(self, name: str, columns: Sequence[str] | None = None) -> Any:
         """One file of the store.
@@ -216,11 +234,10 @@ class Store:
             If it is damaged or absent.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         path = self.folder / name
         try:
-            return pq.read_table(path, columns=columns, partitioning=None)
+            return read_parquet(path, columns)
         except (pa.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path}: cannot be read ({reason}); ingest again") from None
@@ -236,11 +253,17 @@ class Store:
             yield from read_quarantine(self.folder / quarantine_name(block))
 
 
-def read_quarantine(path: Path) -> list[Quarantined]:
-    """Quarantine entries of one block."""
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> Any:
+    """One file as a table. (``pyarrow.parquet.read_table`` would import pandas.)"""
     import pyarrow.parquet as pq
 
-    return [Quarantined(**row) for row in pq.read_table(path, partitioning=None).to_pylist()]
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=None if columns is None else list(columns))
+
+
+def read_quarantine(path: Path) -> list[Quarantined]:
+    """Quarantine entries of one block."""
+    return [Quarantined(**row) for row in read_parquet(path).to_pylist()]
 
 
 def stored_records(table: Any) -> Iterator[StoredRecord]:
@@ -263,6 +286,8 @@ def _stored(row: dict[str, Any]) -> StoredRecord:
         row["e_above_hull_eV_atom"],
         row["band_gap_eV"],
         row["energy_eV_atom"],
+        row["li_window_low_V"],
+        row["li_window_high_V"],
     )
     return StoredRecord(record, row["formula"], row["space_group"], row["hull_origin"])
 
@@ -279,55 +304,57 @@ def _contents(row: dict[str, Any]) -> tuple[tuple[SiteSpecies, ...], ...]:
 
 
 def hull_entries(path: Path, source: str) -> Iterator[tuple[HullEntry, bool]]:
-    """Entries of one block that have an energy; True where the distance to the hull is known."""
-    import pyarrow.parquet as pq
-
+    """All of one block, energy NaN where not known; True where the distance to the hull is."""
     names = ["id", "atomic_number", "occupancy", "energy_eV_atom", "e_above_hull_eV_atom"]
-    for row in pq.read_table(path, columns=names, partitioning=None).to_pylist():
-        if row["energy_eV_atom"] is None:
-            continue
+    for row in read_parquet(path, names).to_pylist():
         amounts: dict[str, float] = {}
         for z, occupancy in zip(row["atomic_number"], row["occupancy"], strict=True):
             amounts[SYMBOLS[z - 1]] = amounts.get(SYMBOLS[z - 1], 0.0) + occupancy
-        entry = HullEntry(row["id"], amounts, row["energy_eV_atom"], source)
+        energy = math.nan if row["energy_eV_atom"] is None else row["energy_eV_atom"]
+        entry = HullEntry(row["id"], amounts, energy, source)
         yield entry, row["e_above_hull_eV_atom"] is not None
 
 
-def hull_table(result: HullResult) -> Any:
-    """Arrow table of computed distances, and of the reasons why others could not be."""
+def hull_table(placed: Sequence[Placed]) -> Any:
+    """Arrow table of computed values, and of the reasons where one is missing."""
     import pyarrow as pa
 
-    values = result.e_above_hull_eV_atom
-    rows = [{"id": i, "e_above_hull_eV_atom": e, "reason": ""} for i, e in values.items()]
-    rows += [
-        {"id": i, "e_above_hull_eV_atom": None, "reason": r} for i, r in result.reasons.items()
-    ]
-    kinds = [("id", pa.string()), ("e_above_hull_eV_atom", pa.float64()), ("reason", pa.string())]
-    return pa.Table.from_pylist(rows, schema=pa.schema(kinds))
+    kinds = [("id", pa.string()), *((name, pa.float64()) for name in _PLACED)]
+    schema = pa.schema([*kinds, ("reason", pa.string())])
+    return table_of([vars(one) for one in placed], schema)
 
 
-def _with_hulls(table: Any, hulls: dict[str, float]) -> Any:
-    """Fill in computed distances; those of the source are left alone."""
+_PLACED: Final[tuple[str, ...]] = (
+    "e_above_hull_eV_atom",
+    "li_window_low_V",
+    "li_window_high_V",
+)
+
+
+def _with_hulls(table: Any, placed: Sequence[dict[str, Any]]) -> Any:
+    """Fill in computed values; those of the source are left alone."""
     import pyarrow as pa
 
-    column = "e_above_hull_eV_atom"
-    if not hulls or not {"id", column} <= set(table.column_names):
+    computed = {row["id"]: row for row in placed}
+    if "id" not in table.column_names:
         return table
-    computed = [hulls.get(i) for i in table.column("id").to_pylist()]
-    pairs = list(zip(table.column(column).to_pylist(), computed, strict=True))
-    filled = [b if a is None else a for a, b in pairs]
-    table = table.set_column(
-        table.column_names.index(column), table.schema.field(column), pa.array(filled, pa.float64())
-    )
-    if "hull_origin" not in table.column_names:
-        return table
-    before = table.column("hull_origin").to_pylist()
-    origin = [
-        COMPUTED if a is None and b is not None else o
-        for (a, b), o in zip(pairs, before, strict=True)
-    ]
-    place = table.column_names.index("hull_origin")
-    return table.set_column(place, table.schema.field("hull_origin"), pa.array(origin, pa.string()))
+    found = [computed.get(name, {}) for name in table.column("id").to_pylist()]
+    before = {n: table.column(n).to_pylist() for n in _PLACED if n in table.column_names}
+    for name, values in before.items():
+        filled = [row.get(name) if v is None else v for v, row in zip(values, found, strict=True)]
+        place = table.column_names.index(name)
+        table = table.set_column(place, table.schema.field(name), column(filled, pa.float64()))
+    if {"hull_origin", _PLACED[0]} <= set(table.column_names):
+        hulls, origins = before[_PLACED[0]], table.column("hull_origin").to_pylist()
+        origin = [
+            COMPUTED if v is None and row.get(_PLACED[0]) is not None else old
+            for v, row, old in zip(hulls, found, origins, strict=True)
+        ]
+        place = table.column_names.index("hull_origin")
+        table = table.set_column(
+            place, table.schema.field("hull_origin"), column(origin, pa.string())
+        )
+    return table
 
 
 class StoreSource:

@@ -43,7 +43,7 @@ class Candidates:
 def collect_candidates(
     inputs: Sequence[str | Path],
     mobile: str,
-    disorder: str,
+    policy: DisorderPolicy,
     filters: Sequence[Filter],
     advance: Advance,
 ) -> Candidates:
@@ -54,7 +54,7 @@ def collect_candidates(
     inputs : sequence of path
         Stores, or CIF and POSCAR files and folders; empty for the embedded candidates.
     mobile : str
-    disorder : {'occupancy', 'ordered'}
+    policy : DisorderPolicy
     filters : sequence of Filter
         Those on descriptors are left for later.
     advance : callable
@@ -68,7 +68,6 @@ def collect_candidates(
     cheap, _ = split_by_cost(filters)
     reader = _reader(inputs, mobile)
     candidates.funnel.stage("input", "structures given")
-    policy = DisorderPolicy(mode=disorder)  # type: ignore[arg-type]
     kept = reader(inputs, candidates, _Sieve(cheap, candidates), advance)
     records = list(kept)
     _apply_policy(records, mobile, policy, candidates)
@@ -196,6 +195,8 @@ def row_of(record: StructureRecord) -> dict[str, Any]:
         "e_above_hull_eV_atom": record.e_above_hull_eV_atom,
         "band_gap_eV": record.band_gap_eV,
         "energy_eV_atom": record.energy_eV_atom,
+        "li_window_low_V": record.li_window_low_V,
+        "li_window_high_V": record.li_window_high_V,
         "source": record.provenance.source,
         "licence": record.provenance.licence,
     }

@@ -26,6 +26,8 @@ STORE_COLUMNS: Final[tuple[str, ...]] = (
     "e_above_hull_eV_atom",
     "band_gap_eV",
     "energy_eV_atom",
+    "li_window_low_V",
+    "li_window_high_V",
     "source",
     "licence",
 )
@@ -74,6 +76,25 @@ class Filter:
     def needs_features(self) -> bool:
         """True if the column is a descriptor."""
         return self.column not in STORE_COLUMNS
+
+    def as_dict(self) -> dict[str, Any]:
+        """As in a table of filters, from which it can be read again."""
+        given = {
+            "min": self.minimum,
+            "max": self.maximum,
+            "in": self.within,
+            "not_in": self.without,
+            "contains": self.contains,
+            "lacks": self.lacks,
+        }
+        conditions = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in given.items()
+            if value is not None
+        }
+        unknown = "keep" if self.keep_unknown else "drop"
+        named = {"name": self.name, "column": self.column}
+        return {**named, **conditions, "unknown": unknown, "reason": self.reason}
 
     def passes(self, value: Any) -> bool:
         """Whether a value of the column passes."""

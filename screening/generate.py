@@ -91,7 +91,7 @@ def generate(
             else:
                 kept.append(judged)
     unique, duplicates = _without_duplicates(kept)
-    records = tuple(_record(candidate) for candidate in unique)
+    records = tuple(record_of(candidate) for candidate in unique)
     return GenerationResult(records, (*dropped, *duplicates))
 
 
@@ -127,7 +127,8 @@ def _quarantined(prototype: Prototype, assignment: Assignment, reason: str) -> Q
     return Quarantined(candidate_id(prototype, assignment), prototype.name, "policy", reason)
 
 
-def _record(candidate: Candidate) -> StructureRecord:
+def record_of(candidate: Candidate) -> StructureRecord:
+    """The structure of a candidate; the source's own elements give the source itself."""
     prototype = candidate.prototype
     if candidate.assignment.elements == prototype.default_elements:
         return expand(prototype, candidate.assignment.elements)

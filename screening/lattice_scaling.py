@@ -35,7 +35,7 @@ DLS_CUTOFF_A: Final[float] = 4.0
 
 _SEARCH_RADIUS_A: Final[float] = 7.0
 """Beyond the DLS cutoff for every element: largest tabulated atomic radius 2.6 Å + 4 Å."""
-_FIRST_SHELL: Final[float] = 1.3
+FIRST_SHELL: Final[float] = 1.3
 """Anions within this factor of the nearest one form the shell of a cation."""
 _SCALE_BRACKET: Final[tuple[float, float]] = (0.6, 1.7)
 """Linear scale searched; anything outside is not a sensible substitution."""
@@ -108,7 +108,7 @@ def contacts(prototype: Prototype) -> Contacts:
     cation_anion = is_cation[first] & is_anion[second]
     nearest = np.full(len(site_label), np.inf)
     np.minimum.at(nearest, first[cation_anion], distance[cation_anion])
-    is_bond = cation_anion & (distance <= _FIRST_SHELL * nearest[first])
+    is_bond = cation_anion & (distance <= FIRST_SHELL * nearest[first])
     n_bonds = np.bincount(second[is_bond], minlength=len(site_label))
     riding = is_bond & (n_bonds[second] == 1)
     rides_on = np.full(len(site_label), -1)

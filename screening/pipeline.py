@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..data.errors import InputError
+from ..data.policy import DisorderPolicy
 from ..data.records import Quarantined, StructureRecord, reduced_formula
 from ..data.units import ROOM_TEMPERATURE_K
 from ..features.featurizer import numeric_columns
@@ -47,6 +48,9 @@ class ScreenSettings:
     seed: int = 0
     families: tuple[str, ...] | None = None
     disorder: str = "occupancy"
+    min_full_framework: float = 0.5
+    max_mixed_mobile: float = 0.5
+    """Limits of disorder, see :class:`ionsieve.data.policy.DisorderPolicy`."""
     workers: int = 1
     """Processes that compute descriptors."""
     timeout_s: float = 120.0
@@ -111,7 +115,7 @@ def run_screen(
     engine = Engine(work, settings.workers, settings.timeout_s)
     # Inputs first: a wrong path should not cost a training.
     candidates = collect_candidates(
-        inputs, settings.mobile, settings.disorder, settings.filters, advance
+        inputs, settings.mobile, _policy(settings), settings.filters, advance
     )
     _need_any(candidates)
     _filter_by_features(candidates, settings, engine, advance)
@@ -158,6 +162,14 @@ def run_screen(
         candidates.funnel.frame(),
         quarantine_frame(candidates.filtered),
         described.records,
+    )
+
+
+def _policy(settings: ScreenSettings) -> DisorderPolicy:
+    return DisorderPolicy(
+        settings.disorder,  # type: ignore[arg-type]  # checked by the class
+        settings.min_full_framework,
+        settings.max_mixed_mobile,
     )
 
 
@@ -221,12 +233,19 @@ def _rank(
             "source": [r.provenance.file or r.provenance.source for r in records],
             "known_structure": [one.structure for one in known],
             "known_relation": [one.relation for one in known],
+            "e_above_hull_meV_atom": [_times(1000.0, r.e_above_hull_eV_atom) for r in records],
+            "li_window_low_V": [_times(1.0, r.li_window_low_V) for r in records],
+            "li_window_high_V": [_times(1.0, r.li_window_high_V) for r in records],
         },
         index=features.index,
     )
     return rank_candidates(
         features, predictions, descriptions, trained.range, settings.flags, settings.mobile
     )
+
+
+def _times(factor: float, value: float | None) -> float:
+    return float("nan") if value is None else factor * value
 
 
 def quarantine_frame(entries: Iterable[Quarantined]) -> pd.DataFrame:

@@ -68,20 +68,25 @@ class Candidate:
         return candidate_id(self.prototype, self.assignment)
 
 
-def judge(prototype: Prototype, assignment: Assignment) -> Candidate | str:
+def judge(
+    prototype: Prototype, assignment: Assignment, compensated: bool = False
+) -> Candidate | str:
     """Scale one assignment and test it.
 
     Parameters
     ----------
     prototype : Prototype
     assignment : Assignment
+    compensated : bool
+        The number of mobile ions will make up for a charge: do not ask for neutrality.
 
     Returns
     -------
     Candidate or str
         The candidate, or the first reason against it as ``KIND: DETAIL``.
     """
-    for rule in (_charge, _anion_row, _electron_transfer, _has_radii, _radius_ratio):
+    rules = (_anion_row, _electron_transfer, _has_radii, _radius_ratio)
+    for rule in rules if compensated else (_charge, *rules):
         reason = rule(prototype, assignment)
         if reason:
             return reason
@@ -180,7 +185,7 @@ def _contact_radii(candidate: Candidate, a: str, b: str) -> float:
     """Sum of radii (Å) against which the distance of two labels is judged."""
     prototype, assignment = candidate.prototype, candidate.assignment
     if assignment.charges[a] > 0 and assignment.charges[b] > 0:
-        return _covalent_radius(assignment.elements[a]) + _covalent_radius(assignment.elements[b])
+        return covalent_radius_A(assignment.elements[a]) + covalent_radius_A(assignment.elements[b])
     return _radius(prototype, assignment, a) + _radius(prototype, assignment, b)
 
 
@@ -200,7 +205,7 @@ def _known_radius(prototype: Prototype, assignment: Assignment, name: str) -> fl
 
 
 @cache
-def _covalent_radius(element: str) -> float:
+def covalent_radius_A(element: str) -> float:
     """Covalent radius in Å (Cordero et al. 2008, 10.1039/b801115j), as tabulated by pymatgen."""
     from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
 

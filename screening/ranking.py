@@ -37,7 +37,18 @@ RANKING_COLUMNS: Final[tuple[str, ...]] = (
     "flags",
     "n_sites",
     "source",
+    "e_above_hull_meV_atom",
+    "li_window_low_V",
+    "li_window_high_V",
 )
+
+
+STABILITY_COLUMNS: Final[tuple[str, ...]] = (
+    "e_above_hull_meV_atom",
+    "li_window_low_V",
+    "li_window_high_V",
+)
+"""From the source or from energies given; NaN where not known."""
 
 
 def rank_candidates(
@@ -57,7 +68,8 @@ def rank_candidates(
     predictions : DataFrame
         Same index; columns of :meth:`ConductivityModel.predict`, log10 S/cm.
     descriptions : DataFrame
-        Same index; ``formula``, ``n_sites``, ``source``, ``known_structure``, ``known_relation``.
+        Same index; ``formula``, ``n_sites``, ``source``, ``known_structure``, ``known_relation``,
+        and :data:`STABILITY_COLUMNS` if known.
     training : TrainingRange
         For flags and known formulas.
     rules : FlagRules, optional
@@ -89,11 +101,18 @@ def rank_candidates(
             "known_relation": descriptions["known_relation"].to_numpy(),
             "n_sites": descriptions["n_sites"].to_numpy(),
             "source": descriptions["source"].to_numpy(),
+            **{name: _known(descriptions, name) for name in STABILITY_COLUMNS},
         }
     ).round(DECIMALS)
     table["known_formula"] = table["formula"].isin(training.formulas)
     table["flags"] = _flags(table, features, training, rules or FlagRules(), mobile)
     return _sorted(table)[list(RANKING_COLUMNS)]
+
+
+def _known(descriptions: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in descriptions:
+        return np.full(len(descriptions), np.nan)
+    return descriptions[name].to_numpy(dtype=np.float64)
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ..data.arrangements import (
+    Arrangement,
+    DisorderedCell,
+    rank_arrangements,
+    site_permutations,
+)
 from ..data.convert import from_pymatgen, to_pymatgen
 from ..data.errors import StructureError
 from ..data.records import IntArray, SiteSpecies, StructureRecord
 from ..features.prepared import prepare
 from .electrons import valence_electrons
-from .ordering import Arrangement, DisorderedCell, rank_arrangements
 from .supercell import find_supercell
 
 if TYPE_CHECKING:
@@ -186,7 +191,7 @@ def _disordered_cell(
         tuple(options[int(o)] for o in orbit),
         orbit,
         dealt,
-        _permutations(supercell, orbit),
+        site_permutations(supercell.lattice.matrix, supercell.frac_coords, orbit),
     )
 
 
@@ -226,28 +231,6 @@ def _neutralise(
         counts[o][key] += step
     if needed:
         notes.append(f"{needed} {mobile} {'added' if step > 0 else 'removed'} for neutrality")
-
-
-def _permutations(supercell: Structure, orbit: IntArray) -> IntArray:
-    """Site permutations of the disordered supercell's space group, shape (m, n)."""
-    import spglib
-
-    cell = (supercell.lattice.matrix, supercell.frac_coords, orbit + 1)
-    found = spglib.get_symmetry(cell, symprec=_SYMPREC)
-    identity = np.arange(len(orbit))[None]
-    if found is None:
-        return identity
-    frac = supercell.frac_coords
-    rows = [identity[0]]
-    for rotation, shift in zip(found["rotations"], found["translations"], strict=True):
-        image = frac @ rotation.T + shift
-        difference = image[:, None] - frac[None]
-        difference -= np.rint(difference)
-        distance = np.linalg.norm(difference @ supercell.lattice.matrix, axis=2)
-        row = distance.argmin(axis=1)
-        if len(set(row)) == len(row):
-            rows.append(row)
-    return np.unique(np.array(rows, dtype=np.int64), axis=0)
 
 
 def _finished(

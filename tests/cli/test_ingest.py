@@ -37,6 +37,7 @@ WRITTEN = {
     "model_calibration.csv",
     "report.html",
     "run.json",
+    "settings.yaml",
 }
 PNICTOGENS, CHALCOGENS, HALIDES = ["P", "As", "Sb"], ["S", "Se"], ["Cl", "Br", "I"]
 

@@ -3,8 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
+
+from ionsieve.cli.main import app
 
 HEAVY = ("pymatgen", "numpy", "pandas", "sklearn", "scipy", "matminer", "xgboost", "numba", "ase")
 
@@ -69,3 +74,30 @@ def test_bad_input_is_one_line_and_exit_code_1(
     for word in words:
         assert word in done.stderr
     assert not (tmp_path / "out" / "ranking.csv").exists()
+
+
+def _leaves(command: Any, name: str) -> list[tuple[str, Any]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        return [(name, command)]
+    return [leaf for key, c in inner.items() for leaf in _leaves(c, f"{name} {key}")]
+
+
+def test_every_verb_can_answer_in_json() -> None:
+    leaves = _leaves(typer.main.get_command(app), "ionsieve")
+    assert {"ionsieve generate", "ionsieve screen", "ionsieve campaign propose"} <= {
+        name for name, _ in leaves
+    }
+    without = [n for n, c in leaves if not any("--json" in p.opts for p in c.params)]
+    assert without == []
+
+
+def test_the_shell_completes_verbs_and_options() -> None:
+    found = {}
+    for words in ("ionsieve gen", "ionsieve generate --proto"):
+        number = str(len(words.split()) - 1)
+        environment = {
+            "_IONSIEVE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": number,
+        }  # fmt: skip
+        found[words] = CliRunner().invoke(app, [], prog_name="ionsieve", env=environment).stdout
+    assert [text.split() for text in found.values()] == [["generate"], ["--prototype"]]

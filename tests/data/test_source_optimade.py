@@ -4,6 +4,8 @@ import http.server
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +128,7 @@ def test_reading_continues_behind_any_entry(reference: str) -> None:
         assert [i.cursor for i in rest] == [i.cursor for i in items[position:]]
 
 
-Reply = tuple[int, Any]
+Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]]
 
 
 @pytest.fixture
@@ -137,9 +139,12 @@ def provider() -> Iterator[Callable[[Callable[[str], Reply]], OptimadeSource]]:
     def start(answer: Callable[[str], Reply]) -> OptimadeSource:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                status, content = (200, {"data": {}}) if "/info" in self.path else answer(self.path)
+                reply: Any = (200, {"data": {}}) if "/info" in self.path else answer(self.path)
+                status, content, headers = (*reply, {})[:3]
                 body = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -183,6 +188,7 @@ def test_relative_links_are_followed(provider: Any) -> None:
     ("answer", "reason"),
     [
         (lambda p: page(["a"], more_data_available=True), "announces more data behind entry 1"),
+        (lambda p: page(["a"], more_data_available=None), "does not say that its list ends there"),
         (lambda p: page(["a"], data_returned=7), "7 entries announced, 1 received"),
         (lambda p: page(["a"], p + "&x"), "comes twice"),
         (lambda p: page([], "/v1/structures?page=2"), "an empty page"),
@@ -232,6 +238,43 @@ def test_a_busy_provider_is_asked_again(provider: Any) -> None:
     assert len(calls) == 6
 
 
+def date_in(seconds: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "low", "high"),
+    [
+        (429, lambda: "7", 7.0, 7.0),
+        (503, lambda: date_in(30), 20.0, 31.0),
+        (429, lambda: "Wed, 21 Oct 2015 07:28:00 GMT", 0.0, 0.0),
+        (503, lambda: "soon", 0.25, 0.25),
+    ],
+)
+def test_a_provider_says_how_long_to_wait(
+    provider: Any, status: int, header: Any, low: float, high: float
+) -> None:
+    calls: list[str] = []
+
+    def answer(path: str) -> Reply:
+        calls.append(path)
+        return (status, {}, {"Retry-After": header()}) if len(calls) == 1 else two_pages(path)
+
+    source, waited = provider(answer), []
+    source.wait_s, source.sleep = 0.25, waited.append
+    assert [i.entry.id for i in source.items()] == ["a", "b", "c"]
+    assert len(waited) == 1
+    assert low <= waited[0] <= high
+
+
+def test_a_provider_that_wants_hours_is_left_alone(provider: Any) -> None:
+    source, waited = provider(lambda p: (503, {}, {"Retry-After": "7200"})), []
+    source.sleep = waited.append
+    with pytest.raises(SourceError, match="asks to wait 7200 s; what was read is kept"):
+        list(source.items())
+    assert waited == []
+
+
 def test_broken_entries_are_quarantined_with_their_id(provider: Any) -> None:
     broken = [entry(f"e{i}") for i in range(7)]
     broken[0]["attributes"]["lattice_vectors"] = [[None] * 3] * 3
@@ -242,7 +285,9 @@ def test_broken_entries_are_quarantined_with_their_id(provider: Any) -> None:
     broken[5]["attributes"] = None
     found = [
         i.entry
-        for i in provider(lambda p: (200, {"data": broken, "links": {}, "meta": {}})).items()
+        for i in provider(
+            lambda p: (200, {"data": broken, "meta": {"more_data_available": False}})
+        ).items()
     ]
     assert [type(e) for e in found] == [Quarantined] * 6 + [StructureRecord]
     reasons = [e.reason for e in found[:6]]

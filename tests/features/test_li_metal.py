@@ -8,9 +8,10 @@ from pymatgen.core import Composition
 
 import structures
 from ionsieve.data import FeatureError
+from ionsieve.data.metal_window import metal_stability
 from ionsieve.features.catalogue import families
 from ionsieve.features.featurizer import featurize_one
-from ionsieve.features.li_metal import is_antistructure, metal_stability
+from ionsieve.features.li_metal import is_antistructure
 
 KJ_MOL_PER_EV = 96.48533
 

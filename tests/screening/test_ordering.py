@@ -7,11 +7,11 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
 from campaigns import argyrodite
+from ionsieve.data import arrangements
+from ionsieve.data.arrangements import DisorderedCell, n_configurations, rank_arrangements
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.data.errors import StructureError
 from ionsieve.data.records import SiteSpecies, StructureRecord
-from ionsieve.screening import ordering
-from ionsieve.screening.ordering import DisorderedCell, n_configurations, rank_arrangements
 from ionsieve.screening.simulation_cell import simulation_cells
 
 
@@ -46,7 +46,7 @@ def test_energy_is_that_of_the_ordered_structure() -> None:
 def test_annealing_finds_the_enumerated_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = rock_salt_with_vacancies()
     exact = rank_arrangements(cell)[0]
-    monkeypatch.setattr(ordering, "ENUMERATION_LIMIT", 0)
+    monkeypatch.setattr(arrangements, "ENUMERATION_LIMIT", 0)
     annealed = rank_arrangements(cell, seed=1)[0]
     assert (exact.method, annealed.method) == ("enumerated", "annealed")
     assert annealed.energy_eV == pytest.approx(exact.energy_eV, rel=1e-9)
@@ -54,11 +54,11 @@ def test_annealing_finds_the_enumerated_minimum(monkeypatch: pytest.MonkeyPatch)
 
 def test_swap_costs_are_energy_differences() -> None:
     cell = rock_salt_with_vacancies()
-    model = ordering._Energy(cell)
-    choice = ordering._random_choice(cell, np.random.default_rng(0))
+    model = arrangements._Energy(cell)
+    choice = arrangements._random_choice(cell, np.random.default_rng(0))
     field = model.pair[:, model.rows(choice)].sum(axis=1)
-    pairs = ordering._swappable(cell)
-    costs = ordering._swap_costs(choice, field, model, pairs)
+    pairs = arrangements._swappable(cell)
+    costs = arrangements._swap_costs(choice, field, model, pairs)
     for (i, j), cost in zip(pairs, costs, strict=True):
         swapped = choice.copy()
         swapped[[i, j]] = swapped[[j, i]]

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from .settings import FILE_HELP, SET_HELP, settings_of, write_settings
+
 if TYPE_CHECKING:
     from ..data.ingest import IngestSummary
 
 
 def ingest(
+    ctx: typer.Context,
     sources: list[str] = typer.Argument(
         ...,
         metavar="SOURCE…",
@@ -19,6 +22,8 @@ def ingest(
         "also .gz, .bz2, .xz), a store, optimade:URL, or mp: (needs MP_API_KEY).",
     ),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the store."),
+    settings: Path = typer.Option(None, "--settings", help=FILE_HELP),
+    assigned: list[str] = typer.Option(None, "--set", metavar="KEY=VALUE", help=SET_HELP),
     disorder: str = typer.Option(
         "occupancy",
         help="Disordered structures: 'occupancy' keeps them, 'ordered' refuses them, 'enumerate' "
@@ -40,6 +45,11 @@ def ingest(
     ),
     mobile: str = typer.Option("Li", help="mp: only materials with this element."),
     gnome: bool = typer.Option(False, "--gnome", help="mp: include the entries of GNoME."),
+    entries: str = typer.Option(
+        None,
+        help="JSON of computed entries (pymatgen), computed as the energies of the sources were: "
+        "competing phases for energies above hull and Li windows.",
+    ),
     json: bool = typer.Option(False, "--json", help="Print one JSON object instead of text."),
 ) -> None:
     """Read structures into a store that 'ionsieve screen' reads.
@@ -47,21 +57,18 @@ def ingest(
     What cannot be used goes to quarantine.csv with its reason. An ingest that was interrupted is
     continued by the same command.
     """
-    from ..data.ingest import IngestSettings
     from ..data.ingest import ingest as run_ingest
-    from ..data.sources import SourceOptions, open_source
+    from ..data.ingest_options import IngestRun
+    from ..data.sources import open_source
     from .progress import stage_progress
 
-    settings = IngestSettings(
-        disorder,  # type: ignore[arg-type]  # checked by the class, with a message
-        variants,
-        oxidation,  # type: ignore[arg-type]
-        duplicates,  # type: ignore[arg-type]
-    )
-    options = SourceOptions(licence, stability_field, filter_, mobile, gnome)
+    renamed = {"filter_": "optimade_filter"}
+    chosen = settings_of(ctx, IngestRun, settings, assigned, renamed)
+    policies, options = chosen.settings(chosen.entries), chosen.sources(chosen.mobile)
     opened = [open_source(name, options) for name in sources]
     with stage_progress(quiet=json) as advance:
-        summary = run_ingest(opened, out, settings, advance)
+        summary = run_ingest(opened, out, policies, advance)
+    write_settings(out, chosen)
     for notice in summary.notices:
         typer.echo(f"warning: {notice}", err=True)
     if json:

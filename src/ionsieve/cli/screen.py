@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .settings import FILE_HELP, SET_HELP, settings_of, write_settings
+
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..screening.screen_options import ScreenOptions
+
 
 def screen(
+    ctx: typer.Context,
     inputs: list[str] = typer.Argument(
         None,
         metavar="[INPUT…]",
@@ -20,6 +24,8 @@ def screen(
         "ingest', which is ingested into DIR/store first. None: the embedded candidates.",
     ),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the results."),
+    settings: Path = typer.Option(None, "--settings", help=FILE_HELP),
+    assigned: list[str] = typer.Option(None, "--set", metavar="KEY=VALUE", help=SET_HELP),
     seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Same seed, same ranking."),
     mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
     threshold_mS_cm: float = typer.Option(
@@ -36,6 +42,11 @@ def screen(
         help="YAML or TOML table of filters, 'default' or 'none'. By default: those of Yang 2025 "
         "for stores and databases, none for files.",
     ),
+    entries: str = typer.Option(
+        None,
+        help="JSON of computed entries (pymatgen): energies above hull and Li windows are "
+        "computed from them. The inputs are ingested into DIR/store first.",
+    ),
     cache: bool = typer.Option(True, help="Keep the trained model between runs."),
     top: int = typer.Option(10, min=1, help="How many to show on the terminal."),
     top_structures: int = typer.Option(
@@ -47,60 +58,48 @@ def screen(
 
     With no input this trains on the embedded AIMD table and ranks several hundred candidates made
     by substitution into known prototypes. Writes ranking.csv, ranking.parquet, features.parquet,
-    optimade.jsonl, funnel.csv, filtered.csv, quarantine.csv, model_calibration.csv, report.html
-    and, when all is done, run.json. An interrupted screen is continued by the same command.
+    optimade.jsonl, funnel.csv, filtered.csv, quarantine.csv, model_calibration.csv, settings.yaml,
+    report.html and, when all is done, run.json. An interrupted screen is continued by the same
+    command.
     """
-    from ..data.errors import InputError
     from ..screening.outputs import prepared_folder, removed_work, work_folder, write_screen
-    from ..screening.pipeline import ScreenSettings, run_screen
+    from ..screening.pipeline import run_screen
+    from ..screening.screen_options import ScreenOptions
     from .cache import model_cache
     from .progress import stage_progress
 
-    if disorder not in ("occupancy", "ordered"):
-        raise InputError(f"--disorder {disorder}: use 'occupancy' or 'ordered'")
-    if not 0 < threshold_mS_cm < float("inf"):
-        raise InputError(f"--threshold-mS-cm {threshold_mS_cm:g}: must be positive and finite")
+    inputs = inputs or []
+    options = settings_of(ctx, ScreenOptions, settings, assigned).with_inputs(inputs)
+    chosen = options.settings()
     prepared_folder(out)
-    settings = ScreenSettings(
-        mobile=mobile,
-        threshold_S_cm=1e-3 * threshold_mS_cm,
-        seed=seed,
-        disorder=disorder,
-        workers=workers or min(8, len(os.sched_getaffinity(0))),
-        filters=_chosen_filters(filters, inputs or [], mobile),
-    )
     with stage_progress(quiet=json) as advance, work_folder(out) as work:
-        names = _stores_or_files(inputs or [], out, mobile, advance)
-        result = run_screen(names, settings, model_cache() if cache else None, advance, work)
-        run = write_screen(result, out, names, top_structures)
+        write_settings(out, options)
+        names = _stores_or_files(inputs, out, options, advance)
+        kept = model_cache() if options.cache else None
+        result = run_screen(names, chosen, kept, advance, work)
+        run = write_screen(result, out, names, options.top_structures)
         removed_work(work)
     if json:
         _print_json(run, out)
     else:
-        _print_tables(result.ranking, run, out, top)
+        _print_tables(result.ranking, run, out, options.top)
 
 
-def _chosen_filters(chosen: str | None, inputs: list[str], mobile: str) -> tuple[Any, ...]:
-    """Files that a user names are ranked as they are; databases are filtered."""
-    from ..data.sources import is_plain
-    from ..screening.filters import default_filters, load_filters
-
-    if chosen is None:
-        chosen = "none" if all(map(is_plain, inputs)) else "default"
-    if chosen == "none":
-        return ()
-    return default_filters(mobile) if chosen == "default" else load_filters(chosen, mobile)
-
-
-def _stores_or_files(inputs: list[str], out: Path, mobile: str, advance: Any) -> list[str]:
+def _stores_or_files(
+    inputs: list[str], out: Path, options: ScreenOptions, advance: Any
+) -> list[str]:
     """The inputs as they are if a screen reads them, else a store made of them."""
+    from ..data.errors import InputError
     from ..data.ingest import ingest
-    from ..data.sources import SourceOptions, is_plain, is_store, open_source
+    from ..data.sources import is_plain, is_store, open_source
 
-    if all(map(is_plain, inputs)) or all(is_store(Path(name)) for name in inputs):
+    is_read = all(map(is_plain, inputs)) or all(is_store(Path(name)) for name in inputs)
+    if is_read and options.entries is None:
         return inputs
-    sources = [open_source(name, SourceOptions(mobile=mobile)) for name in inputs]
-    summary = ingest(sources, out / "store", None, advance)
+    if not inputs:
+        raise InputError("--entries: the embedded candidates have no energies; give inputs")
+    sources = [open_source(name, options.ingest.sources(options.mobile)) for name in inputs]
+    summary = ingest(sources, out / "store", options.ingest.settings(options.entries), advance)
     for notice in summary.notices:
         typer.echo(f"warning: {notice}", err=True)
     return [str(out / "store")]

@@ -14,6 +14,7 @@ from .catalogue import catalogue
 from .evaluate import evaluate
 from .explain import explain
 from .featurize import featurize
+from .generate import generate
 from .ingest import ingest
 from .predict import predict
 from .report import report
@@ -22,6 +23,7 @@ from .train import train
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
     "ingest": ingest,
+    "generate": generate,
     "screen": screen,
     "report": report,
     "explain": explain,

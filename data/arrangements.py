@@ -17,14 +17,15 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.errors import StructureError
-from ..data.records import FloatArray, IntArray
+from .errors import StructureError
+from .records import FloatArray, IntArray
 
 ENUMERATION_LIMIT: Final[int] = 20_000
 """Up to so many arrangements are all ranked; beyond, annealing finds the low ones."""
 CLOSEST_A: Final[float] = 1.3
 """Alternatives of one split position lie closer than any two real atoms but those of H."""
 _OVERLAP_EV: Final[float] = 50.0
+_SYMPREC_A: Final[float] = 0.01
 _STARTS, _STEPS, _HOT_EV, _COLD_EV = 6, 6000, 2.0, 0.02
 
 
@@ -91,13 +92,16 @@ def rank_arrangements(cell: DisorderedCell, keep: int = 1, seed: int = 0) -> lis
         choices = _all_choices(cell)
     else:
         method, choices = "annealed", _annealed(cell, model, np.random.default_rng(seed))
-    energies = model.of(choices)
-    if energies.min() > 0.5 * _OVERLAP_EV + model.lowest_without_overlap(choices):
+    # Attraction can outweigh the penalty: atoms on top of each other are never taken for low.
+    choices = choices[model.overlaps(choices) < 0.5]
+    if not len(choices):
         raise StructureError(
             f"every arrangement has two atoms closer than {CLOSEST_A} Å: occupancies of split "
             "positions are too high; check the structure"
         )
-    kept = _distinct(choices[np.argsort(energies, kind="stable")], model, cell.permutations, keep)
+    # Rounded, so that the order of symmetry copies cannot hang on the last bit.
+    order = np.argsort(model.of(choices).round(6), kind="stable")
+    kept = _distinct(choices[order], cell.permutations, keep)
     return [Arrangement(c, float(model.of(c[None])[0]), method, n) for c in kept]
 
 
@@ -149,27 +153,31 @@ class _Energy:
     def of(self, choices: IntArray) -> FloatArray:
         return self._sum(self.pair, choices)
 
-    def lowest_without_overlap(self, choices: IntArray) -> float:
-        return float((self.of(choices) - _OVERLAP_EV * self._sum(self.clash, choices)).min())
+    def overlaps(self, choices: IntArray) -> FloatArray:
+        """Pairs of atoms that are too close, counted from either end."""
+        return self._sum(self.clash, choices)
 
     def _sum(self, matrix: FloatArray, choices: IntArray) -> FloatArray:
         occupied = np.zeros((min(len(choices), 1024), len(matrix)))
         sums = np.empty(len(choices))
         for first in range(0, len(choices), 1024):
             block = self.rows(choices[first : first + 1024])
-            occupied[:] = 0.0
-            np.put_along_axis(occupied, block, 1.0, axis=1)
             used = occupied[: len(block)]
+            used[:] = 0.0
+            np.put_along_axis(used, block, 1.0, axis=1)
             sums[first : first + len(block)] = ((used @ matrix) * used).sum(axis=1)
         return sums
 
 
 def _clashes(cell: DisorderedCell) -> FloatArray:
+    """1 for positions that exclude each other; two that are never empty do not (C–O, N–O, O–H)."""
     from pymatgen.core import Lattice
 
     distance = Lattice(cell.lattice).get_all_distances(cell.frac, cell.frac)
     np.fill_diagonal(distance, np.inf)
-    return np.asarray(distance < CLOSEST_A, dtype=np.float64)
+    can_be_empty = np.array([None in options for options in cell.options])
+    is_choice = can_be_empty[:, None] | can_be_empty[None, :]
+    return np.asarray((distance < CLOSEST_A) & is_choice, dtype=np.float64)
 
 
 def _all_choices(cell: DisorderedCell) -> IntArray:
@@ -269,9 +277,39 @@ def _swap(choice: IntArray, field: FloatArray, model: _Energy, i: np.int64, j: n
     choice[i], choice[j] = choice[j], choice[i]
 
 
-def _distinct(
-    ordered: IntArray, model: _Energy, permutations: IntArray, keep: int
-) -> list[NDArray[np.int64]]:
+def site_permutations(lattice: FloatArray, frac: FloatArray, kinds: IntArray) -> IntArray:
+    """Symmetries of a crystal as permutations of its sites.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+    frac : array (n, 3)
+    kinds : array (n,)
+        Sites of different kinds never map onto each other; numbers from 0.
+
+    Returns
+    -------
+    array (m, n)
+        The identity is one of them; alone where no symmetry is found (tolerance 0.01 Å).
+    """
+    import spglib
+
+    found = spglib.get_symmetry((lattice, frac, kinds + 1), symprec=_SYMPREC_A)
+    rows = [np.arange(len(kinds))]
+    if found is None:
+        return np.array(rows)
+    for rotation, shift in zip(found["rotations"], found["translations"], strict=True):
+        image = frac @ rotation.T + shift
+        difference = image[:, None] - frac[None]
+        difference -= np.rint(difference)
+        distance = np.linalg.norm(difference @ lattice, axis=2)
+        row = distance.argmin(axis=1)
+        if len(set(row)) == len(row):
+            rows.append(row)
+    return np.unique(np.array(rows, dtype=np.int64), axis=0)
+
+
+def _distinct(ordered: IntArray, permutations: IntArray, keep: int) -> list[NDArray[np.int64]]:
     kept: list[IntArray] = []
     seen: set[bytes] = set()
     for choice in ordered:
@@ -284,4 +322,11 @@ def _distinct(
     return kept
 
 
-__all__ = ["Arrangement", "DisorderedCell", "ewald_matrix", "n_configurations", "rank_arrangements"]
+__all__ = [
+    "Arrangement",
+    "DisorderedCell",
+    "ewald_matrix",
+    "n_configurations",
+    "rank_arrangements",
+    "site_permutations",
+]
