@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..data.errors import InputError
 from ..data.readers import printable
-from ..data.records import StructureRecord
+from ..data.records import Quarantined, StructureRecord
 from .candidates import Advance, collect_candidates
 
 ANY_FLAG: Final[str] = "any"
@@ -31,17 +31,20 @@ class ScreenChoice:
         Rows with one of these flags; ``any``: with any flag.
     top : int
         At most so many, in the order of the ranking.
+    known : bool
+        Also structures that the AIMD table holds: their label is there already.
     """
 
     folder: Path
     flags: tuple[str, ...] = (ANY_FLAG,)
     top: int = 100
+    known: bool = False
 
 
 def screened_candidates(
     choice: ScreenChoice, inputs: Sequence[str | Path], mobile: str, advance: Advance
-) -> list[StructureRecord]:
-    """Structures of the chosen rows, in their order.
+) -> tuple[list[StructureRecord], list[Quarantined]]:
+    """Structures of the chosen rows, in their order, and what was left out as known.
 
     A screen keeps no structures: they are read again from its inputs.
 
@@ -66,7 +69,14 @@ def screened_candidates(
             f"{choice.folder}: was screened for {screened}; give --mobile {screened}, or screen "
             f"for {mobile}"
         )
-    wanted = _chosen(ranking, choice)
+    rows = _chosen(ranking, choice)
+    known = _known(rows, choice)
+    wanted = [str(name) for name in rows["id"] if name not in known]
+    if not wanted:
+        raise InputError(
+            f"{choice.folder}: the AIMD table holds every candidate that is flagged; give --known "
+            "to run them again"
+        )
     sources = list(inputs) or _inputs_of(run, choice.folder)
     found = collect_candidates(sources, mobile, run["settings"]["disorder"], (), advance).records
     by_id = {record.id: record for record in found}
@@ -76,7 +86,11 @@ def screened_candidates(
             f"{choice.folder}: {len(missing)} of {len(wanted)} candidates are not in its inputs "
             f"any more, the first is {printable(missing[0])}; screen again"
         )
-    return [by_id[name] for name in wanted]
+    left_out = [
+        Quarantined(name, str(choice.folder), "policy", f"the AIMD table holds it ({entry})")
+        for name, entry in known.items()
+    ]
+    return [by_id[name] for name in wanted], left_out
 
 
 def _screen(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -94,7 +108,15 @@ def _screen(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     return run, ranking
 
 
-def _chosen(ranking: pd.DataFrame, choice: ScreenChoice) -> list[str]:
+def _known(rows: pd.DataFrame, choice: ScreenChoice) -> dict[str, str]:
+    """Rows that are structures of the AIMD table: id → entry."""
+    if choice.known or "known_relation" not in rows:
+        return {}
+    same = rows[rows["known_relation"] == "same"]
+    return dict(zip(same["id"].astype(str), same["known_structure"].astype(str), strict=True))
+
+
+def _chosen(ranking: pd.DataFrame, choice: ScreenChoice) -> pd.DataFrame:
     flags = ranking["flags"].fillna("").str.split(";").map(lambda f: {x for x in f if x})
     seen = sorted(set().union(*flags)) if len(flags) else []
     unknown = sorted(set(choice.flags) - {ANY_FLAG, *seen})
@@ -107,7 +129,7 @@ def _chosen(ranking: pd.DataFrame, choice: ScreenChoice) -> list[str]:
     rows = ranking[flags.map(lambda own: bool(own & wanted))]
     if rows.empty:
         raise InputError(f"{choice.folder}: no candidate is flagged: none needs AIMD")
-    return [str(name) for name in rows["id"].head(choice.top)]
+    return rows.head(choice.top)
 
 
 def _inputs_of(run: dict[str, Any], folder: Path) -> list[str | Path]:

@@ -186,7 +186,7 @@ def _fill(
     if screen is None:
         records, quarantined = _candidates(inputs, settings.mobile)
     else:
-        records, quarantined = screened_candidates(screen, inputs, settings.mobile, advance), []
+        records, quarantined = screened_candidates(screen, inputs, settings.mobile, advance)
     # Inputs first: a wrong path should not cost a training.
     features, reasons = _features(records, settings.mobile, advance)
     records = [r for r in records if r.id in features.index]

@@ -30,6 +30,9 @@ def init(
         ["any"], help="With --from: only this flag, e.g. uncertain; may be repeated."
     ),
     top: int = typer.Option(100, min=1, help="With --from: at most so many, best ranked first."),
+    known: bool = typer.Option(
+        False, "--known", help="With --from: also structures that the AIMD table holds."
+    ),
     engine: str = typer.Option("gpaw", help="gpaw, cp2k, vasp or espresso."),
     acquisition: str = typer.Option(
         "poe", help="greedy, ucb, ei, poe, thompson, max_variance or random."
@@ -51,7 +54,7 @@ def init(
     from .cache import model_cache
     from .progress import stage_progress
 
-    source = None if screen is None else ScreenChoice(screen, tuple(flag), top)
+    source = None if screen is None else ScreenChoice(screen, tuple(flag), top, known)
     chosen = _settings(settings, engine, acquisition, batch, mobile, seed)
     with stage_progress(quiet=json) as advance:
         counts = init_campaign(
