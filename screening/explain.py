@@ -19,7 +19,6 @@ from ..features.catalogue import catalogue
 from ..features.featurizer import numeric_columns
 from ..features.prepared import prepare
 from ..models.explain import POPULATION, contributions, family_contributions
-from ..models.tables import feature_matrix
 from .explain_anions import AnionGroup, Net, anion_groups, n_ambiguous_bonded, nets
 from .finished_run import FinishedRun
 from .flags import flag_columns, flag_reasons
@@ -254,11 +253,9 @@ def _quantile(values: pd.Series, value: float) -> float | None:
 
 def _nearest_by_features(trained: TrainedModel, own: pd.DataFrame) -> tuple[Neighbour, ...]:
     """In the space of the domain distance: the first is the structure that it is measured to."""
-    columns = trained.model.columns_
+    model = trained.model
     table = trained.features.loc[[r.id for r in trained.structures]]
-    distance = trained.model.ensemble_.domain_.between(
-        feature_matrix(own, columns), feature_matrix(table, columns)
-    )[0]
+    distance = model.ensemble_.domain_.between(model.matrix(own), model.matrix(table))[0]
     return _neighbours(trained, distance)
 
 

@@ -15,10 +15,10 @@ from ..data.errors import FeatureError, RoleError
 from ..data.records import StructureRecord
 from . import explain_text
 from .explain import Explanation
+from .finished_run import EXPLANATIONS
 from .scene import build_scene
 from .scene_svg import describe_scene, scene_svg
 
-FOLDER: Final[str] = "explain"
 _LONGEST: Final[int] = 80
 
 
@@ -56,7 +56,7 @@ def write_explanation(
     record : StructureRecord
         The structure that it explains.
     """
-    base = folder / FOLDER / safe_name(record.id)
+    base = folder / EXPLANATIONS / safe_name(record.id)
     page, structure, picture = (base.with_name(f"{base.name}.{e}") for e in ("html", "cif", "svg"))
     write_text_atomic(structure, _cif(record))
     svg, caption = "", ""

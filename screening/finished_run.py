@@ -25,6 +25,8 @@ RUN: Final[str] = "run.json"
 FEATURES: Final[str] = "features.parquet"
 """Descriptors of the ranked structures, in the order of the ranking."""
 RANKING: Final[str] = "ranking.parquet"
+EXPLANATIONS: Final[str] = "explain"
+"""Folder of what ``ionsieve explain`` wrote about this run."""
 
 _TEXT: Final[tuple[str, ...]] = (
     "id",

@@ -28,7 +28,7 @@ from ..data.readers import identifier_of, printable
 from ..data.source_paths import reader_of
 from ..data.sources import is_store
 from ..data.store import MANIFEST
-from .finished_run import FEATURES, RANKING, RUN, report_data
+from .finished_run import EXPLANATIONS, FEATURES, RANKING, RUN, report_data
 from .optimade_output import OPTIMADE, SERVER, server_settings, write_optimade
 from .pipeline import ScreenResult
 from .report import CALIBRATION, TOP_STRUCTURES, calibration_frame, render_report
@@ -75,6 +75,7 @@ def write_screen(
     folder = prepared_folder(out)
     # Present means finished: what is being replaced is no finished run.
     (folder / RUN).unlink(missing_ok=True)
+    _remove_explanations(folder)
     csv = result.ranking.to_csv(index=False, lineterminator="\n")
     write_text_atomic(folder / "ranking.csv", csv)
     write_bytes_atomic(folder / RANKING, _parquet(result.ranking))
@@ -97,6 +98,13 @@ def write_screen(
     write_report(folder, run)
     write_json_atomic(folder / RUN, run)
     return run
+
+
+def _remove_explanations(folder: Path) -> None:
+    """Pages of ``ionsieve explain`` with their files: they speak of the ranking being replaced."""
+    for page in (folder / EXPLANATIONS).glob("*.html"):
+        for suffix in (".cif", ".svg", ".html"):
+            page.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def write_report(folder: Path, run: dict[str, Any]) -> Path:

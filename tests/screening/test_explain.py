@@ -269,6 +269,19 @@ def test_a_prediction_that_does_not_agree_is_refused(run: FinishedRun, tmp_path:
         explain_candidate(FinishedRun(tmp_path), "1", run.folder.parent / "models")
 
 
+def test_explanations_of_a_replaced_ranking_go(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    argyrodite(["Li", "P", "S", "S", "Cl"], 9.86).to(filename=str(folder / "a.vasp"), fmt="poscar")
+    result = run_screen([folder], ScreenSettings(families=FAMILIES), cache=tmp_path / "models")
+    write_screen(result, out, [str(folder)], top_structures=0)
+    write_explanation(out, *explain_candidate(FinishedRun(out), "1", tmp_path / "models"))
+    (out / "explain" / "notes.txt").write_text("mine")
+    assert len(list((out / "explain").iterdir())) == 4
+    write_screen(result, out, [str(folder)], top_structures=0)
+    assert [p.name for p in (out / "explain").iterdir()] == ["notes.txt"]
+
+
 def test_the_report_is_made_again_byte_for_byte(run: FinishedRun) -> None:
     page = run.folder / "report.html"
     before = page.read_bytes()
