@@ -13,7 +13,7 @@ from ..data.readers import iter_structures, structure_files
 from ..data.records import Quarantined, StructureRecord, reduced_formula
 from ..data.sources import is_store
 from ..data.store import Store, stored_records
-from .filters import STORE_COLUMNS, Filter, split_by_cost
+from .filters import STORE_COLUMNS, Filter, is_unknown, split_by_cost
 from .funnel import Funnel
 from .generate import embedded_candidates
 
@@ -100,7 +100,8 @@ class _Sieve:
                 self.candidates.funnel.count(one.name, dropped=1)
                 self.candidates.filtered.append(Quarantined(record_id, file, one.name, one.reason))
                 return False
-            self.candidates.funnel.count(one.name, kept=1)
+            untested = int(is_unknown(row[one.column]))
+            self.candidates.funnel.count(one.name, kept=1, untested=untested)
         return True
 
 

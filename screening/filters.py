@@ -98,7 +98,7 @@ class Filter:
 
     def passes(self, value: Any) -> bool:
         """Whether a value of the column passes."""
-        if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        if is_unknown(value):
             return self.keep_unknown
         return (
             (self.minimum is None or value >= self.minimum)
@@ -108,6 +108,11 @@ class Filter:
             and (self.contains is None or set(self.contains) <= set(value))
             and (self.lacks is None or not set(self.lacks) & set(value))
         )
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a column says nothing: absent, empty or not a number."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def default_filters(mobile: str) -> tuple[Filter, ...]:

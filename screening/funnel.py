@@ -19,6 +19,8 @@ class Funnel:
     kept: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, str] = field(default_factory=dict)
+    untested: Counter[str] = field(default_factory=Counter)
+    """Kept for lack of a value to test."""
 
     def stage(self, name: str, reason: str) -> None:
         """Open a stage; a second call does nothing."""
@@ -26,16 +28,19 @@ class Funnel:
             self.order.append(name)
             self.reasons[name] = reason
 
-    def count(self, name: str, *, kept: int = 0, dropped: int = 0) -> None:
-        """Count structures at a stage."""
+    def count(self, name: str, *, kept: int = 0, dropped: int = 0, untested: int = 0) -> None:
+        """Count structures at a stage; ``untested`` are among the kept."""
         self.kept[name] += kept
         self.dropped[name] += dropped
-
-    def note(self, name: str, text: str) -> None:
-        """Say more about a stage, such as how many passed for lack of a value."""
-        self.reasons[name] = f"{self.reasons[name]}; {text}"
+        self.untested[name] += untested
 
     def frame(self) -> pd.DataFrame:
         """Columns stage, kept, dropped, reason."""
-        rows = [(s, self.kept[s], self.dropped[s], self.reasons[s]) for s in self.order]
+        rows = [(s, self.kept[s], self.dropped[s], self._reason(s)) for s in self.order]
         return pd.DataFrame(rows, columns=list(FUNNEL_COLUMNS))
+
+    def _reason(self, stage: str) -> str:
+        """Why structures left; a filter that had nothing to test says so."""
+        untested = self.untested[stage]
+        passed = f"; {untested} of the kept have no value and were not tested" if untested else ""
+        return self.reasons[stage] + passed

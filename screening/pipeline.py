@@ -17,7 +17,7 @@ from ..features.featurizer import numeric_columns
 from .batch import general_reason
 from .candidates import Advance, Candidates, collect_candidates
 from .describe import Described, Engine, describe
-from .filters import Filter, families_of, split_by_cost
+from .filters import Filter, families_of, is_unknown, split_by_cost
 from .flags import FlagRules
 from .known import Known, find_known
 from .ranking import rank_candidates
@@ -192,13 +192,15 @@ def _filter_by_features(
     rows = {one.column: features[one.column].tolist() for one in filters}
     passing = list(range(len(candidates.records)))
     for one in filters:
-        kept = [i for i in passing if one.passes(rows[one.column][i])]
+        values = rows[one.column]
+        kept = [i for i in passing if one.passes(values[i])]
         for i in sorted(set(passing) - set(kept)):
             record = candidates.records[i]
             file = record.provenance.file or ""
             candidates.filtered.append(Quarantined(record.id, file, one.name, one.reason))
         candidates.funnel.stage(one.name, one.reason)
-        candidates.funnel.count(one.name, kept=len(kept), dropped=len(passing) - len(kept))
+        dropped, untested = len(passing) - len(kept), sum(is_unknown(values[i]) for i in kept)
+        candidates.funnel.count(one.name, kept=len(kept), dropped=dropped, untested=untested)
         passing = kept
     candidates.records = [candidates.records[i] for i in passing]
 

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from ionsieve.data import InputError
+from ionsieve.data.policy import DisorderPolicy
+from ionsieve.screening.candidates import collect_candidates
 from ionsieve.screening.filters import (
     default_filters,
     families_of,
@@ -96,3 +99,21 @@ def test_broken_files(tmp_path: Path, name: str, text: str, message: str) -> Non
 def test_an_absent_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         load_filters(tmp_path / "absent.yaml", "Li")
+
+
+def test_the_funnel_says_what_was_not_tested(tmp_path: Path) -> None:
+    """Files have no energy above hull: the filter keeps them, but not in silence."""
+    for name, a in (("one", 5.13), ("two", 5.6)):
+        salt = Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(a), ["Li", "Cl"], [[0] * 3, [0.5] * 3]
+        )
+        salt.to(filename=str(tmp_path / f"{name}.vasp"), fmt="poscar")
+    filters = default_filters("Li")
+    found = collect_candidates([tmp_path], "Li", DisorderPolicy(), filters[2:3], lambda *_: None)
+    stage = found.funnel.frame().set_index("stage").loc["energy_above_hull"]
+    assert (stage["kept"], stage["dropped"]) == (2, 0)
+    assert stage["reason"].endswith("; 2 of the kept have no value and were not tested")
+    tested = collect_candidates([tmp_path], "Li", DisorderPolicy(), filters[:1], lambda *_: None)
+    assert tested.funnel.frame().set_index("stage").loc["mobile_species", "reason"] == (
+        filters[0].reason
+    )
