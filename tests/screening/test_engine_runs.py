@@ -3,6 +3,7 @@
 VASP is not free: a stand-in writes its files (``free_flight.py``).
 """
 
+import gzip
 import os
 import shutil
 import signal
@@ -249,8 +250,6 @@ def test_a_drifting_run_is_refused_and_tried_with_tighter_electrons(flight, monk
 
 
 def test_vasprun_alone_is_collected(tmp_path: Path, shared_data: Path) -> None:
-    import gzip
-
     source = shared_data / "trajectories" / "format_traps" / "vasprun.md.xml.gz"
     from ionsieve.data.trajectory_readers import read_trajectory
 
@@ -265,3 +264,41 @@ def test_vasprun_alone_is_collected(tmp_path: Path, shared_data: Path) -> None:
     killed = ENGINES["vasp"].trajectory(plan, tmp_path)
     np.testing.assert_array_equal(killed.frac, whole.frac[: killed.n_frames])
     assert "cut off" in killed.warnings[0]
+
+
+@pytest.mark.parametrize("melts", [False, True])
+def test_a_melt_of_vasp_frames_is_a_result_and_no_failure(
+    tmp_path: Path, shared_data: Path, melts: bool
+) -> None:
+    """Li6PS5Cl at 500 K, and the same frames with every atom walking besides."""
+    from ionsieve.data.trajectory_readers import read_trajectory
+
+    source = shared_data / "trajectories/argyrodites_500K/Li6PS5Cl/0p/run1.XDATCAR.gz"
+    run = read_trajectory([source], 100.0)
+    record = StructureRecord.ordered("Li6PS5Cl", run.lattice(0), list(run.species), run.frac[0])
+    n_steps = 50 * run.n_frames
+    plan = lithium_hydride(
+        n_steps, 50, record=record, moments=(0.0,) * run.n_atoms, time_step_fs=2.0
+    )
+    name = campaigns.one_job(tmp_path / "c", "vasp", plan)
+    frac = run.frac
+    if melts:
+        hops = np.random.default_rng(0).normal(scale=0.02, size=run.frac.shape)
+        frac = frac + np.cumsum(hops, axis=0)
+    head = gzip.decompress(source.read_bytes()).decode().splitlines()[:7]
+    order = head[5].split()
+    atoms = np.concatenate([np.flatnonzero(np.array(run.species) == e) for e in order])
+    with (tmp_path / "c" / "jobs" / name / "trajectory.XDATCAR").open("w") as out:
+        out.write("\n".join(head) + "\n")
+        for number, frame in enumerate(frac[:, atoms] % 1.0, 1):
+            out.write(f"Direct configuration={number:7d}\n")
+            np.savetxt(out, frame, "%.8f")
+    found = collect(tmp_path / "c")
+    assert found["failed"] == {}
+    assert (found["results"][name] == "molten") is melts
+    with CampaignStore(tmp_path / "c") as store:
+        (result,) = store.results()
+    assert result.complete
+    assert ("the framework diffuses" in result.details["reason"]) is melts
+    # A melt is no conductor: it gives no label to train on.
+    assert not melts or result.label is None
