@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 RunState = Literal["waiting", "started", "finished", "failed"]
-INTERRUPTED: Final[tuple[int, ...]] = (130, 137, 143)
-"""Exit statuses of a program ended by INT, KILL or TERM: cut off, nothing wrong with the run."""
+INTERRUPTED: Final[tuple[str, ...]] = ("130", "137", "143")
+"""Exit statuses, as written, of a program ended by INT, KILL or TERM: cut off, not wrong."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ class ExternalEngine:
         if steps >= plan.n_steps and (ended or not text):
             return Progress("finished", steps)
         status = _tail(folder / "exit_code").strip()
-        if status and int(status) not in INTERRUPTED and (status != "0" or ended):
+        if status and status not in INTERRUPTED and (status != "0" or ended):
             said = text + _tail(folder / self.output.replace(".out", ".err"))
             said += _tail(folder / f"{self.name}.out") + _tail(folder / f"{self.name}.err")
             known = [reason for mark, reason in self.failures if re.search(mark, said)]

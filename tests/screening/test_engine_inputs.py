@@ -169,3 +169,14 @@ def test_unconverged_runs_are_named(plans, tmp_path: Path) -> None:
     (tmp_path / "exit_code").write_text("1\n")
     progress = cp2k.progress(plans["Li8TiS6"], tmp_path)
     assert (progress.state, progress.reason) == ("failed", "SCF did not converge")
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [("137", "started"), ("1", "failed"), ("garbage", "failed")]
+)
+def test_exit_status_tells_cut_off_from_failed(plans, tmp_path: Path, status, state) -> None:
+    (tmp_path / "cp2k.out").write_text("running\n")
+    (tmp_path / "exit_code").write_text(f"{status}\n")
+    progress = ENGINES["cp2k"].progress(plans["Li8TiS6"], tmp_path)
+    assert progress.state == state
+    assert state == "started" or f"ended with status {status}" in str(progress.reason)
