@@ -128,15 +128,17 @@ def spacings(shape: Shape) -> FloatArray:
     return np.array([nearest[shape.kinds == kind].mean(axis=0) for kind in kinds])
 
 
-def same_structure(one: Shape, other: Shape) -> bool:
-    """True if distances agree and pymatgen's matcher maps one onto the other."""
+def same_structure(
+    one: Shape, other: Shape, tolerance: float = SPACING_TOLERANCE, matcher: Any = None
+) -> bool:
+    """True if distances agree and a pymatgen matcher, by default ours, maps one onto the other."""
     if one.contents != other.contents:
         return False
-    if np.abs(spacings(one) - spacings(other)).max() > SPACING_TOLERANCE:
+    if np.abs(spacings(one) - spacings(other)).max() > tolerance:
         return False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return bool(_matcher().fit(one.structure(), other.structure()))
+        return bool((matcher or _matcher()).fit(one.structure(), other.structure()))
 
 
 class SeenIndex:

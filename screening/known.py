@@ -11,7 +11,6 @@ functional or temperature its cell comes from. Else it is ``isostructural``.
 from __future__ import annotations
 
 import json
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from ..data.duplicates import MAX_MATCHED_SITES, Shape, shape_of, spacings
+from ..data.duplicates import MAX_MATCHED_SITES, Shape, same_structure, shape_of
 from ..data.records import StructureRecord
 
 Relation: TypeAlias = Literal["same", "isostructural", ""]
@@ -101,7 +100,10 @@ def _best(
     for known, other in fitting:
         for names in _renamings(record, known, mobile, training_mobile):
             is_same = all(one == name for one, name in names.items())
-            if (is_same or not found.relation) and _match(_renamed(shape, names), other):
+            wanted = is_same or not found.relation
+            if wanted and same_structure(
+                _renamed(shape, names), other, SPACING_TOLERANCE, _matcher()
+            ):
                 found = Known(known.id, "same" if is_same else "isostructural")
             if found.relation == "same":
                 return found
@@ -134,16 +136,6 @@ def _renamed(shape: Shape, names: dict[str, str]) -> Shape:
     order = sorted(range(len(contents)), key=lambda k: json.dumps(contents[k], sort_keys=True))
     place = np.argsort(order)
     return replace(shape, contents=[contents[k] for k in order], kinds=place[shape.kinds])
-
-
-def _match(one: Shape, other: Shape) -> bool:
-    if one.contents != other.contents:
-        return False
-    if np.abs(spacings(one) - spacings(other)).max() > SPACING_TOLERANCE:
-        return False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return bool(_matcher().fit(one.structure(), other.structure()))
 
 
 @cache
