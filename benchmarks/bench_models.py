@@ -28,16 +28,19 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from ionsieve.data.atomic import write_bytes_atomic
 from ionsieve.features.catalogue import catalogue
 from ionsieve.models import StructureModel, make_model, make_splitter
-from ionsieve.models.ablation import (
+from ionsieve.models.evaluation.ablation import (
     OnColumns,
     ablate,
     learning_curve,
     subjects,
     training_groups,
 )
-from ionsieve.models.evaluation import GroupedEvaluation, baselines, evaluate_grouped
+from ionsieve.models.evaluation.card import markdown_table
+from ionsieve.models.evaluation.grouped import GroupedEvaluation, baselines, evaluate_grouped
+from ionsieve.models.evaluation.plots import ablation_plot, learning_curve_plot
+from ionsieve.models.evaluation.tuning import TunedModel
 from ionsieve.models.fidelity import learn_other_kind
-from ionsieve.models.metrics import (
+from ionsieve.models.trust.metrics import (
     REGRESSION_SCORES,
     Outcome,
     auc,
@@ -46,9 +49,6 @@ from ionsieve.models.metrics import (
     spearman,
     with_interval,
 )
-from ionsieve.models.plots import ablation_plot, learning_curve_plot
-from ionsieve.models.report import markdown_table
-from ionsieve.models.tuning import TunedModel
 
 PLAIN_FAMILIES = ("composition", "density")
 """Magpie and a few structure features: what a careful reader would take first."""

@@ -47,7 +47,7 @@ def write_xdatcar(path: Path, n_frames: int) -> None:
 
 
 def own_msd(n_frames: int) -> Callable[[], str]:
-    from ionsieve.data.msd import collective_msd, mean_squared_displacement
+    from ionsieve.data.trajectories.msd import collective_msd, mean_squared_displacement
 
     data = positions(n_frames)
 
@@ -60,7 +60,7 @@ def own_msd(n_frames: int) -> Callable[[], str]:
 
 
 def own_msd_all_atoms(n_frames: int) -> Callable[[], str]:
-    from ionsieve.data.msd import collective_msd, mean_squared_displacement
+    from ionsieve.data.trajectories.msd import collective_msd, mean_squared_displacement
 
     steps = np.random.default_rng(0).normal(0, 0.1, (n_frames, N_ATOMS, 3))
     data = np.cumsum(steps, axis=0, out=steps)
@@ -88,7 +88,7 @@ def fft_floor(n_frames: int) -> Callable[[], str]:
 
 
 def own_read(n_frames: int) -> Callable[[], str]:
-    from ionsieve.data.xdatcar import read_xdatcar
+    from ionsieve.data.trajectories.xdatcar import read_xdatcar
 
     folder = Path(tempfile.mkdtemp())
     path = folder / "XDATCAR"
@@ -105,8 +105,8 @@ def own_read(n_frames: int) -> Callable[[], str]:
 
 
 def own_label(n_frames: int) -> Callable[[], str]:
-    from ionsieve.data.trajectory import Trajectory
-    from ionsieve.data.transport_label import AnalysisSettings, analyse
+    from ionsieve.data.trajectories.trajectory import Trajectory
+    from ionsieve.data.transport.analysis import AnalysisSettings, analyse
 
     rest = np.random.default_rng(1).normal(0, 0.1, (n_frames, N_ATOMS - N_MOBILE, 3))
     frac = np.concatenate([positions(n_frames), rest], axis=1) / EDGE_A

@@ -29,9 +29,10 @@ from reference_libraries import Reference, references
 from ionsieve.data import IonsieveError, StructureRecord
 from ionsieve.data.atomic import write_json_atomic, write_text_atomic
 from ionsieve.data.convert import to_pymatgen
-from ionsieve.data.readers import iter_structures
+from ionsieve.data.sources.files import iter_structures
 from ionsieve.features import prepare
-from ionsieve.features.catalogue import Family, families
+from ionsieve.features.catalogue import families
+from ionsieve.features.core.columns import Family
 from ionsieve.features.rows import featurize_one
 from ionsieve.features.warmup import warm_up
 
@@ -198,7 +199,7 @@ def _guarded(family: Family, prepared: Any) -> Any:
 
 def composition_table(pool: Sequence[StructureRecord]) -> tuple[str, Any]:
     """Magpie and the other composition columns for a whole table at once."""
-    from ionsieve.features.composition import magpie_matrix
+    from ionsieve.features.standard.composition import magpie_matrix
 
     compositions = [record.composition for record in pool] * 20
     magpie_matrix(compositions[:10])

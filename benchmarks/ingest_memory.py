@@ -24,7 +24,7 @@ from typing import Any
 
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.data.records import StructureRecord
-from ionsieve.data.sources import open_source
+from ionsieve.data.store.open import open_source
 
 
 def structures(pool: str) -> Iterator[tuple[int, StructureRecord]]:

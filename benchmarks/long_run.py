@@ -17,8 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ionsieve.screening.campaign_store import CampaignStore
-from ionsieve.screening.md import CHECKPOINT, read_checkpoint, read_frames
+from ionsieve.screening.campaign.store import CampaignStore
+from ionsieve.screening.engines.md import CHECKPOINT, read_checkpoint, read_frames
 
 A_LI2S_A = 5.72
 SETTINGS = {

@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 
 from ionsieve.data import Provenance, StructureRecord
-from ionsieve.data.aimd_table import load_aimd_labels, load_aimd_structures
-from ionsieve.data.label_table import check_label_table
-from ionsieve.data.readers import read_structures
+from ionsieve.data.embedded.aimd import load_aimd_labels, load_aimd_structures
+from ionsieve.data.sources.files import read_structures
+from ionsieve.data.transport.label_table import check_label_table
 from ionsieve.features.catalogue import catalogue
-from ionsieve.features.composition import magpie_matrix
 from ionsieve.features.featurizer import numeric_columns
+from ionsieve.features.standard.composition import magpie_matrix
 from ionsieve.models import describe_structures
-from ionsieve.screening.batch import BatchSummary, featurize_source
-from ionsieve.screening.parts import RecordsInMemory
+from ionsieve.screening.batch.batch import BatchSummary, featurize_source
+from ionsieve.screening.batch.parts import RecordsInMemory
 
 GRID_K = 100.0
 """Spacing of the simulated temperatures of the M3GNet set, K."""

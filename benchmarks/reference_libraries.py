@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ionsieve.features import PreparedStructure, electrostatics
+from ionsieve.features import PreparedStructure
 from ionsieve.features.catalogue import families
+from ionsieve.features.electrostatics import columns as electrostatics
 
 Numbers = np.ndarray
 
@@ -171,8 +172,8 @@ def _pymatgen_ewald() -> list[Reference]:
 def _dscribe_acsf() -> list[Reference]:
     import dscribe  # noqa: F401
 
-    from ionsieve.features import acsf
-    from ionsieve.features.host import host_of
+    from ionsieve.features.similarity import acsf
+    from ionsieve.features.void.host import host_of
 
     def theirs(structure: Any, prepared: PreparedStructure) -> Numbers:
         return acsf.dscribe_environments(prepared)

@@ -31,9 +31,9 @@ from replay_world import LightModel, Model, OwnModel, World, load_world
 
 import ionsieve.models
 from ionsieve.data.atomic import write_json_atomic, write_text_atomic
-from ionsieve.screening import acquisition, selection
-from ionsieve.screening.acquisition import ACQUISITIONS, AcquisitionSettings, Beliefs
-from ionsieve.screening.selection import choose_batch
+from ionsieve.screening.campaign import acquisition, selection
+from ionsieve.screening.campaign.acquisition import ACQUISITIONS, AcquisitionSettings, Beliefs
+from ionsieve.screening.campaign.selection import choose_batch
 
 ONSET_K = 600.0
 ALSO_K = (500.0, 800.0, 1000.0)
@@ -97,7 +97,7 @@ class Replay:
         """Of everything that decides an order of purchase, but the method."""
         digest = hashlib.sha256(pd.util.hash_pandas_object(self.world.features).to_numpy())
         digest.update(repr(self.model).encode())
-        learners = sorted(Path(str(ionsieve.models.__file__)).parent.glob("*.py"))
+        learners = sorted(Path(str(ionsieve.models.__file__)).parent.rglob("*.py"))
         others = [Path(str(m.__file__)) for m in (acquisition, selection, replay_world)]
         for file in [*learners, *others]:
             digest.update(file.read_bytes())

@@ -19,10 +19,10 @@ from sklearn.ensemble import ExtraTreesRegressor
 from ionsieve.data import StructureRecord
 from ionsieve.features.catalogue import catalogue
 from ionsieve.models import OnsetModel
-from ionsieve.screening.acquisition import Beliefs
-from ionsieve.screening.cost import CostModel
-from ionsieve.screening.electrons import valence_electrons
-from ionsieve.screening.selection import diversity_embedding
+from ionsieve.screening.campaign.acquisition import Beliefs
+from ionsieve.screening.campaign.cost import CostModel
+from ionsieve.screening.campaign.selection import diversity_embedding
+from ionsieve.screening.jobs.electrons import valence_electrons
 
 NEVER = 0.4
 """1000 K / T of a crystal that never diffuses: as if at 2500 K, beyond the hottest run."""

@@ -22,7 +22,7 @@ import pandas as pd
 from model_data import dataset
 
 from ionsieve.models import ConductivityModel, make_model, make_splitter
-from ionsieve.models.tuning import tune
+from ionsieve.models.evaluation.tuning import tune
 
 
 def timed(what: str, work: Callable[[], Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
@@ -104,3 +105,23 @@ def _fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def file_lock(path: Path, wait: bool) -> Iterator[bool]:
+    """Lock a file for as long as this process lives at most; True if the lock was had.
+
+    The system frees the lock when the process dies, however it dies: nothing is left to clean up.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        # Closing frees the lock, also when the body raised.
+        with contextlib.suppress(OSError):
+            os.close(descriptor)

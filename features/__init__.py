@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .bvse import Landscape, bvse_landscape
-from .catalogue import Column, catalogue, feature_set_hash
-from .isolated import IsolatedAnions, find_isolated_anions
-from .isolated_records import IsolatedAnion, isolated_anions
-from .prepared import PreparedStructure, prepare
-from .roles import Roles, assign_roles
-from .similarity import acsf_enrichment
+from .bvse.landscape import Landscape, bvse_landscape
+from .catalogue import catalogue, feature_set_hash
+from .core.columns import Column
+from .core.prepared import PreparedStructure, prepare
+from .core.roles import Roles, assign_roles
+from .isolated.definition import IsolatedAnions, find_isolated_anions
+from .isolated_anions import IsolatedAnion, isolated_anions
+from .similarity.compare import acsf_enrichment
 
 if TYPE_CHECKING:
     from .featurizer import StructureFeaturizer

@@ -8,89 +8,28 @@ all come from here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from importlib import import_module
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from ..data.errors import FeatureError
-from .prepared import PreparedStructure
-
-Value = float | str | bool
-Values = dict[str, Value]
-Notes = list[str]
-"""Reasons for NaN, appended by a family as ``"family: reason"``."""
-Compute = Callable[[PreparedStructure, Notes], Values]
-ComputeBatch = Callable[[Sequence[PreparedStructure], Sequence[Notes]], list[Values]]
-"""Optional ``compute_batch``: the same values for many structures at once, one ``Notes`` each."""
-
-DType = Literal["float", "bool", "category"]
-Cost = Literal["low", "medium", "high"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One output column.
-
-    Parameters
-    ----------
-    name : str
-        Column name; carries its unit where it has one.
-    unit : str
-        Unit, or ``1`` for pure numbers.
-    definition : str
-        One sentence that lets a reader recompute it.
-    source : str
-        Paper and equation, library, or ``ionsieve``.
-    family : str
-        Family it belongs to.
-    lower, upper : float or None
-        Range it cannot leave; None where unbounded.
-    nan_means : str
-        What NaN says; empty where it never is NaN.
-    cost : {'low', 'medium', 'high'}
-        Below 0.5 ms, below 5 ms, above.
-    dtype : {'float', 'bool', 'category'}
-        ``category`` columns describe; models do not read them.
-    """
-
-    name: str
-    unit: str
-    definition: str
-    source: str
-    family: str
-    lower: float | None = None
-    upper: float | None = None
-    nan_means: str = ""
-    cost: Cost = "low"
-    dtype: DType = "float"
-
-
-@dataclass(frozen=True)
-class Family:
-    """A descriptor family: its columns and the functions that compute them."""
-
-    name: str
-    columns: tuple[Column, ...]
-    compute: Compute
-    compute_batch: ComputeBatch | None = None
-
+from .core.columns import Column, Compute, ComputeBatch, Family
 
 _MODULES: Final[dict[str, str]] = {
-    "isolated_anions": ".isolated_columns",
-    "isolated_net": ".net_columns",
-    "electrostatics": ".electrostatics",
-    "li_metal": ".li_metal",
-    "frustration": ".frustration",
-    "composition": ".composition",
-    "density": ".density",
-    "symmetry": ".symmetry",
-    "voronoi_order": ".voronoi_order",
-    "bond_order": ".bond_order",
-    "radial": ".radial",
-    "anion_packing": ".packing",
-    "similarity": ".similarity_columns",
-    "bvse": ".bvse_columns",
+    "isolated_anions": ".isolated.columns",
+    "isolated_net": ".isolated.net_columns",
+    "electrostatics": ".electrostatics.columns",
+    "li_metal": ".electrostatics.li_metal",
+    "frustration": ".frustration.columns",
+    "composition": ".standard.composition",
+    "density": ".standard.density",
+    "symmetry": ".standard.symmetry",
+    "voronoi_order": ".standard.voronoi_order",
+    "bond_order": ".standard.bond_order",
+    "radial": ".standard.radial",
+    "anion_packing": ".standard.packing",
+    "similarity": ".similarity.columns",
+    "bvse": ".bvse.columns",
 }
 """Family name → module that defines ``COLUMNS`` and ``compute``; order is column order."""
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from importlib import import_module
 
-from .catalogue import Column, catalogue, families, family_modules, feature_set_hash
+from .catalogue import catalogue, families, family_modules, feature_set_hash
+from .core.columns import Column
 
 _INTRODUCTION = """\
 # Descriptor reference

@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from ..data.errors import FeatureError
 from .catalogue import catalogue, families, feature_set_hash
+from .core.prepared import StructureLike
 from .matminer_contract import MatminerContract
-from .prepared import StructureLike
 from .rows import FeatureRow, featurize_many, featurize_one
 
 __all__ = [

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from ..data.errors import FeatureError, IonsieveError
-from .catalogue import Family, Notes, Values
-from .prepared import PreparedStructure, StructureLike, as_prepared
+from .core.columns import Family, Notes, Values
+from .core.prepared import PreparedStructure, StructureLike, as_prepared
 
 BLOCK: Final[int] = 256
 """Structures prepared at a time: enough for batch kernels, little enough for memory."""

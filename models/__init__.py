@@ -1,8 +1,8 @@
 """What is learned: a feature table and a label table → trained, calibrated, explained models."""
 
-from .evaluation import GroupedEvaluation, evaluate_grouped
+from .evaluation.grouped import GroupedEvaluation, evaluate_grouped
+from .evaluation.splitters import SPLITTERS, describe_structures, make_splitter
 from .model import ConductivityModel, OnsetModel, StructureModel, make_model
-from .splitters import SPLITTERS, describe_structures, make_splitter
 
 __all__ = [
     "SPLITTERS",

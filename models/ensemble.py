@@ -9,12 +9,12 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from ..data.errors import ModelError
-from .censoring import FloatArray, truncated_moments
-from .domain import DomainDistance
-from .folds import IntArray, grouped_folds
-from .gaussian_process import BoundedGaussianProcess
-from .trees import BoundedBoosting, BoundedExtraTrees
-from .trust import Combined, HeldOut, measure_trust
+from .labels.censoring import FloatArray, truncated_moments
+from .labels.folds import IntArray, grouped_folds
+from .learners.gaussian_process import BoundedGaussianProcess
+from .learners.trees import BoundedBoosting, BoundedExtraTrees
+from .trust.domain import DomainDistance
+from .trust.trust import Combined, HeldOut, measure_trust
 
 MEMBERS: Final[Mapping[str, Callable[..., Any]]] = {
     "extra_trees": BoundedExtraTrees,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..data.errors import ModelError
 from ..data.units import ROOM_TEMPERATURE_K
-from .folds import grouped_folds, joined_groups
+from .labels.folds import grouped_folds, joined_groups
 from .model import StructureModel
 
 

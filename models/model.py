@@ -18,12 +18,12 @@ from numpy.typing import ArrayLike
 
 from ..data.errors import ModelError
 from ..data.units import ROOM_TEMPERATURE_K
-from .censoring import FloatArray, is_exact
 from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, probability_above
+from .labels.censoring import FloatArray, is_exact
+from .labels.tables import LabelArrays, feature_matrix, usable_columns
+from .labels.targets import make_target
 from .selfcheck import Outcomes, Scores, held_out_outcomes, held_out_scores, held_out_table
-from .tables import LabelArrays, feature_matrix, usable_columns
-from .targets import make_target
-from .trust import Combined
+from .trust.trust import Combined
 
 if TYPE_CHECKING:
     from .fidelity import OtherKind

@@ -28,21 +28,21 @@ import pandas as pd
 
 from ..data.atomic import write_bytes_atomic, write_json_atomic
 from ..data.errors import ModelError
-from .domain import DomainDistance
 from .ensemble import MEMBERS, CalibratedEnsemble
 from .fidelity import OtherKind
-from .gaussian_process import BoundedGaussianProcess
+from .labels.tables import feature_set_hash
+from .learners.gaussian_process import BoundedGaussianProcess
+from .learners.trees import BoundedBoosting, BoundedExtraTrees
 from .model import StructureModel, make_model
 from .selfcheck import HELD_OUT_COLUMNS
-from .tables import feature_set_hash
-from .trees import BoundedBoosting, BoundedExtraTrees
-from .trust import Trust
+from .trust.domain import DomainDistance
+from .trust.trust import Trust
 
 FORMAT: Final = 2
 ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
     {
-        "ionsieve.models.trees.BoundedExtraTrees",
-        "ionsieve.models.gaussian_process.BoundedGaussianProcess",
+        "ionsieve.models.learners.trees.BoundedExtraTrees",
+        "ionsieve.models.learners.gaussian_process.BoundedGaussianProcess",
         "numpy.dtype",
         "sklearn.tree._tree.Tree",
     }

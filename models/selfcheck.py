@@ -14,10 +14,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from .censoring import FloatArray, truncated_moments
 from .ensemble import CalibratedEnsemble
-from .folds import IntArray
-from .metrics import (
+from .labels.censoring import FloatArray, truncated_moments
+from .labels.folds import IntArray
+from .labels.tables import LabelArrays
+from .labels.targets import Target
+from .trust.metrics import (
     Outcome,
     concordance,
     coverage,
@@ -28,9 +30,7 @@ from .metrics import (
     spearman,
     with_interval,
 )
-from .tables import LabelArrays
-from .targets import Target
-from .trust import Combined, HeldOut, cross_fitted
+from .trust.trust import Combined, HeldOut, cross_fitted
 
 Scores = dict[str, dict[str, dict[str, list[float | None]]]]
 

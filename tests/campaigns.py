@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ionsieve.data.aimd_table import load_aimd_labels, load_aimd_structures
+from ionsieve.data.embedded.aimd import load_aimd_labels, load_aimd_structures
 from ionsieve.data.records import SiteSpecies, StructureRecord, reduced_formula
 from ionsieve.features import StructureFeaturizer
 from ionsieve.features.featurizer import numeric_columns
 from ionsieve.models import ConductivityModel
-from ionsieve.screening.aimd_plan import AimdPlan, ProtocolSettings
-from ionsieve.screening.campaign_setup import CampaignSettings
-from ionsieve.screening.campaign_store import CampaignStore
-from ionsieve.screening.engines import AseEngine
-from ionsieve.screening.training import TrainedModel
+from ionsieve.screening.campaign.setup import CampaignSettings
+from ionsieve.screening.campaign.store import CampaignStore
+from ionsieve.screening.engines.registry import AseEngine
+from ionsieve.screening.jobs.plan import AimdPlan, ProtocolSettings
+from ionsieve.screening.screen.training import TrainedModel
 
 WALK = Path(__file__).parent / "walk_job.py"
 
@@ -148,9 +148,9 @@ def argyrodite(inversion: float = 0.5) -> StructureRecord:
 
 def one_job(folder: Path, engine: str, plan: AimdPlan) -> str:
     """A campaign of one candidate and one planned job, without a model; gives the job's name."""
-    from ionsieve.screening.campaign_jobs import write_job_folders
-    from ionsieve.screening.campaign_records import Candidate, Job, job_name
-    from ionsieve.screening.structure_json import record_to_json
+    from ionsieve.screening.campaign.jobs import write_job_folders
+    from ionsieve.screening.campaign.records import Candidate, Job, job_name
+    from ionsieve.screening.jobs.structure_json import record_to_json
 
     folder.mkdir()
     record = plan.record
@@ -182,8 +182,8 @@ def engine_of(folder: Path) -> str:
 
 def quick_campaign(folder: Path, cifs: Path) -> Path:
     """Candidates with features of chance and a :class:`QuickModel`: no training, seconds saved."""
-    from ionsieve.data.readers import read_structures
-    from ionsieve.screening.campaign_setup import FEATURES, TRAINING_FEATURES, _candidate
+    from ionsieve.data.sources.files import read_structures
+    from ionsieve.screening.campaign.setup import FEATURES, TRAINING_FEATURES, _candidate
 
     folder.mkdir()
     chosen = settings()

@@ -10,9 +10,9 @@ from typer.testing import CliRunner, Result
 import structures
 from ionsieve.cli.main import app
 from ionsieve.data.settings import Layer, resolved
-from ionsieve.screening.design_outputs import cif_text
-from ionsieve.screening.filters import default_filters, parse_filters
-from ionsieve.screening.screen_options import ScreenOptions
+from ionsieve.screening.generate.write import cif_text
+from ionsieve.screening.screen.filters import default_filters, parse_filters
+from ionsieve.screening.screen.options import ScreenOptions
 
 NAMES = ("Li8TiS6_hcp", "Li6PS5Cl_F43m", "Li3OCl", "Li3YCl6_exp", "Li3PS4_gamma")
 

@@ -18,9 +18,9 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from ionsieve.data import InputError, Quarantined, StructureRecord
-from ionsieve.data.ingest import ingest
-from ionsieve.data.sources import open_source
-from ionsieve.data.store import Store
+from ionsieve.data.store.ingest import ingest
+from ionsieve.data.store.open import open_source
+from ionsieve.data.store.store import Store
 
 ARGYRODITE = Structure.from_spacegroup(
     "F-43m",

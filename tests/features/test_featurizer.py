@@ -22,7 +22,8 @@ import structures
 from ionsieve.data import FeatureError, StructureRecord
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.features import StructureFeaturizer, catalogue, prepare
-from ionsieve.features.catalogue import FAMILY_NAMES, Family, families
+from ionsieve.features.catalogue import FAMILY_NAMES, families
+from ionsieve.features.core.columns import Family
 from ionsieve.features.featurizer import featurize_many, featurize_one, numeric_columns
 
 NAMES = ("LiCl", "Li6PS5Cl_F43m", "LGPS_exp", "Li3N_alpha")

@@ -20,9 +20,10 @@ import structures
 from ionsieve.data import FeatureError, StructureRecord
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.features import StructureFeaturizer, catalogue, prepare
-from ionsieve.features.catalogue import FAMILY_NAMES, Column, Value, families
+from ionsieve.features.catalogue import FAMILY_NAMES, families
+from ionsieve.features.core.columns import Column, Value
 from ionsieve.features.rows import featurize_one
-from ionsieve.screening.batch import featurize_batch
+from ionsieve.screening.batch.batch import featurize_batch
 
 NAMES: Final = (
     "Li6PS5Cl_F43m",  # cubic, framework and isolated anions

@@ -8,11 +8,16 @@ import pandas as pd
 import pytest
 
 from ionsieve.data import ModelError
-from ionsieve.models import ConductivityModel, tuning
-from ionsieve.models.ablation import ablate, learning_curve
-from ionsieve.models.explain import contributions, family_contributions, permutation_importance
+from ionsieve.models import ConductivityModel
+from ionsieve.models.evaluation import tuning
+from ionsieve.models.evaluation.ablation import ablate, learning_curve
+from ionsieve.models.evaluation.tuning import TunedModel, tune
+from ionsieve.models.explanation.contributions import (
+    contributions,
+    family_contributions,
+    permutation_importance,
+)
 from ionsieve.models.fidelity import learn_other_kind, other_kind_feature
-from ionsieve.models.tuning import TunedModel, tune
 
 QUICK = {"extra_trees": {"n_trees": 30}, "xgboost": {"n_rounds": 60}}
 FAMILIES = {f"f{j:02d}": "signal" if j < 2 else "noise" for j in range(12)}

@@ -4,9 +4,9 @@ import pytest
 
 from ionsieve.data import LabelError, ModelError
 from ionsieve.models import ConductivityModel, evaluate_grouped
-from ionsieve.models.domain import composition_distance
 from ionsieve.models.model import PREDICTION_COLUMNS
 from ionsieve.models.selfcheck import HELD_OUT_COLUMNS
+from ionsieve.models.trust.domain import composition_distance
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ionsieve.data import ModelError
 from ionsieve.models import ConductivityModel
+from ionsieve.models.learners.trees import BoundedExtraTrees
 from ionsieve.models.persistence import read_learner
-from ionsieve.models.trees import BoundedExtraTrees
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from ..data.trajectory import Trajectory
-    from ..data.transport_label import TransportLabel
+    from ..data.trajectories.trajectory import Trajectory
+    from ..data.transport.analysis import TransportLabel
 
 
 def aimd(
@@ -60,8 +60,8 @@ def aimd(
 ) -> None:
     """Decide whether a run shows diffusion, and how much, with uncertainty or as a bound."""
     from ..data.errors import InputError
-    from ..data.trajectory_readers import read_trajectory
-    from ..data.transport_label import AnalysisSettings, analyse
+    from ..data.trajectories.readers import read_trajectory
+    from ..data.transport.analysis import AnalysisSettings, analyse
 
     if kind not in ("aimd", "mlip_md"):
         raise InputError(f"--kind {kind}: a trajectory gives a label of kind aimd or mlip_md")
@@ -82,7 +82,7 @@ def aimd(
     if frustration or sites or density or summary:
         result.update(_more(run, label, frustration, sites, density, summary, arrhenius_table))
     if labels is not None:
-        from ..data.label_history import append_label
+        from ..data.transport.label_history import append_label
 
         result["label_version"] = append_label(labels, label)
     typer.echo(json.dumps(result, allow_nan=False) if as_json else _summary(result))
@@ -98,14 +98,14 @@ def _more(
     arrhenius_table: Path | None,
 ) -> dict[str, object]:
     """Everything beyond the label, from one unwrapping of the run."""
-    from ..data.arrhenius import fit_arrhenius, read_points
-    from ..data.displacements import displacements
-    from ..data.readers import read_one_structure
-    from ..screening.trajectory_density import write_density
-    from ..screening.trajectory_frustration import frame_run
-    from ..screening.trajectory_frustration import frustration as measure
-    from ..screening.trajectory_sites import sites_from_structure
-    from ..screening.trajectory_summary import write_summary
+    from ..data.sources.files import read_one_structure
+    from ..data.trajectories.displacements import displacements
+    from ..data.transport.arrhenius import fit_arrhenius, read_points
+    from ..screening.trajectory.density import write_density
+    from ..screening.trajectory.frustration import frame_run
+    from ..screening.trajectory.frustration import frustration as measure
+    from ..screening.trajectory.sites import sites_from_structure
+    from ..screening.trajectory.summary import write_summary
 
     points = None if arrhenius_table is None else read_points(arrhenius_table)
     moves = displacements(run, label.settings.mobile)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from ..data.arrhenius import ArrheniusFit
+    from ..data.transport.arrhenius import ArrheniusFit
 
 
 def arrhenius(
@@ -24,7 +24,7 @@ def arrhenius(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Fit the Arrhenius law with bounds and full covariance; extrapolate to 300 K."""
-    from ..data.arrhenius import fit_arrhenius, read_points
+    from ..data.transport.arrhenius import fit_arrhenius, read_points
 
     fit = fit_arrhenius(read_points(table))
     result = _result(fit, _sigma_per_diffusivity(structure, mobile, charge))
@@ -41,8 +41,8 @@ def _sigma_per_diffusivity(
 ) -> float | None:
     """Conductivity at 300 K (mS/cm) of one cm²/s in this cell; None without a structure."""
     from ..data.errors import InputError
-    from ..data.readers import read_one_structure
-    from ..data.transport_label import CHARGES_E
+    from ..data.sources.files import read_one_structure
+    from ..data.transport.analysis import CHARGES_E
     from ..data.units import ROOM_TEMPERATURE_K, nernst_einstein_sigma_S_cm
 
     if structure is None:

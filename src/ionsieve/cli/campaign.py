@@ -49,8 +49,8 @@ def init(
     json: bool = _JSON,
 ) -> None:
     """Make the campaign: candidates, descriptors, first model."""
-    from ..screening.campaign_screen import ScreenChoice
-    from ..screening.campaign_setup import init_campaign
+    from ..screening.campaign.from_screen import ScreenChoice
+    from ..screening.campaign.setup import init_campaign
     from .cache import model_cache
     from .progress import stage_progress
 
@@ -70,7 +70,7 @@ def _settings(
     import yaml
 
     from ..data.errors import InputError
-    from ..screening.campaign_setup import CampaignSettings
+    from ..screening.campaign.setup import CampaignSettings
 
     content: Any = {}
     if path is not None:
@@ -100,7 +100,7 @@ def propose(
     from dataclasses import asdict
 
     from ..data.errors import InputError
-    from ..screening.campaign import propose as run
+    from ..screening.campaign.loop import propose as run
     from .campaign_text import proposed_lines
 
     if prescreen not in ("ignore", "order", "filter"):
@@ -121,7 +121,7 @@ def submit(
     json: bool = _JSON,
 ) -> None:
     """Write array scripts; run jobs here or hand them to a scheduler."""
-    from ..screening.campaign_jobs import submit as hand_over
+    from ..screening.campaign.jobs import submit as hand_over
     from .campaign_text import submitted_lines
 
     done = hand_over(folder, run, command, limit, again)
@@ -133,7 +133,7 @@ def submit(
 @campaign.command()
 def status(folder: Path = _FOLDER, json: bool = _JSON) -> None:
     """Show where the campaign stands."""
-    from ..screening.campaign_report import status as facts
+    from ..screening.campaign.status import status as facts
     from .campaign_text import status_lines
 
     found = facts(folder)
@@ -149,7 +149,7 @@ def collect(
     json: bool = _JSON,
 ) -> None:
     """Turn finished and running jobs into labels; plan retries, extensions, temperatures."""
-    from ..screening.campaign_jobs import collect as gather
+    from ..screening.campaign.jobs import collect as gather
     from .campaign_text import collected_lines
 
     found = gather(folder, finish or ())
@@ -165,7 +165,7 @@ def retrain(
     json: bool = _JSON,
 ) -> None:
     """Train the next model on all labels."""
-    from ..screening.campaign import retrain as train
+    from ..screening.campaign.loop import retrain as train
     from .campaign_text import retrained_lines
 
     found = train(folder, with_demonstration)
@@ -180,7 +180,7 @@ def stop(
     json: bool = _JSON,
 ) -> None:
     """Propose nothing any more; running jobs go on and can be collected."""
-    from ..screening.campaign import stop as end
+    from ..screening.campaign.loop import stop as end
 
     end(folder, reason, undo)
     _say(json, {"stopped": not undo, "reason": reason}, ["reopened" if undo else "stopped"])
@@ -189,7 +189,7 @@ def stop(
 @campaign.command()
 def report(folder: Path = _FOLDER, json: bool = _JSON) -> None:
     """Write report/: report.html (self-contained), jobs.csv, labels.csv, history.csv."""
-    from ..screening.campaign_report import report as write
+    from ..screening.campaign.status import report as write
 
     facts = write(folder)
     _say(json, facts, [f"wrote {folder / 'report' / 'report.html'}"])

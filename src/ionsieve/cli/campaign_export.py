@@ -20,7 +20,7 @@ def export(
     json: bool = _JSON,
 ) -> None:
     """Write the jobs that have not ended as a jobflow Flow (needs the extra 'workflows')."""
-    from ..screening.workflows import export_flow
+    from ..screening.campaign.export import export_flow
 
     done = export_flow(folder, out or folder / "flow.json", form, root)
     lines = [

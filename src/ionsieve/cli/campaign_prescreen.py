@@ -20,9 +20,9 @@ def prescreen(
     json: bool = _JSON,
 ) -> None:
     """Run candidates with a potential first; its labels are never trained on as AIMD."""
-    from ..data.readers import printable
-    from ..screening.prescreen import TABLE
-    from ..screening.prescreen import prescreen as run
+    from ..data.identifiers import printable
+    from ..screening.campaign.prescreen import TABLE
+    from ..screening.campaign.prescreen import prescreen as run
     from .progress import stage_progress
 
     with stage_progress(quiet=json) as advance:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..data.readers import printable
+from ..data.identifiers import printable
 
 
 def proposed_lines(folder: Path, found: Any) -> list[str]:

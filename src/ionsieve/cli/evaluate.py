@@ -54,9 +54,9 @@ def evaluate(
     Every score stands beside those of naive baselines on the same folds and carries a 95 %
     bootstrap interval over groups. With --tune the search is nested in each training fold.
     """
-    from ..models.ablation import learning_curve as thinned
-    from ..models.evaluation import MODEL_NAME, baselines, evaluate_grouped
-    from ..models.report import append_learning_curve, write_evaluation
+    from ..models.evaluation.ablation import learning_curve as thinned
+    from ..models.evaluation.card import append_learning_curve, write_evaluation
+    from ..models.evaluation.grouped import MODEL_NAME, baselines, evaluate_grouped
     from .model_inputs import (
         add_other_kind,
         labelled_inputs,
@@ -102,7 +102,7 @@ def _event_temperature(quantity: str, given: float | None) -> float | None:
 
 def _factory(quantity: str, tune: int, out: Path, settings: dict[str, Any]) -> Any:
     from ..models import make_model
-    from ..models.tuning import TunedModel
+    from ..models.evaluation.tuning import TunedModel
 
     if not tune:
         return lambda: make_model(quantity, **settings)
@@ -114,8 +114,8 @@ def _write_ablation(
 ) -> None:
     from ..features.catalogue import catalogue
     from ..models import make_model
-    from ..models.ablation import ablate, subjects
-    from ..models.report import append_ablation
+    from ..models.evaluation.ablation import ablate, subjects
+    from ..models.evaluation.card import append_ablation
 
     families = dict.fromkeys(data.inputs.features.columns, "other_kind")
     families |= subjects({c.name: c.family for c in catalogue()})

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..screening.explain import Explanation, Neighbour
+    from ..screening.explain.contributions import Explanation, Neighbour
 
 
 def explain(
@@ -25,9 +25,9 @@ def explain(
     conductivities, isolated anions with net and cages, each flag with its reason, and the AIMD
     that would decide. Writes DIR/explain/ID.html, ID.svg and ID.cif.
     """
-    from ..screening.explain import explain_candidate
-    from ..screening.explain_output import write_explanation
-    from ..screening.finished_run import FinishedRun
+    from ..screening.explain.contributions import explain_candidate
+    from ..screening.explain.write import write_explanation
+    from ..screening.results.read import FinishedRun
     from .cache import model_cache
     from .progress import console
 
@@ -49,7 +49,7 @@ def explain(
 
 
 def _print(screen: Console, found: Explanation, structure: str) -> None:
-    from ..screening import explain_text as text
+    from ..screening.explain import text as text
 
     screen.print(text.headline(found), style="bold", markup=False, highlight=False)
     for line in text.verdict_lines(found):
@@ -70,7 +70,7 @@ def _print(screen: Console, found: Explanation, structure: str) -> None:
 
 
 def _print_shares(screen: Console, found: Explanation) -> None:
-    from ..screening import explain_text as text
+    from ..screening.explain import text as text
 
     total = found.row["log10_sigma_300K_S_cm"]
     title = f"What moved it: decades from {found.population:.2f} (no structure in particular)"
@@ -87,7 +87,7 @@ def _print_shares(screen: Console, found: Explanation) -> None:
 
 
 def _print_neighbours(screen: Console, title: str, found: tuple[Neighbour, ...]) -> None:
-    from ..screening.explain_text import labels_text
+    from ..screening.explain.text import labels_text
 
     _heading(screen, title)
     for one in found:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from ..screening.batch import BatchSummary
+    from ..screening.batch.batch import BatchSummary
 
 _SHOWN_REASONS = 10
 
@@ -32,8 +32,8 @@ def featurize(
     Every input gives one row: id, status (ok, partial, failed), reason, features. Run the same
     command again after an interruption: what is done is kept.
     """
-    from ..screening.batch import featurize_batch
-    from ..screening.parts import Part
+    from ..screening.batch.batch import featurize_batch
+    from ..screening.batch.parts import Part
 
     with _progress() as on_progress:
         summary = featurize_batch(

@@ -58,9 +58,9 @@ def generate(
     and generate.yaml. They are starting points for relaxation: nothing says that they are stable.
     """
     from ..data.errors import InputError
-    from ..screening.design import design
-    from ..screening.design_outputs import check_folder, load_template, write_design
-    from ..screening.substitution_rules import SubstitutionRules
+    from ..screening.generate.design import design
+    from ..screening.generate.rules import SubstitutionRules
+    from ..screening.generate.write import check_folder, load_template, write_design
     from .progress import stage_progress
 
     if show:
@@ -93,7 +93,7 @@ def _print_json(content: Any) -> None:
 
 
 def _print_prototypes(as_json: bool) -> None:
-    from ..screening.design_outputs import prototype_lines
+    from ..screening.generate.write import prototype_lines
 
     lines = prototype_lines()
     if as_json:

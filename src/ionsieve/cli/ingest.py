@@ -10,7 +10,7 @@ import typer
 from .settings import FILE_HELP, SET_HELP, settings_of, write_settings
 
 if TYPE_CHECKING:
-    from ..data.ingest import IngestSummary
+    from ..data.store.ingest import IngestSummary
 
 
 def ingest(
@@ -57,9 +57,9 @@ def ingest(
     What cannot be used goes to quarantine.csv with its reason. An ingest that was interrupted is
     continued by the same command.
     """
-    from ..data.ingest import ingest as run_ingest
-    from ..data.ingest_options import IngestRun
-    from ..data.sources import open_source
+    from ..data.store.ingest import ingest as run_ingest
+    from ..data.store.open import open_source
+    from ..data.store.options import IngestRun
     from .progress import stage_progress
 
     renamed = {"filter_": "optimade_filter"}

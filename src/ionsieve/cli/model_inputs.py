@@ -66,7 +66,7 @@ def target_quantity(target: str) -> str:
 def feature_inputs(paths: Sequence[Path], mobile: str, advance: Advance) -> FeatureInputs:
     """Read structures and compute features; what cannot be used is kept with its reason."""
     from ..data.errors import InputError
-    from ..data.readers import read_structures
+    from ..data.sources.files import read_structures
     from ..models import describe_structures
 
     found = read_structures(list(paths), mobile=mobile)
@@ -87,8 +87,8 @@ def _features(
     from ..data.records import Quarantined
     from ..features.catalogue import FAMILY_NAMES
     from ..features.featurizer import numeric_columns, rows_to_frame
-    from ..screening.batch import FeatureJob
-    from ..screening.workers import run_isolated
+    from ..screening.batch.batch import FeatureJob
+    from ..screening.batch.workers import run_isolated
 
     rows, rejected = [], []
     found = {}
@@ -119,7 +119,7 @@ def labelled_inputs(
 ) -> LabelledInputs:
     """Labels and features of one target and kind, grouped as wanted."""
     from ..data.errors import InputError
-    from ..data.label_table import label_report, read_label_table, select_labels
+    from ..data.transport.label_table import label_report, read_label_table, select_labels
     from ..models import make_splitter
 
     quantity = target_quantity(target)
@@ -167,7 +167,7 @@ def add_other_kind(
 ) -> OtherKind:
     """A model of another kind; its out-of-fold predictions become a feature of ``data``."""
     from ..data.errors import InputError
-    from ..data.label_table import read_label_table, select_labels
+    from ..data.transport.label_table import read_label_table, select_labels
     from ..models import make_model
     from ..models.fidelity import learn_other_kind
 

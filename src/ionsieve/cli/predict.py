@@ -34,7 +34,7 @@ def predict(
     """
     from ..data.errors import InputError
     from ..models import StructureModel
-    from ..models.domain import composition_distance
+    from ..models.trust.domain import composition_distance
     from .model_inputs import feature_inputs, write_quarantine
     from .progress import stage_progress
 
@@ -53,7 +53,7 @@ def predict(
     _write(answer, out)
     if explain:
         from ..features.catalogue import catalogue
-        from ..models.explain import contributions, family_contributions
+        from ..models.explanation.contributions import contributions, family_contributions
 
         shares = contributions(loaded, data.features, temperature)
         families = {c.name: c.family for c in catalogue()}

@@ -12,8 +12,8 @@ def report(
     json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Make report.html again from the files of a finished screen; nothing is computed anew."""
-    from ..screening.finished_run import FinishedRun
-    from ..screening.outputs import write_report
+    from ..screening.results.read import FinishedRun
+    from ..screening.results.write import write_report
 
     run = FinishedRun(folder)
     page = write_report(folder, run.facts)

@@ -12,7 +12,7 @@ from .settings import FILE_HELP, SET_HELP, settings_of, write_settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..screening.screen_options import ScreenOptions
+    from ..screening.screen.options import ScreenOptions
 
 
 def screen(
@@ -62,9 +62,9 @@ def screen(
     report.html and, when all is done, run.json. An interrupted screen is continued by the same
     command.
     """
-    from ..screening.outputs import prepared_folder, removed_work, work_folder, write_screen
-    from ..screening.pipeline import run_screen
-    from ..screening.screen_options import ScreenOptions
+    from ..screening.results.write import prepared_folder, removed_work, work_folder, write_screen
+    from ..screening.screen.options import ScreenOptions
+    from ..screening.screen.pipeline import run_screen
     from .cache import model_cache
     from .progress import stage_progress
 
@@ -90,8 +90,8 @@ def _stores_or_files(
 ) -> list[str]:
     """The inputs as they are if a screen reads them, else a store made of them."""
     from ..data.errors import InputError
-    from ..data.ingest import ingest
-    from ..data.sources import is_plain, is_store, open_source
+    from ..data.store.ingest import ingest
+    from ..data.store.open import is_plain, is_store, open_source
 
     is_read = all(map(is_plain, inputs)) or all(is_store(Path(name)) for name in inputs)
     if is_read and options.entries is None:

@@ -47,8 +47,8 @@ def train(
     """
     from ..data.atomic import write_json_atomic, write_text_atomic
     from ..models import make_model
-    from ..models.report import model_card
-    from ..models.tuning import tune as search
+    from ..models.evaluation.card import model_card
+    from ..models.evaluation.tuning import tune as search
     from .model_inputs import (
         add_other_kind,
         labelled_inputs,

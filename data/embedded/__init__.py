@@ -1,0 +1,1 @@
+"""The tables that ship with ionsieve, each checked against its hash."""

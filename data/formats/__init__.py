@@ -1,0 +1,1 @@
+"""One file format each, and what a reader gives and needs."""

@@ -1,0 +1,1 @@
+"""Where structures come from: files, folders, zips, OPTIMADE providers, the Materials Project."""

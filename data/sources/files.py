@@ -1,0 +1,197 @@
+"""Readers for CIF and POSCAR files and folders of them.
+
+What cannot be read comes out as :class:`Quarantined` with its reason; reading never ends a run.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ..disorder.policy import DisorderPolicy, reason_against
+from ..errors import InputError, StructureError
+from ..formats.cif import parse_cif
+from ..formats.poscar import parse_poscar
+from ..identifiers import no_formula, printable
+from ..records import Provenance, Quarantined, StructureRecord
+
+MAX_FILE_BYTES: Final[int] = 20_000_000
+"""Larger files, or files that unpack to more, are not read."""
+
+_CIF = re.compile(r"\.(cif|mcif)(\.gz)?$", re.IGNORECASE)
+_POSCAR = re.compile(
+    r"(^(POSCAR|CONTCAR)([._-].*)?$)|(\.(poscar|vasp)(\.gz)?$)|([._-](POSCAR|CONTCAR)(\.gz)?$)",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class ReadResult:
+    """Everything that came out of the inputs."""
+
+    records: list[StructureRecord] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+
+def is_structure_file(path: Path) -> bool:
+    """True if the name says CIF or POSCAR."""
+    return bool(_CIF.search(path.name) or _POSCAR.search(path.name))
+
+
+def structure_files(paths: Sequence[str | Path]) -> list[tuple[Path, str]]:
+    """Files to read with the identifier each gets, sorted within a folder.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or a folder holds no structure file.
+    """
+    files: list[tuple[Path, str]] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            # What is no file (a broken link, a pipe) is kept: reading gives it its reason.
+            inside = sorted(p for p in path.rglob("*") if is_structure_file(p) and not p.is_dir())
+            if not inside:
+                raise InputError(f"{path}: no CIF or POSCAR file in this folder")
+            files += [(p, identifier_of(p.relative_to(path))) for p in inside]
+        elif path.exists():
+            files.append((path, identifier_of(Path(path.name))))
+        else:
+            raise InputError(f"{path}: no such file or folder")
+    return unique_identifiers(files)
+
+
+def identifier_of(relative: Path) -> str:
+    """Identifier of a file: its parts joined, without the endings that say the format."""
+    stem = _CIF.sub("", relative.name)
+    stem = re.sub(r"\.(vasp|poscar)(\.gz)?$", "", stem, flags=re.IGNORECASE)
+    return no_formula(printable("__".join([*relative.parts[:-1], stem])))
+
+
+def unique_identifiers(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """Two inputs may have one name: the later ones get a number, none is lost."""
+    seen: Counter[str] = Counter()
+    taken = {identifier for _, identifier in files}
+    unique = []
+    for path, identifier in files:
+        seen[identifier] += 1
+        name = identifier
+        while seen[identifier] > 1 and name in taken:
+            name = f"{identifier}~{seen[identifier]}"
+            if name in taken:
+                seen[identifier] += 1
+        taken.add(name)
+        unique.append((path, name))
+    return unique
+
+
+def iter_structures(paths: Sequence[str | Path]) -> Iterator[StructureRecord | Quarantined]:
+    """Read one file after the other; each yields records or one quarantine entry."""
+    for path, identifier in structure_files(paths):
+        yield from read_file(path, identifier)
+
+
+def read_file(
+    path: Path, identifier: str, provenance: Provenance | None = None
+) -> list[StructureRecord | Quarantined]:
+    """Read one structure file."""
+    try:
+        text = _text(path)
+        origin = provenance or Provenance(source="user file", file=printable(path))
+        return parse_structure_text(text, path.name, identifier, origin)
+    except (StructureError, OSError, EOFError, zlib.error) as error:
+        reason = str(error).removeprefix(f"{identifier}: ")
+        return [Quarantined(identifier, printable(path), "read", reason)]
+
+
+def parse_structure_text(
+    text: str, name: str, identifier: str, provenance: Provenance
+) -> list[StructureRecord | Quarantined]:
+    """Parse CIF or POSCAR text, told apart by the file's name.
+
+    Raises
+    ------
+    StructureError
+        If it cannot be used.
+    """
+    if _POSCAR.search(name) and not _CIF.search(name):
+        return [parse_poscar(text, identifier, provenance)]
+    return list(parse_cif(text, identifier, provenance))
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise StructureError("not a regular file, or a link to none")
+    if path.stat().st_size == 0:
+        raise StructureError("the file is empty")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise StructureError(f"larger than {MAX_FILE_BYTES // 1_000_000} MB; not read")
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    with opener(path, "rb") as stream:
+        content = stream.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise StructureError(f"unpacks to more than {MAX_FILE_BYTES // 1_000_000} MB")
+    if b"\0" in content:
+        raise StructureError("binary data, not a text file")
+    # Some editors begin a file with a byte-order mark, which is no part of the text.
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def read_structures(
+    paths: Sequence[str | Path],
+    mobile: str | None = None,
+    policy: DisorderPolicy | None = None,
+) -> ReadResult:
+    """Read files and folders; with a mobile species, also apply the policy.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        CIF and POSCAR files, or folders searched for them.
+    mobile : str, optional
+        Structures without it go to quarantine.
+    policy : DisorderPolicy, optional
+        Applied when ``mobile`` is given.
+
+    Returns
+    -------
+    ReadResult
+        Every input is in ``records`` or in ``quarantined``.
+    """
+    result = ReadResult()
+    for item in iter_structures(paths):
+        if isinstance(item, Quarantined):
+            result.quarantined.append(item)
+            continue
+        reason = reason_against(item, mobile, policy) if mobile else None
+        if reason is None:
+            result.records.append(item)
+        else:
+            file = item.provenance.file or ""
+            result.quarantined.append(Quarantined(item.id, file, "policy", reason))
+    return result
+
+
+def read_one_structure(path: str | Path) -> StructureRecord:
+    """The first structure of a CIF or POSCAR file, for commands that need exactly one.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or what stands in it cannot be used; with the reason.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    found = read_file(path, path.name)
+    if not found:
+        raise InputError(f"{path}: no structure in it")
+    if isinstance(found[0], Quarantined):
+        raise InputError(f"{path}: {found[0].reason}")
+    return found[0]

@@ -1,0 +1,1 @@
+"""Energies above the hull and windows against lithium metal, from computed entries."""

@@ -1,0 +1,1 @@
+"""The columnar store: ingest once, find duplicates, read row groups."""

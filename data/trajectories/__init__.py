@@ -1,0 +1,1 @@
+"""Trajectory files → unwrapped displacements → mean squared displacements."""

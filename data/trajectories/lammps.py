@@ -1,0 +1,209 @@
+"""LAMMPS text dumps: wrapped, scaled, unwrapped or with image flags; orthogonal or triclinic."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ..elements import ATOMIC_NUMBER
+from ..errors import TrajectoryError
+from .trajectory import FloatArray, Segment, Trajectory
+
+_WRAPPED, _SCALED = ("x", "y", "z"), ("xs", "ys", "zs")
+_UNWRAPPED, _SCALED_UNWRAPPED = ("xu", "yu", "zu"), ("xsu", "ysu", "zsu")
+_IMAGES = ("ix", "iy", "iz")
+
+
+@dataclass(frozen=True)
+class _Frame:
+    step: int
+    species: tuple[str, ...]
+    cell: FloatArray
+    frac: FloatArray
+    unwrapped: bool
+
+
+def read_lammps_dump(
+    path: Path,
+    frame_spacing_fs: float | None = None,
+    time_step_fs: float | None = None,
+    elements: Sequence[str] | None = None,
+) -> Trajectory:
+    """Read a LAMMPS text dump, plain or gzip.
+
+    Parameters
+    ----------
+    path : Path
+        Dump with columns ``id``, ``element`` or ``type``, and x y z, xs ys zs, xu yu zu or
+        xsu ysu zsu; image flags ix iy iz are used where present. Atoms may come in any order.
+    frame_spacing_fs : float, optional
+        Time between frames, fs.
+    time_step_fs : float, optional
+        MD time step, fs; with the step numbers of the dump it gives the frame spacing.
+    elements : sequence of str, optional
+        Element of type 1, 2, …
+
+    Raises
+    ------
+    TrajectoryError
+        With file and frame, for cut-off frames, changing atoms or irregular steps.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    frames: list[_Frame] = []
+    with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
+        while True:
+            frame = _read_frame(stream, f"{path}: frame {len(frames) + 1}", elements)
+            if frame is None:
+                break
+            # A restart writes the last frame again.
+            if frames and frame.step == frames[-1].step:
+                continue
+            frames.append(frame)
+    if not frames:
+        raise TrajectoryError(f"{path}: no frame in it (frame 1 is missing)")
+    _check_atoms(path, frames)
+    cells = np.array([f.cell for f in frames])
+    constant = bool(np.array_equal(cells, np.broadcast_to(cells[0], cells.shape)))
+    return Trajectory(
+        frames[0].species,
+        cells[:1] if constant else cells,
+        np.array([f.frac for f in frames]),
+        _spacing(path, [f.step for f in frames], frame_spacing_fs, time_step_fs),
+        all(f.unwrapped for f in frames),
+        segments=(Segment(str(path), 0, len(frames)),),
+    )
+
+
+def _check_atoms(path: Path, frames: Sequence[_Frame]) -> None:
+    for number, frame in enumerate(frames, start=1):
+        if frame.species != frames[0].species:
+            raise TrajectoryError(f"{path}: frame {number}: the atoms change within the file")
+
+
+def _spacing(
+    path: Path, steps: Sequence[int], given_fs: float | None, time_step_fs: float | None
+) -> float:
+    between = np.diff(steps)
+    if len(between) and (between != between[0]).any():
+        frame = int(np.argmax(between != between[0])) + 2
+        raise TrajectoryError(
+            f"{path}: frame {frame}: {between[frame - 2]} steps after the frame before, elsewhere "
+            f"{between[0]}; irregular frames cannot be analysed"
+        )
+    if given_fs is not None:
+        return given_fs
+    if time_step_fs is None or not len(between):
+        raise TrajectoryError(f"{path}: give --frame-spacing-fs or --time-step (fs)")
+    return float(between[0]) * time_step_fs
+
+
+def _read_frame(stream: IO[str], where: str, elements: Sequence[str] | None) -> _Frame | None:
+    head: dict[str, list[str]] = {}
+    sizes = {"TIMESTEP": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3, "UNITS": 1, "TIME": 1}
+    while line := stream.readline():
+        if not line.startswith("ITEM:"):
+            if line.strip():
+                raise TrajectoryError(f"{where}: 'ITEM:' expected, got {line.strip()[:40]!r}")
+            continue
+        item = line[5:].strip()
+        if item.startswith("ATOMS"):
+            return _finish(stream, where, head, item.split()[1:], elements)
+        key = next((k for k in sizes if item.startswith(k) and (k != "TIME" or item == k)), None)
+        if key is None:
+            raise TrajectoryError(f"{where}: unknown section {item!r}")
+        head[key] = [stream.readline() for _ in range(sizes[key])]
+        if key == "BOX BOUNDS":
+            head["BOX STYLE"] = item.split()[2:]
+    if head:
+        raise TrajectoryError(f"{where}: cut off before its atoms")
+    return None
+
+
+def _finish(
+    stream: IO[str],
+    where: str,
+    head: dict[str, list[str]],
+    columns: list[str],
+    elements: Sequence[str] | None,
+) -> _Frame:
+    try:
+        step, count = int(head["TIMESTEP"][0]), int(head["NUMBER OF ATOMS"][0])
+        cell, origin = _cell(head["BOX BOUNDS"])
+    except (KeyError, ValueError, IndexError):
+        raise TrajectoryError(f"{where}: time step, number of atoms or box is missing") from None
+    rows = [stream.readline().split() for _ in range(count)]
+    for atom, row in enumerate(rows):
+        if len(row) != len(columns):
+            raise TrajectoryError(
+                f"{where}: cut off or malformed at atom {atom + 1} of {count} "
+                f"({len(row)} of {len(columns)} columns)"
+            )
+    table = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    try:
+        order = np.argsort(np.array(table["id"], dtype=int)) if "id" in table else np.arange(count)
+        frac, unwrapped = _fractional(table, cell, origin, where)
+    except ValueError:
+        raise TrajectoryError(f"{where}: a number cannot be read") from None
+    species = _species(table, elements, where)
+    return _Frame(step, tuple(species[i] for i in order), cell, frac[order], unwrapped)
+
+
+def _cell(lines: list[str]) -> tuple[FloatArray, FloatArray]:
+    """Rows of the cell and its origin; bounds of a triclinic box enclose the tilted cell."""
+    box = np.array([[float(x) for x in line.split()] for line in lines])
+    if box.shape not in ((3, 2), (3, 3)):
+        raise ValueError
+    low, high = box[:, 0].copy(), box[:, 1].copy()
+    xy, xz, yz = box[:, 2] if box.shape[1] == 3 else np.zeros(3)
+    low[0] -= min(0.0, xy, xz, xy + xz)
+    high[0] -= max(0.0, xy, xz, xy + xz)
+    low[1] -= min(0.0, yz)
+    high[1] -= max(0.0, yz)
+    edge = high - low
+    return np.array([[edge[0], 0, 0], [xy, edge[1], 0], [xz, yz, edge[2]]]), low
+
+
+def _fractional(
+    table: dict[str, tuple[str, ...]], cell: FloatArray, origin: FloatArray, where: str
+) -> tuple[FloatArray, bool]:
+    def columns(names: tuple[str, ...]) -> FloatArray:
+        return np.array([table[n] for n in names], dtype=np.float64).T
+
+    for names, scaled, unwrapped in (
+        (_SCALED_UNWRAPPED, True, True),
+        (_UNWRAPPED, False, True),
+        (_SCALED, True, False),
+        (_WRAPPED, False, False),
+    ):
+        if all(n in table for n in names):
+            frac = columns(names)
+            frac = frac if scaled else (frac - origin) @ np.linalg.inv(cell)
+            if not unwrapped and all(n in table for n in _IMAGES):
+                return frac + columns(_IMAGES), True
+            return frac, unwrapped
+    raise TrajectoryError(f"{where}: no coordinates among the columns {' '.join(table)}")
+
+
+def _species(
+    table: dict[str, tuple[str, ...]], elements: Sequence[str] | None, where: str
+) -> list[str]:
+    if "element" in table:
+        symbols = list(table["element"])
+    elif "type" in table and elements:
+        try:
+            symbols = [elements[int(t) - 1] for t in table["type"]]
+        except (IndexError, ValueError):
+            raise TrajectoryError(
+                f"{where}: a type has no element; {len(elements)} were given"
+            ) from None
+    else:
+        raise TrajectoryError(f"{where}: no element column; give --elements Li,P,S (types 1, 2, …)")
+    unknown = sorted(set(symbols) - ATOMIC_NUMBER.keys())
+    if unknown:
+        raise TrajectoryError(f"{where}: {', '.join(unknown)} is not an element; give --elements")
+    return symbols

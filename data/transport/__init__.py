@@ -1,0 +1,1 @@
+"""Displacements → diffusivity, verdict and interval → labels; label tables and their history."""

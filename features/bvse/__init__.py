@@ -1,0 +1,1 @@
+"""Bond-valence site energy: landscape, barriers of percolation, columns."""

@@ -1,0 +1,577 @@
+"""Compiled kernels of the bond-valence energy landscape. They validate nothing; :mod:`.bvse` does.
+
+Kinds of host atoms carry six numbers: Morse depth D0/2 (eV), r_min (Å), α (1/Å), Coulomb strength
+(eV·Å), screening length (Å), and unused padding; the one of the two that does not act is zero.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ..void.blocks import block_radius
+from ..void.grid import BLOCK
+
+_TWO_OVER_ROOT_PI = 1.1283791670955126
+STEEP_A = 1.3
+"""Below this distance pair energies are too steep for polynomial pieces and rarely wanted."""
+NOT_STEEP_A2 = (STEEP_A + 0.1) ** 2
+_SKIN_A = 0.5
+
+
+@njit(cache=True)
+def pair_energy(parameters, r):  # type: ignore[no-untyped-def]
+    """Energy (eV) of a mobile ion at distance r (Å) from one host atom, and two derivatives."""
+    half_depth, r_min, alpha, strength, screening = parameters
+    energy = first = second = 0.0
+    if half_depth != 0.0:
+        e = math.exp(alpha * (r_min - r))
+        energy += half_depth * (e * e - 2.0 * e)
+        first += -2.0 * half_depth * alpha * (e * e - e)
+        second += 2.0 * half_depth * alpha * alpha * (2.0 * e * e - e)
+    if strength != 0.0:
+        u = r / screening
+        tail = math.erfc(u)
+        gauss = _TWO_OVER_ROOT_PI * math.exp(-u * u) / screening
+        energy += strength * tail / r
+        first += -strength * (tail / (r * r) + gauss / r)
+        second += strength * (
+            2.0 * tail / (r * r * r) + 2.0 * gauss / (r * r) + 2.0 * gauss / (screening * screening)
+        )
+    return energy, first, second
+
+
+@njit(cache=True)
+def tabulated(parameters, cutoff, farthest, bins, shortest):  # type: ignore[no-untyped-def]
+    """Pair energies on an even grid of r², ``bins`` to the cutoff, zero from there to ``farthest``.
+
+    Below ``shortest`` (Å) they are constant. Shape (n_kinds, …).
+    """
+    width = cutoff * cutoff / bins
+    table = np.zeros((len(parameters), int(farthest * farthest / width) + 3), dtype=np.float32)
+    for kind in range(len(parameters)):
+        for b in range(bins):
+            r = max(math.sqrt(b * width), shortest)
+            energy, _, _ = pair_energy(parameters[kind], r)
+            table[kind, b] = energy
+    return table
+
+
+@njit(cache=True)
+def energy_grid(lattice, shape, position, kind, weight, table, cutoff, bins):  # type: ignore[no-untyped-def]
+    """Energy at every grid point, eV, flat with the last axis fastest."""
+    out = np.empty(shape[0] * shape[1] * shape[2])
+    step = lattice / shape.reshape(3, 1)
+    half = (BLOCK - 1) / 2
+    scale = bins / (cutoff * cutoff)
+    radius = block_radius(step)
+    flat = table.ravel()
+    columns = table.shape[1]
+    reach2 = (cutoff + radius) ** 2
+    # Atoms in reach of the block, copied so that the inner loops read them in a row.
+    near_x, near_y, near_z = np.empty((3, len(position)))
+    near_weight, place = np.empty((2, len(position)))
+    row = np.empty(len(position), dtype=np.int64)
+    column = np.empty(len(position), dtype=np.int64)
+    for i0 in range(0, shape[0], BLOCK):
+        for j0 in range(0, shape[1], BLOCK):
+            for k0 in range(0, shape[2], BLOCK):
+                ci, cj, ck = i0 + half, j0 + half, k0 + half
+                cx = ci * step[0, 0] + cj * step[1, 0] + ck * step[2, 0]
+                cy = ci * step[0, 1] + cj * step[1, 1] + ck * step[2, 1]
+                cz = ci * step[0, 2] + cj * step[1, 2] + ck * step[2, 2]
+                n_near = 0
+                for a in range(len(position)):
+                    x, y, z = position[a, 0] - cx, position[a, 1] - cy, position[a, 2] - cz
+                    if x * x + y * y + z * z < reach2:
+                        near_x[n_near] = position[a, 0]
+                        near_y[n_near] = position[a, 1]
+                        near_z[n_near] = position[a, 2]
+                        near_weight[n_near] = weight[a]
+                        row[n_near] = kind[a] * columns
+                        n_near += 1
+                for i in range(i0, min(i0 + BLOCK, shape[0])):
+                    for j in range(j0, min(j0 + BLOCK, shape[1])):
+                        for k in range(k0, min(k0 + BLOCK, shape[2])):
+                            px = i * step[0, 0] + j * step[1, 0] + k * step[2, 0]
+                            py = i * step[0, 1] + j * step[1, 1] + k * step[2, 1]
+                            pz = i * step[0, 2] + j * step[1, 2] + k * step[2, 2]
+                            # Two loops: the first one is plain arithmetic on rows of numbers.
+                            for m in range(n_near):
+                                x, y, z = near_x[m] - px, near_y[m] - py, near_z[m] - pz
+                                u = (x * x + y * y + z * z) * scale
+                                whole = np.int64(u)
+                                place[m] = u - whole
+                                column[m] = row[m] + whole
+                            energy = 0.0
+                            for m in range(n_near):
+                                # Unsigned, so that no index is taken to count from the end.
+                                c = np.uint64(column[m])
+                                low, high = flat[c], flat[c + np.uint64(1)]
+                                energy += near_weight[m] * (low + place[m] * (high - low))
+                            out[(i * shape[1] + j) * shape[2] + k] = energy
+    return out
+
+
+@njit(cache=True)
+def pair_curves(parameters, cutoff, bins):  # type: ignore[no-untyped-def]
+    """Pair energies as polynomials of r² on ``bins`` even pieces up to the cutoff.
+
+    Quintic, with the exact value and two derivatives at both ends of each piece: above
+    ``STEEP_A`` as good as exact (1e-10) and free of exponentials. Shape (n_kinds, bins, 6).
+    """
+    width = cutoff * cutoff / bins
+    curves = np.zeros((len(parameters), bins, 6))
+    first_bin = int(STEEP_A * STEEP_A / width)
+    for kind in range(len(parameters)):
+        g0 = g1 = g2 = 0.0
+        for b in range(first_bin, bins + 1):
+            r = math.sqrt(b * width)
+            h0, first, second = pair_energy(parameters[kind], r)
+            # Derivatives by r² in units of the piece, from those by r.
+            h1 = 0.5 * first / r * width
+            h2 = 0.25 * (second - first / r) / (r * r) * width * width
+            if b > first_bin:
+                c = curves[kind, b - 1]
+                rise, run, bend = h0 - g0 - g1 - 0.5 * g2, h1 - g1 - g2, h2 - g2
+                c[0], c[1], c[2] = g0, g1, 0.5 * g2
+                c[3] = 10.0 * rise - 4.0 * run + 0.5 * bend
+                c[4] = -15.0 * rise + 7.0 * run - bend
+                c[5] = 6.0 * rise - 3.0 * run + 0.5 * bend
+            g0, g1, g2 = h0, h1, h2
+    return curves
+
+
+@njit(cache=True)
+def energy_at(point, position, kind, weight, parameters, curves, cutoff):  # type: ignore[no-untyped-def]
+    """Energy (eV), gradient (eV/Å) and Hessian (eV/Å²) at one point."""
+    energy = gx = gy = gz = radial = 0.0
+    xx = yy = zz = xy = xz = yz = 0.0
+    limit2 = cutoff * cutoff
+    scale = curves.shape[1] / limit2
+    for a in range(len(position)):
+        x = point[0] - position[a, 0]
+        y = point[1] - position[a, 1]
+        z = point[2] - position[a, 2]
+        r2 = x * x + y * y + z * z
+        if r2 >= limit2 or r2 < 1e-12:
+            continue
+        # Value, slope and curvature as a function of r².
+        if r2 > NOT_STEEP_A2:
+            u = r2 * scale
+            b = int(u)
+            t = u - b
+            c = curves[kind[a], b]
+            e = c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * (c[4] + t * c[5]))))
+            slope = c[1] + t * (2.0 * c[2] + t * (3.0 * c[3] + t * (4.0 * c[4] + t * 5.0 * c[5])))
+            bend = 2.0 * c[2] + t * (6.0 * c[3] + t * (12.0 * c[4] + t * 20.0 * c[5]))
+            slope *= scale
+            bend *= scale * scale
+        else:
+            r = math.sqrt(r2)
+            e, first, second = pair_energy(parameters[kind[a]], r)
+            slope = 0.5 * first / r
+            bend = 0.25 * (second - first / r) / r2
+        w = weight[a]
+        energy += w * e
+        slope *= 2.0 * w
+        bend *= 4.0 * w
+        radial += slope
+        gx += slope * x
+        gy += slope * y
+        gz += slope * z
+        xx += bend * x * x
+        yy += bend * y * y
+        zz += bend * z * z
+        xy += bend * x * y
+        xz += bend * x * z
+        yz += bend * y * z
+    hessian = np.empty((3, 3))
+    hessian[0, 0], hessian[1, 1], hessian[2, 2] = xx + radial, yy + radial, zz + radial
+    hessian[0, 1] = hessian[1, 0] = xy
+    hessian[0, 2] = hessian[2, 0] = xz
+    hessian[1, 2] = hessian[2, 1] = yz
+    gradient = np.empty(3)
+    gradient[0], gradient[1], gradient[2] = gx, gy, gz
+    return energy, gradient, hessian
+
+
+@njit(cache=True)
+def eigen(matrix):  # type: ignore[no-untyped-def]
+    """Eigenvalues, ascending, and eigenvectors (columns) of a symmetric 3×3 matrix, by Jacobi.
+
+    A library call costs more than the arithmetic at this size.
+    """
+    a = matrix.copy()
+    v = np.eye(3)
+    for _ in range(30):
+        off = abs(a[0, 1]) + abs(a[0, 2]) + abs(a[1, 2])
+        if off <= 1e-14 * (abs(a[0, 0]) + abs(a[1, 1]) + abs(a[2, 2])):
+            break
+        for p in range(2):
+            for q in range(p + 1, 3):
+                if a[p, q] == 0.0:
+                    continue
+                theta = (a[q, q] - a[p, p]) / (2.0 * a[p, q])
+                t = (1.0 if theta >= 0 else -1.0) / (abs(theta) + math.sqrt(theta * theta + 1.0))
+                c = 1.0 / math.sqrt(t * t + 1.0)
+                s = t * c
+                for k in range(3):
+                    x, y = a[k, p], a[k, q]
+                    a[k, p], a[k, q] = c * x - s * y, s * x + c * y
+                for k in range(3):
+                    x, y = a[p, k], a[q, k]
+                    a[p, k], a[q, k] = c * x - s * y, s * x + c * y
+                for k in range(3):
+                    x, y = v[k, p], v[k, q]
+                    v[k, p], v[k, q] = c * x - s * y, s * x + c * y
+    values = np.array([a[0, 0], a[1, 1], a[2, 2]])
+    for i in range(2):
+        for j in range(2 - i):
+            if values[j] > values[j + 1]:
+                values[j], values[j + 1] = values[j + 1], values[j]
+                for k in range(3):
+                    v[k, j], v[k, j + 1] = v[k, j + 1], v[k, j]
+    return values, v
+
+
+@njit(cache=True)
+def energies_at(  # type: ignore[no-untyped-def]
+    points, position, kind, weight, parameters, curves, cutoff, closest
+):
+    """Energies (eV) at many points; host atoms nearer than ``closest`` (Å) are left out."""
+    out = np.zeros(len(points))
+    scale = curves.shape[1] / (cutoff * cutoff)
+    for p in range(len(points)):
+        for a in range(len(position)):
+            x = points[p, 0] - position[a, 0]
+            y = points[p, 1] - position[a, 1]
+            z = points[p, 2] - position[a, 2]
+            r2 = x * x + y * y + z * z
+            if not closest * closest < r2 < cutoff * cutoff:
+                continue
+            if r2 > NOT_STEEP_A2:
+                u = r2 * scale
+                b = int(u)
+                t = u - b
+                c = curves[kind[a], b]
+                e = c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * (c[4] + t * c[5]))))
+            else:
+                e, _, _ = pair_energy(parameters[kind[a]], math.sqrt(r2))
+            out[p] += weight[a] * e
+    return out
+
+
+@njit(cache=True)
+def in_reach(point, position, kind, weight, reach):  # type: ignore[no-untyped-def]
+    """Atoms within ``reach`` (Å) of a point: a walk from there need not look at all others."""
+    near = np.empty((len(position), 3))
+    near_kind = np.empty(len(position), dtype=np.int64)
+    near_weight = np.empty(len(position))
+    count = 0
+    for a in range(len(position)):
+        x = position[a, 0] - point[0]
+        y = position[a, 1] - point[1]
+        z = position[a, 2] - point[2]
+        if x * x + y * y + z * z < reach * reach:
+            near[count, 0] = position[a, 0]
+            near[count, 1] = position[a, 1]
+            near[count, 2] = position[a, 2]
+            near_kind[count] = kind[a]
+            near_weight[count] = weight[a]
+            count += 1
+    return near[:count], near_kind[:count], near_weight[:count]
+
+
+@njit(cache=True)
+def coincident(frac, lattice, nearest):  # type: ignore[no-untyped-def]
+    """Pairs of points closer than ``nearest`` (Å) and the translation between them, (n, 5)."""
+    rows = np.empty((len(frac) * (len(frac) - 1) // 2, 5), dtype=np.int64)
+    count = 0
+    s = np.empty(3)
+    for i in range(len(frac)):
+        for j in range(i + 1, len(frac)):
+            square = 0.0
+            for m in range(3):
+                s[m] = np.rint(frac[i, m] - frac[j, m])
+            for k in range(3):
+                x = 0.0
+                for m in range(3):
+                    x += (frac[i, m] - frac[j, m] - s[m]) * lattice[m, k]
+                square += x * x
+            if square < nearest * nearest:
+                rows[count, 0], rows[count, 1] = i, j
+                for m in range(3):
+                    rows[count, 2 + m] = int(s[m])
+                count += 1
+    return rows[:count]
+
+
+@njit(cache=True)
+def stationary_point(  # type: ignore[no-untyped-def]
+    start, order, position, kind, weight, parameters, curves, cutoff, farthest
+):
+    """Nearest minimum (``order`` 0) or pass (``order`` 1) by eigenvector following.
+
+    Returns its energy, position and whether it was found within ``farthest`` (Å) of the start.
+    """
+    point, center = start.copy(), start.copy()
+    step = np.empty(3)
+    near, near_kind, near_weight = in_reach(start, position, kind, weight, cutoff + _SKIN_A)
+    energy = 0.0
+    for _ in range(40):
+        if distance2(point, center) > _SKIN_A * _SKIN_A:
+            center[:] = point
+            near, near_kind, near_weight = in_reach(
+                center, position, kind, weight, cutoff + _SKIN_A
+            )
+        energy, gradient, hessian = energy_at(
+            point, near, near_kind, near_weight, parameters, curves, cutoff
+        )
+        values, modes = eigen(hessian)
+        if max(abs(gradient[0]), abs(gradient[1]), abs(gradient[2])) < 1e-4:
+            negative = 0
+            for m in range(3):
+                negative += values[m] < 0.0
+            return energy, point, negative == order
+        step[:] = 0.0
+        for m in range(3):
+            # Uphill along the lowest modes of a pass, downhill along all others.
+            force = (
+                modes[0, m] * gradient[0] + modes[1, m] * gradient[1] + modes[2, m] * gradient[2]
+            )
+            length = (1.0 if m < order else -1.0) * force / max(abs(values[m]), 0.05)
+            for x in range(3):
+                step[x] += length * modes[x, m]
+        length = math.sqrt(step[0] * step[0] + step[1] * step[1] + step[2] * step[2])
+        shorter = 0.15 / length if length > 0.15 else 1.0
+        for x in range(3):
+            point[x] += shorter * step[x]
+        if distance2(point, start) > farthest * farthest:
+            break
+    return energy, point, False
+
+
+@njit(cache=True)
+def distance2(a, b):  # type: ignore[no-untyped-def]
+    """Square of the distance between two points."""
+    x, y, z = a[0] - b[0], a[1] - b[1], a[2] - b[2]
+    return x * x + y * y + z * z
+
+
+@njit(cache=True)
+def stationary_points(  # type: ignore[no-untyped-def]
+    starts, order, position, kind, weight, parameters, curves, cutoff, farthest
+):
+    """:func:`stationary_point` for many starts."""
+    energies = np.empty(len(starts))
+    points = np.empty((len(starts), 3))
+    found = np.zeros(len(starts), dtype=np.bool_)
+    for s in range(len(starts)):
+        energies[s], points[s], found[s] = stationary_point(
+            starts[s], order, position, kind, weight, parameters, curves, cutoff, farthest
+        )
+    return energies, points, found
+
+
+@njit(cache=True)
+def wrapped(step):  # type: ignore[no-untyped-def]
+    """Translation in a step between neighbours that looks longer than one."""
+    return -1 if step > 1 else (1 if step < -1 else 0)
+
+
+@njit(cache=True)
+def descend(energy, shape):  # type: ignore[no-untyped-def]
+    """Basin of every grid point: index of its minimum, and the lattice translation to it.
+
+    Each point follows its lowest neighbour (of 26) down.
+    """
+    n0, n1, n2 = shape[0], shape[1], shape[2]
+    n = n0 * n1 * n2
+    parent = np.empty(n, dtype=np.int64)
+    offset = np.zeros((n, 3), dtype=np.int64)
+    # Lowest of three along the last axis, then of three such along the second: nine comparisons
+    # a point instead of 26. The first in order wins a tie, but the point itself before all.
+    along = np.empty(n, dtype=np.int64)
+    for row in range(0, n, n2):
+        for k in range(n2):
+            q = row + (k - 1 if k > 0 else n2 - 1)
+            q = row + k if energy[row + k] < energy[q] else q
+            r = row + (k + 1 if k < n2 - 1 else 0)
+            along[row + k] = r if energy[r] < energy[q] else q
+    across = np.empty(n, dtype=np.int64)
+    for i in range(n0):
+        for j in range(n1):
+            here = (i * n1 + j) * n2
+            below = (i * n1 + (j - 1 if j > 0 else n1 - 1)) * n2
+            above = (i * n1 + (j + 1 if j < n1 - 1 else 0)) * n2
+            for k in range(n2):
+                q = along[below + k]
+                q = along[here + k] if energy[along[here + k]] < energy[q] else q
+                r = along[above + k]
+                across[here + k] = r if energy[r] < energy[q] else q
+    for i in range(n0):
+        here = i * n1 * n2
+        below = (i - 1 if i > 0 else n0 - 1) * n1 * n2
+        above = (i + 1 if i < n0 - 1 else 0) * n1 * n2
+        for m in range(n1 * n2):
+            p = here + m
+            q = across[below + m]
+            q = across[p] if energy[across[p]] < energy[q] else q
+            r = across[above + m]
+            q = r if energy[r] < energy[q] else q
+            if energy[q] >= energy[p]:
+                parent[p] = p
+                continue
+            parent[p] = q
+            a, b, c = q // (n1 * n2), (q // n2) % n1, q % n2
+            j, k = m // n2, m % n2
+            offset[p, 0] = wrapped(a - i)
+            offset[p, 1] = wrapped(b - j)
+            offset[p, 2] = wrapped(c - k)
+    path = np.empty(n, dtype=np.int64)
+    for p in range(n):
+        length, q = 0, p
+        while parent[parent[q]] != parent[q]:
+            path[length] = q
+            length += 1
+            q = parent[q]
+        # Unwind: everything on the path already has its parent resolved one step below.
+        for m in range(length - 1, -1, -1):
+            q = path[m]
+            above = parent[q]
+            for x in range(3):
+                offset[q, x] += offset[above, x]
+            parent[q] = parent[above]
+    return parent, offset
+
+
+@njit(cache=True)
+def passes(energy, shape, basin, offset, node_of, n_nodes, highest):  # type: ignore[no-untyped-def]
+    """Lowest pass between each two neighbouring basins (and images), below ``highest``.
+
+    Returns rows of first node, second node, translation (3), the grid points on both sides of each
+    pass, the higher one first, and a number that is of no use outside; and the levels.
+    """
+    n0, n1, n2 = shape[0], shape[1], shape[2]
+    # First and second node, translation, both grid points, and the next edge of the first node.
+    edges = np.empty((1024, 8), dtype=np.int64)
+    level = np.empty(1024)
+    head = np.full(n_nodes, -1, dtype=np.int64)
+    count, e = 0, -1
+    below = energy <= highest
+    for i in range(n0):
+        for j in range(n1):
+            for k in range(n2):
+                p = (i * n1 + j) * n2 + k
+                if not below[p]:
+                    continue
+                for step in range(14, 27):
+                    a, b, c = i + step // 9 - 1, j + (step // 3) % 3 - 1, k + step % 3 - 1
+                    si = 1 if a >= n0 else 0
+                    sj = 1 if b >= n1 else (-1 if b < 0 else 0)
+                    sk = 1 if c >= n2 else (-1 if c < 0 else 0)
+                    q = ((a - si * n0) * n1 + b - sj * n1) * n2 + c - sk * n2
+                    if not below[q]:
+                        continue
+                    x = si + offset[q, 0] - offset[p, 0]
+                    y = sj + offset[q, 1] - offset[p, 1]
+                    z = sk + offset[q, 2] - offset[p, 2]
+                    if basin[p] == basin[q] and x == 0 and y == 0 and z == 0:
+                        continue
+                    u, v = node_of[basin[p]], node_of[basin[q]]
+                    # One direction only, so that a pass and its reverse meet.
+                    if v < u or (u == v and (x < 0 or (x == 0 and (y < 0 or (y == 0 and z < 0))))):
+                        u, v, x, y, z = v, u, -x, -y, -z
+                    height = max(energy[p], energy[q])
+                    # Most often it is the pass of the neighbour just looked at.
+                    if e < 0 or not is_edge(edges[e], u, v, x, y, z):
+                        e = head[u]
+                        while e >= 0 and not is_edge(edges[e], u, v, x, y, z):
+                            e = edges[e, 7]
+                    if e < 0:
+                        if count == len(level):
+                            edges, level = doubled(edges, level)
+                        e = count
+                        count += 1
+                        edges[e, 0], edges[e, 1] = u, v
+                        edges[e, 2], edges[e, 3], edges[e, 4] = x, y, z
+                        edges[e, 7] = head[u]
+                        head[u] = e
+                        level[e] = np.inf
+                    if height < level[e]:
+                        level[e] = height
+                        edges[e, 5] = p if energy[p] >= energy[q] else q
+                        edges[e, 6] = q if energy[p] >= energy[q] else p
+    return edges[:count], level[:count]
+
+
+@njit(cache=True)
+def is_edge(edge, u, v, x, y, z):  # type: ignore[no-untyped-def]
+    """Whether an edge joins these nodes with this translation."""
+    return edge[0] == u and edge[1] == v and edge[2] == x and edge[3] == y and edge[4] == z
+
+
+@njit(cache=True)
+def doubled(edges, level):  # type: ignore[no-untyped-def]
+    """The same edges with room for as many again."""
+    more, longer = np.empty((2 * len(edges), 8), dtype=np.int64), np.empty(2 * len(level))
+    more[: len(edges)] = edges
+    longer[: len(level)] = level
+    return more, longer
+
+
+@njit(cache=True)
+def sides(point, position, kind, weight, parameters, curves, cutoff):  # type: ignore[no-untyped-def]
+    """Where the two ways down from a pass end: the minimum on either side, shape (2, 3)."""
+    ends = np.empty((2, 3))
+    # 0.9 Å down by steps, then at most 2 Å by stationary_point.
+    near, near_kind, near_weight = in_reach(point, position, kind, weight, cutoff + 0.9)
+    _, _, hessian = energy_at(point, near, near_kind, near_weight, parameters, curves, cutoff)
+    _, modes = eigen(hessian)
+    here = np.empty(3)
+    for side in range(2):
+        for x in range(3):
+            here[x] = point[x] + (0.1 if side == 0 else -0.1) * modes[x, 0]
+        for _ in range(8):
+            _, gradient, _ = energy_at(
+                here, near, near_kind, near_weight, parameters, curves, cutoff
+            )
+            steepness = math.sqrt(gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2)
+            if steepness < 0.05:
+                break
+            for x in range(3):
+                here[x] -= gradient[x] * (0.1 / steepness)
+        _, end, found = stationary_point(
+            here, 0, position, kind, weight, parameters, curves, cutoff, 2.0
+        )
+        for x in range(3):
+            ends[side, x] = end[x] if found else here[x]
+    return ends
+
+
+@njit(cache=True)
+def joined_basins(  # type: ignore[no-untyped-def]
+    tops, start, inverse, shape, basin, offset, position, kind, weight, parameters, curves, cutoff
+):
+    """Basins on both sides of passes: grid index of their minima, and translation in between."""
+    ends = np.empty((len(tops), 2), dtype=np.int64)
+    shift = np.zeros((len(tops), 3), dtype=np.int64)
+    for t in range(len(tops)):
+        points = sides(tops[t], position, kind, weight, parameters, curves, cutoff)
+        for side in range(2):
+            index = 0
+            for x in range(3):
+                frac = 0.0
+                for m in range(3):
+                    frac += (points[side, m] - start[m]) * inverse[m, x]
+                step = int(np.rint(frac * shape[x]))
+                cell = step // shape[x]
+                index = index * shape[x] + step - cell * shape[x]
+                shift[t, x] += cell if side == 1 else -cell
+            for x in range(3):
+                shift[t, x] += offset[index, x] if side == 1 else -offset[index, x]
+            ends[t, side] = basin[index]
+    return ends, shift

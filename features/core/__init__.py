@@ -1,0 +1,1 @@
+"""What every descriptor shares: columns, roles, neighbours, the prepared structure."""

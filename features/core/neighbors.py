@@ -1,0 +1,99 @@
+"""One periodic neighbour list per structure, serving every descriptor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...data.records import FloatArray, IntArray
+
+_SPARE_A = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class NeighborList:
+    """All pairs closer than ``cutoff_A``, sorted by centre, then distance.
+
+    Attributes
+    ----------
+    center, neighbor : array (n_pairs,)
+        Atom indices. Each pair appears twice, once from each side.
+    image : array (n_pairs, 3)
+        Lattice translation of the neighbour.
+    distance_A : array (n_pairs,), Å
+    start : array (n_atoms + 1,)
+        Pairs of atom i are ``start[i]:start[i + 1]``.
+    """
+
+    cutoff_A: float
+    center: IntArray
+    neighbor: IntArray
+    image: IntArray
+    distance_A: FloatArray
+    start: IntArray
+
+    def of(self, atom: int) -> slice:
+        """Slice of the pairs whose centre is ``atom``, nearest first."""
+        return slice(int(self.start[atom]), int(self.start[atom + 1]))
+
+    def keep(self, mask: np.ndarray) -> NeighborList:
+        """The same list without the pairs where ``mask`` is False."""
+        center = self.center[mask]
+        start = _starts(center, len(self.start) - 1)
+        return NeighborList(
+            self.cutoff_A,
+            center,
+            self.neighbor[mask],
+            self.image[mask],
+            self.distance_A[mask],
+            start,
+        )
+
+
+def _starts(center: IntArray, n_atoms: int) -> IntArray:
+    counts = np.bincount(center, minlength=n_atoms)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def neighbor_list(
+    lattice: FloatArray, frac: FloatArray, cutoff_A: float, centers: IntArray | None = None
+) -> NeighborList:
+    """Find all periodic pairs within a cutoff.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+        Rows are lattice vectors.
+    frac : array (n_atoms, 3)
+        Fractional coordinates.
+    cutoff_A : float
+        Largest distance, Å.
+    centers : array of int, optional
+        Only pairs from these atoms; default all.
+
+    Returns
+    -------
+    NeighborList
+        Self-images included, the pair of an atom with itself at distance zero excluded. Distinct
+        atoms on the same point (mixed occupancy) appear with distance zero.
+
+    Notes
+    -----
+    The cutoff is met with 1e-8 Å to spare, so that rounding in a rotated cell cannot drop pairs of
+    a symmetric crystal that lie on it.
+    """
+    # Late, so that listing the catalogue needs no compiler.
+    from .pair_search import periodic_pairs
+
+    chosen = np.arange(len(frac)) if centers is None else np.sort(centers)
+    start, neighbor, _, distance = periodic_pairs(lattice, frac, cutoff_A + _SPARE_A, chosen)
+    center = np.repeat(chosen, np.diff(start))
+    return NeighborList(
+        float(cutoff_A),
+        center,
+        neighbor[:, 0],
+        neighbor[:, 1:],
+        distance,
+        _starts(center, len(frac)),
+    )

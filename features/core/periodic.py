@@ -1,0 +1,227 @@
+"""Compiled kernels on periodic point sets: pairs, percolation ranks, pure translations.
+
+All kernels take fractional coordinates in [0, 1) and rows as lattice vectors. They validate
+nothing; the functions that call them do.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ...data.records import FloatArray, IntArray
+
+
+def heights_A(lattice: FloatArray) -> FloatArray:
+    """Distances between opposite faces of the cell, shape (3,), Å."""
+    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0), dtype=np.float64)
+
+
+@njit(cache=True)
+def _grown(indices: IntArray, distance: FloatArray) -> tuple[IntArray, FloatArray]:
+    more = np.empty((2 * len(indices), 5), np.int64)
+    longer = np.empty(2 * len(distance))
+    more[: len(indices)] = indices
+    longer[: len(distance)] = distance
+    return more, longer
+
+
+def half_pairs(
+    lattice: FloatArray, heights: FloatArray, frac: FloatArray, cutoff: float
+) -> tuple[IntArray, FloatArray]:
+    """Every periodic pair within ``cutoff`` once.
+
+    Returns
+    -------
+    indices : array (n_pairs, 5)
+        Atom i, atom j, and the lattice translation of j.
+    distance : array (n_pairs,), Å
+    """
+    # As many as a uniform density gives, and some; growing is the exception.
+    volume = abs(float(np.linalg.det(lattice)))
+    expected = int(2.5 * len(frac) ** 2 * cutoff**3 / volume) + 32
+    # Copies, because read-only arrays of a record would compile the kernel once more.
+    cell, points = np.array(lattice), np.array(frac)
+    pairs: tuple[IntArray, FloatArray] = _half_pairs(cell, heights, points, cutoff, expected)
+    return pairs
+
+
+@njit(cache=True)
+def _half_pairs(
+    lattice: FloatArray, heights: FloatArray, frac: FloatArray, cutoff: float, expected: int
+) -> tuple[IntArray, FloatArray]:
+    n, limit, found = len(frac), cutoff * cutoff, 0
+    indices, distance = np.empty((expected, 5), np.int64), np.empty(expected)
+    ra, rb, rc = cutoff / heights[0], cutoff / heights[1], cutoff / heights[2]
+    for i in range(n):
+        for j in range(i, n):
+            da, db, dc = frac[j, 0] - frac[i, 0], frac[j, 1] - frac[i, 1], frac[j, 2] - frac[i, 2]
+            for a in range(math.ceil(-da - ra), math.floor(ra - da) + 1):
+                for b in range(math.ceil(-db - rb), math.floor(rb - db) + 1):
+                    for c in range(math.ceil(-dc - rc), math.floor(rc - dc) + 1):
+                        # Of i with its own images, one of each opposite pair; never itself.
+                        if i == j and (a, b, c) <= (0, 0, 0):
+                            continue
+                        square = 0.0
+                        for k in range(3):
+                            along = (da + a) * lattice[0, k] + (db + b) * lattice[1, k]
+                            along += (dc + c) * lattice[2, k]
+                            square += along * along
+                        if square > limit:
+                            continue
+                        if found == len(distance):
+                            indices, distance = _grown(indices, distance)
+                        indices[found, 0], indices[found, 1] = i, j
+                        indices[found, 2], indices[found, 3], indices[found, 4] = a, b, c
+                        distance[found] = math.sqrt(square)
+                        found += 1
+    return indices[:found], distance[:found]
+
+
+@njit(cache=True)
+def _root(parent: IntArray, offset: IntArray, node: int) -> int:
+    """Root of a node; on return the node points at it, with the translation between them."""
+    root = node
+    a, b, c = 0, 0, 0
+    while parent[root] != root:
+        a, b, c = a + offset[root, 0], b + offset[root, 1], c + offset[root, 2]
+        root = parent[root]
+    while parent[node] != root and node != root:
+        above = parent[node]
+        a0, b0, c0 = offset[node, 0], offset[node, 1], offset[node, 2]
+        parent[node] = root
+        offset[node, 0], offset[node, 1], offset[node, 2] = a, b, c
+        a, b, c = a - a0, b - b0, c - c0
+        node = above
+    return root
+
+
+@njit(cache=True)
+def _add_winding(basis: IntArray, rank: int, a: int, b: int, c: int) -> int:
+    """Add a translation to up to three independent ones; the new rank over the integers."""
+    if rank == 3 or (a == 0 and b == 0 and c == 0):
+        return rank
+    if rank > 0:
+        # Cross product with the first, then triple product with both.
+        x = basis[0, 1] * c - basis[0, 2] * b
+        y = basis[0, 2] * a - basis[0, 0] * c
+        z = basis[0, 0] * b - basis[0, 1] * a
+        if rank == 1 and x == 0 and y == 0 and z == 0:
+            return rank
+        if rank == 2 and basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z == 0:
+            return rank
+    basis[rank, 0], basis[rank, 1], basis[rank, 2] = a, b, c
+    return rank + 1
+
+
+@njit(cache=True)
+def _join(
+    parent: IntArray, offset: IntArray, basis: IntArray, rank: IntArray, edge: IntArray
+) -> int:
+    """Add an edge (i, j, image of j) to the union-find; the root of the component it joins."""
+    i, j = edge[0], edge[1]
+    top, other = _root(parent, offset, i), _root(parent, offset, j)
+    a = offset[j, 0] + edge[2] - offset[i, 0]
+    b = offset[j, 1] + edge[3] - offset[i, 1]
+    c = offset[j, 2] + edge[4] - offset[i, 2]
+    if top == other:
+        rank[top] = _add_winding(basis[top], rank[top], a, b, c)
+        return top
+    parent[other] = top
+    offset[other, 0], offset[other, 1], offset[other, 2] = -a, -b, -c
+    for k in range(rank[other]):
+        w = basis[other, k]
+        rank[top] = _add_winding(basis[top], rank[top], w[0], w[1], w[2])
+    return top
+
+
+@njit(cache=True)
+def percolation_edges(n_nodes: int, edges: IntArray) -> IntArray:
+    """Index of the edge with which the net first percolates in 1, 2 and 3 dimensions.
+
+    Edges (i, j, image of j) are added one by one, in the order given, to a union-find whose
+    links carry lattice translations. An edge inside a component closes a cycle; its translation
+    (winding) joins the component's lattice of translations, whose rank is the dimension.
+
+    Returns
+    -------
+    array (3,)
+        −1 where the edges do not suffice.
+    """
+    parent = np.arange(n_nodes)
+    offset = np.zeros((n_nodes, 3), np.int64)
+    basis = np.zeros((n_nodes, 3, 3), np.int64)
+    rank = np.zeros(n_nodes, np.int64)
+    reached = np.full(3, -1)
+    for e in range(len(edges)):
+        top = _join(parent, offset, basis, rank, edges[e])
+        for dimension in range(rank[top]):
+            if reached[dimension] < 0:
+                reached[dimension] = e
+        if rank[top] == 3:
+            break
+    return reached
+
+
+@njit(cache=True)
+def component_ranks(n_nodes: int, edges: IntArray) -> tuple[IntArray, IntArray]:
+    """Component of each node (index of its root) and the dimension of that component."""
+    parent = np.arange(n_nodes)
+    offset = np.zeros((n_nodes, 3), np.int64)
+    basis = np.zeros((n_nodes, 3, 3), np.int64)
+    rank = np.zeros(n_nodes, np.int64)
+    for e in range(len(edges)):
+        _join(parent, offset, basis, rank, edges[e])
+    roots = np.empty(n_nodes, np.int64)
+    for node in range(n_nodes):
+        roots[node] = _root(parent, offset, node)
+    return roots, rank[roots]
+
+
+@njit(cache=True)
+def _has_partner(
+    lattice: FloatArray, frac: FloatArray, kinds: IntArray, site: int, shift: FloatArray, tol: float
+) -> bool:
+    """Whether the shifted site lies on a site of its own kind."""
+    x, y, z = frac[site, 0] + shift[0], frac[site, 1] + shift[1], frac[site, 2] + shift[2]
+    for other in range(len(frac)):
+        if kinds[other] != kinds[site]:
+            continue
+        a, b, c = x - frac[other, 0], y - frac[other, 1], z - frac[other, 2]
+        a, b, c = a - round(a), b - round(b), c - round(c)
+        square = 0.0
+        for k in range(3):
+            along = a * lattice[0, k] + b * lattice[1, k] + c * lattice[2, k]
+            square += along * along
+        if square <= tol * tol:
+            return True
+    return False
+
+
+@njit(cache=True)
+def count_pure_translations(
+    lattice: FloatArray, frac: FloatArray, kinds: IntArray, rarest: int, tol: float
+) -> int:
+    """How many primitive cells the cell holds: translations that map every site within tol, Å.
+
+    ``kinds`` number the sorts of sites; ``rarest`` is one of those with the fewest sites.
+    """
+    n, first, translations = len(frac), -1, 0
+    shift = np.empty(3)
+    for target in range(n):
+        if kinds[target] != rarest:
+            continue
+        if first < 0:
+            first = target
+        for k in range(3):
+            shift[k] = frac[target, k] - frac[first, k]
+        matched = True
+        for site in range(n):
+            if not _has_partner(lattice, frac, kinds, site, shift, tol):
+                matched = False
+                break
+        if matched:
+            translations += 1
+    return translations

@@ -1,0 +1,1 @@
+"""Ewald site energies and the valence rule of stability against lithium metal."""

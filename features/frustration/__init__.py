@@ -1,0 +1,1 @@
+"""Chemical and structural frustration (Wood 2021)."""

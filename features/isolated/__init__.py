@@ -1,0 +1,1 @@
+"""Isolated anions (Yang 2025): definition, periodic net, site symmetry, columns."""

@@ -1,0 +1,190 @@
+"""Isolated anions: anions with no bond to any framework cation (Yang 2025).
+
+Definition (PHYSICS of Yang 2025, npj Comput. Mater., 10.1038/s41524-025-01559-9, made
+reproducible): an anion X is bonded to a framework cation M when
+
+* d(M–X) ≤ 1.25 (r_cov,M + r_cov,X), Cordero radii, or
+* X lies within 1.30 × the nearest-anion distance of M,
+
+and X is isolated when no M is bonded to it and it is not part of a polyanion. The margin is
+the smallest d / (r_cov,M + r_cov,X) over all M; 1.15 to 1.40 is flagged as ambiguous.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from ...data.elements import SYMBOLS
+from ...data.records import FloatArray, IntArray
+from ..core.elements import covalent_radii_A
+from ..core.neighbors import NeighborList, neighbor_list
+from ..core.prepared import PreparedStructure, once_per_structure
+
+COVALENT_RATIO: Final[float] = 1.25
+SHELL_RATIO: Final[float] = 1.30
+AMBIGUOUS: Final[tuple[float, float]] = (1.15, 1.40)
+FRAMEWORK_OCCUPANCY: Final[float] = 0.10
+"""A framework cation on fewer than one in ten of its sites does not bond an anion in general."""
+
+ANION_ELEMENTS: Final[tuple[str, ...]] = ("N", "O", "F", "P", "S", "Cl", "Se", "Br", "Te", "I")
+"""Anions with columns of their own."""
+
+IsolatedClass = Literal["framework", "antistructure", "none"]
+
+_FAR_A = 14.0
+
+
+@dataclass(frozen=True, eq=False)
+class IsolatedAnions:
+    """Per-atom result; arrays have one entry per atom, NaN or False where it is no anion.
+
+    Attributes
+    ----------
+    is_isolated : bool array (n_atoms,)
+    margin : array (n_atoms,)
+        Smallest d(M–X) / covalent sum; infinity without framework cations.
+    nearest_framework_cation_A : array (n_atoms,), Å
+    clearance_A : array (n_atoms,), Å
+        Smallest d(M–X) − 1.25 × covalent sum: the room beyond the longest bond.
+    is_ambiguous : bool array (n_atoms,)
+        Margin between 1.15 and 1.40.
+    mobile_coordination : array (n_atoms,)
+        Mobile ions within 1.25 × the covalent sum, weighted by occupancy.
+    isolated_class : {'framework', 'antistructure', 'none'}
+        ``antistructure``: no framework cation at all, every anion is trivially isolated.
+    """
+
+    is_isolated: np.ndarray
+    margin: FloatArray
+    nearest_framework_cation_A: FloatArray
+    clearance_A: FloatArray
+    is_ambiguous: np.ndarray
+    mobile_coordination: FloatArray
+    isolated_class: IsolatedClass
+
+
+@once_per_structure
+def find_isolated_anions(prepared: PreparedStructure) -> IsolatedAnions:
+    """Apply the definition above to a prepared structure."""
+    roles, framework = prepared.roles, framework_cations(prepared)
+    bonded = np.zeros(len(framework), dtype=bool)
+    bonded[prepared.neighbors.neighbor[framework_bonds(prepared)]] = True
+    isolated = roles.is_anion & ~bonded & ~roles.in_polyanion
+    margin, nearest, clearance = _margins(prepared, framework)
+    ambiguous = roles.is_anion & (margin >= AMBIGUOUS[0]) & (margin <= AMBIGUOUS[1])
+    return IsolatedAnions(
+        isolated,
+        margin,
+        nearest,
+        clearance,
+        ambiguous,
+        _mobile_coordination(prepared),
+        _class_of(framework, isolated),
+    )
+
+
+def leading_element(prepared: PreparedStructure) -> str:
+    """Element of the isolated anions that hold mobile ions most strongly; empty if there are none.
+
+    The strongest formal charge decides, then abundance, then the lower atomic number. Yang 2025
+    labels structures with several isolated anions by this one (N in Li6NI3 and Li7N2I).
+    """
+    atoms, roles = prepared.atoms, prepared.roles
+    isolated = find_isolated_anions(prepared).is_isolated & (atoms.occupancy >= FRAMEWORK_OCCUPANCY)
+    candidates = []
+    for z in np.unique(atoms.z[isolated]):
+        members = isolated & (atoms.z == z)
+        amount = round(float(atoms.occupancy[members].sum()) / atoms.volume_A3, 9)
+        charge = round(float(np.average(roles.oxidation[members])), 6)
+        candidates.append((charge, -amount, int(z)))
+    return SYMBOLS[min(candidates)[2] - 1] if candidates else ""
+
+
+def _class_of(framework: np.ndarray, isolated: np.ndarray) -> IsolatedClass:
+    if not isolated.any():
+        return "none"
+    return "framework" if framework.any() else "antistructure"
+
+
+def _covalent_sums_A(z: IntArray, pairs: NeighborList) -> FloatArray:
+    radii = covalent_radii_A()
+    return radii[z[pairs.center]] + radii[z[pairs.neighbor]]
+
+
+def _ratios(prepared: PreparedStructure) -> FloatArray:
+    """Distance over covalent radius sum for every pair."""
+    pairs = prepared.neighbors
+    return pairs.distance_A / _covalent_sums_A(prepared.atoms.z, pairs)
+
+
+def framework_cations(prepared: PreparedStructure) -> np.ndarray:
+    """Framework cations on at least one in ten of their sites, bool array (n_atoms,)."""
+    occupied = prepared.atoms.occupancy >= FRAMEWORK_OCCUPANCY
+    return np.asarray(prepared.roles.is_framework_cation & occupied)
+
+
+@once_per_structure
+def framework_bonds(prepared: PreparedStructure) -> IntArray:
+    """Pairs of the neighbour list that bond a framework cation (centre) to an anion (neighbour)."""
+    pairs, is_anion = prepared.neighbors, prepared.roles.is_anion
+    # Pairs seen from the cation, so that its nearest anion is known.
+    m_to_x = framework_cations(prepared)[pairs.center] & is_anion[pairs.neighbor]
+    m, distance = pairs.center[m_to_x], pairs.distance_A[m_to_x]
+    nearest = np.full(len(is_anion), np.inf)
+    np.minimum.at(nearest, m, distance)
+    bond = (_ratios(prepared)[m_to_x] <= COVALENT_RATIO) | (distance <= SHELL_RATIO * nearest[m])
+    return np.flatnonzero(m_to_x)[bond]
+
+
+def _margins(
+    prepared: PreparedStructure, framework: np.ndarray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Smallest covalent ratio, distance and clearance to a framework cation, for every anion."""
+    atoms, is_anion = prepared.atoms, prepared.roles.is_anion
+    smallest = [np.where(is_anion, np.inf, np.nan) for _ in range(3)]
+    if not framework.any():
+        return smallest[0], smallest[1], smallest[2]
+    _lower(smallest, prepared, prepared.neighbors, framework)
+    # Beyond the shared list: only anions without any framework cation within its reach.
+    remote = np.flatnonzero(is_anion & ~np.isfinite(smallest[1]))
+    if len(remote):
+        far = neighbor_list(atoms.lattice, atoms.frac, _FAR_A, remote)
+        _lower(smallest, prepared, far, framework)
+    return smallest[0], smallest[1], smallest[2]
+
+
+def _lower(
+    smallest: list[FloatArray],
+    prepared: PreparedStructure,
+    pairs: NeighborList,
+    framework: np.ndarray,
+) -> None:
+    """Lower ratio, distance and clearance of each anion to those of the pairs given."""
+    to_m = prepared.roles.is_anion[pairs.center] & framework[pairs.neighbor]
+    center, distance = pairs.center[to_m], pairs.distance_A[to_m]
+    total = _covalent_sums_A(prepared.atoms.z, pairs)[to_m]
+    # fmin: a cation without a covalent radius gives no ratio, its distance still counts.
+    np.fmin.at(smallest[0], center, distance / total)
+    np.fmin.at(smallest[1], center, distance)
+    np.fmin.at(smallest[2], center, distance - COVALENT_RATIO * total)
+
+
+@once_per_structure
+def cage_contacts(prepared: PreparedStructure) -> IntArray:
+    """Pairs of the neighbour list from an anion (centre) to a mobile ion of its shell (neighbour).
+
+    The shell reaches to 1.25 × the covalent radius sum.
+    """
+    pairs, roles = prepared.neighbors, prepared.roles
+    near = roles.is_anion[pairs.center] & roles.is_mobile[pairs.neighbor]
+    return np.flatnonzero(near & (_ratios(prepared) <= COVALENT_RATIO))
+
+
+def _mobile_coordination(prepared: PreparedStructure) -> FloatArray:
+    pairs, roles, near = prepared.neighbors, prepared.roles, cage_contacts(prepared)
+    weights = prepared.atoms.occupancy[pairs.neighbor[near]]
+    count = np.bincount(pairs.center[near], weights=weights, minlength=len(roles.is_anion))
+    return np.where(roles.is_anion, count, np.nan)

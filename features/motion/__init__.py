@@ -1,0 +1,1 @@
+"""Descriptors of a trajectory: jumps, cages, sites, density, rotation."""

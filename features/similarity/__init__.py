@@ -1,0 +1,1 @@
+"""Similarity of void points to mobile-ion environments (ACSF)."""

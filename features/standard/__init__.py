@@ -1,0 +1,1 @@
+"""Standard descriptors, with the numbers of matminer where it has them."""

@@ -1,0 +1,103 @@
+"""Spherical-harmonic moments of a set of directions, and the invariants made of them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ...data.records import FloatArray, IntArray
+
+MAX_DEGREE: Final[int] = 10
+"""Degrees 1 to 10, as matminer's default."""
+
+ComplexArray = NDArray[np.complex128]
+
+
+def bond_order(start: IntArray, direction: FloatArray, weight: FloatArray) -> FloatArray:
+    """Steinhardt's Q of degrees 1 to 10 of each site.
+
+    Parameters
+    ----------
+    start : array (n_sites + 1,)
+        Neighbours of site i are ``start[i]:start[i + 1]``.
+    direction : array (n_neighbors, 3)
+        Unit vectors.
+    weight : array (n_neighbors,)
+        Not negative; normalised per site.
+
+    Returns
+    -------
+    array (n_sites, 10)
+    """
+    total = np.add.reduceat(weight, start[:-1])
+    share = weight / np.repeat(total, np.diff(start))
+    moments = harmonic_moments(start, direction, share[:, None], MAX_DEGREE)[0]
+    # Only m ≥ 0 is stored; the others are their conjugates.
+    power = (np.abs(moments) ** 2).sum(axis=2) * 2 - np.abs(moments[:, :, 0]) ** 2
+    return np.sqrt(power[:, 1:])
+
+
+def harmonic_moments(
+    start: IntArray, direction: FloatArray, weight: FloatArray, max_degree: int
+) -> ComplexArray:
+    """Weighted sums of √(4π/(2l+1)) Y_lm over the neighbours of each site.
+
+    Parameters
+    ----------
+    start : array (n_sites + 1,)
+        Neighbours of site i are ``start[i]:start[i + 1]``.
+    direction : array (n_neighbors, 3)
+        Unit vectors.
+    weight : array (n_neighbors, n_channels)
+    max_degree : int
+        Largest l.
+
+    Returns
+    -------
+    complex array (n_channels, n_sites, max_degree + 1, max_degree + 1)
+        By degree l and order m ≥ 0, without the Condon–Shortley phase.
+    """
+    return _moments(start, direction, np.ascontiguousarray(weight), _normalisation(max_degree))
+
+
+@lru_cache(maxsize=8)
+def _normalisation(max_degree: int) -> FloatArray:
+    """√((l − m)! / (l + m)!) by degree and order."""
+    table = np.zeros((max_degree + 1, max_degree + 1))
+    for degree in range(max_degree + 1):
+        table[degree, 0] = 1.0
+        for m in range(1, degree + 1):
+            table[degree, m] = table[degree, m - 1] / np.sqrt((degree + m) * (degree - m + 1))
+    return table
+
+
+@njit(cache=True)
+def _moments(
+    start: IntArray, direction: FloatArray, weight: FloatArray, normalisation: FloatArray
+) -> ComplexArray:
+    n, n_channels, top = len(start) - 1, weight.shape[1], len(normalisation)
+    moments = np.zeros((n_channels, n, top, top), dtype=np.complex128)
+    for i in range(n):
+        for f in range(start[i], start[i + 1]):
+            z = direction[f, 2]
+            around = complex(direction[f, 0], direction[f, 1])
+            phase = complex(1.0, 0.0)
+            diagonal = 1.0
+            for m in range(top):
+                # Legendre recursion in l for P_lm / sin^m, so that the poles need no care.
+                before, current = 0.0, diagonal
+                for degree in range(m, top):
+                    term = phase * (current * normalisation[degree, m])
+                    for c in range(n_channels):
+                        moments[c, i, degree, m] += weight[f, c] * term
+                    following = ((2 * degree + 1) * z * current - (degree + m) * before) / (
+                        degree - m + 1
+                    )
+                    before, current = current, following
+                phase *= around
+                diagonal *= 2 * m + 1
+    return moments

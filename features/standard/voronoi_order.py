@@ -1,0 +1,202 @@
+"""Voronoi-weighted order: heterogeneity, coordination, chemical order, local differences.
+
+Ward et al. 2017, 10.1103/PhysRevB.96.024104, with the numbers of matminer's
+``StructuralHeterogeneity``, ``CoordinationNumber`` (effective, by area), ``ChemicalOrdering``,
+``MaximumPackingEfficiency`` and ``LocalPropertyDifference``, all from one tessellation. Every
+quantity is a smooth function of face areas, so faces that rounding opens at degenerate vertices do
+not matter. Sites of mixed occupancy count with the fractions of their elements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ...data.elements import ATOMIC_NUMBER, SYMBOLS
+from ...data.records import FloatArray, IntArray, StructureRecord
+from ..core.columns import Column, Notes, Values
+from ..core.prepared import PreparedStructure
+from .composition import MAGPIE_PROPERTIES, magpie_table
+
+if TYPE_CHECKING:
+    from .voronoi import Tessellation
+
+_FAMILY = "voronoi_order"
+_WARD = "Ward 2017, 10.1103/PhysRevB.96.024104, as matminer"
+_NAN = "a site is partly empty, so that Voronoi cells are not defined"
+_GAP = _NAN + "; or an element has no tabulated value"
+
+STATISTICS: Final[dict[str, str]] = {
+    "minimum": "smallest",
+    "maximum": "largest",
+    "range": "largest minus smallest",
+    "mean": "mean",
+    "avg_dev": "mean absolute deviation of",
+}
+SHELLS: Final[tuple[int, ...]] = (1, 2, 3)
+
+
+def _column(name: str, unit: str, definition: str, source: str, nan: str = _NAN) -> Column:
+    signed = "ordering" not in name
+    return Column(
+        name,
+        unit,
+        definition,
+        f"{_WARD} {source}",
+        _FAMILY,
+        lower=0 if signed else None,
+        nan_means=nan,
+        cost="medium",
+    )
+
+
+def _columns() -> tuple[Column, ...]:
+    geometry = [
+        _column(
+            "max_packing_efficiency",
+            "1",
+            "volume of spheres that reach the nearest face of each Voronoi cell over cell volume",
+            "MaximumPackingEfficiency",
+        ),
+        *(
+            _column(
+                f"relative_bond_length_{s}",
+                "1",
+                f"{STATISTICS[s]} of the area-weighted mean neighbour distance of the sites, "
+                "over its mean",
+                "StructuralHeterogeneity",
+            )
+            for s in ("avg_dev", "maximum", "minimum")
+        ),
+        *(
+            _column(
+                f"neighbor_distance_variation_{s}",
+                "1",
+                f"{words} of the area-weighted mean absolute deviation of a site's neighbour "
+                "distances, over their mean",
+                "StructuralHeterogeneity",
+            )
+            for s, words in STATISTICS.items()
+        ),
+        _column(
+            "relative_cell_size_avg_dev",
+            "1",
+            "mean absolute deviation of the Voronoi cell volumes over their mean",
+            "StructuralHeterogeneity",
+        ),
+        *(
+            _column(
+                f"effective_coordination_{s}",
+                "1",
+                f"{words} over the sites of (Σ area)² / Σ area² of the Voronoi faces",
+                "CoordinationNumber (ward-prb-2017)",
+            )
+            for s, words in STATISTICS.items()
+        ),
+    ]
+    return (*geometry, *_ordering_columns(), *_difference_columns())
+
+
+def _ordering_columns() -> list[Column]:
+    return [
+        _column(
+            f"chemical_ordering_shell_{n}",
+            "1",
+            "mean |Warren–Cowley parameter| over sites and elements, neighbours reached in "
+            f"{n} Voronoi step(s) without return, weighted by the product of face areas over the "
+            "largest of each cell; 0 for a single element",
+            "ChemicalOrdering",
+        )
+        for n in SHELLS
+    ]
+
+
+def _difference_columns() -> list[Column]:
+    return [
+        _column(
+            f"local_difference_{prop}_{s}",
+            unit,
+            f"{words} over the sites of the area-weighted mean |difference| of Magpie {prop} "
+            "between a site and its Voronoi neighbours",
+            "LocalPropertyDifference (ward-prb-2017), not imputed",
+            _GAP,
+        )
+        for prop, unit in MAGPIE_PROPERTIES.items()
+        for s, words in STATISTICS.items()
+    ]
+
+
+COLUMNS: Final[tuple[Column, ...]] = _columns()
+_NAMES: Final[tuple[str, ...]] = tuple(c.name for c in COLUMNS)
+
+
+def compute(prepared: PreparedStructure, notes: Notes) -> Values:
+    """Voronoi-weighted order columns; see the catalogue for each."""
+    from .chemical_ordering import chemical_ordering
+    from .voronoi import tessellation
+
+    record = prepared.record
+    cells = tessellation(prepared)
+    share, elements = site_fractions(record)
+    row = [
+        *_geometry(cells, record.volume_A3),
+        *chemical_ordering(cells, share),
+        *_differences(cells, share, elements, notes).ravel(),
+    ]
+    return dict(zip(_NAMES, (float(value) for value in row), strict=True))
+
+
+def site_fractions(record: StructureRecord) -> tuple[FloatArray, IntArray]:
+    """Fraction of each element on each site, shape (n_sites, n_elements), and atomic numbers."""
+    elements = np.array([ATOMIC_NUMBER[e] for e in record.elements])
+    share = np.zeros((record.n_sites, len(elements)))
+    slot = {e: k for k, e in enumerate(record.elements)}
+    for site, content in enumerate(record.species):
+        for s in content:
+            share[site, slot[s.element]] += s.occupancy
+    return share / share.sum(axis=1, keepdims=True), elements
+
+
+def site_statistics(values: FloatArray) -> FloatArray:
+    """The five statistics over the sites (first axis), stacked on the last axis."""
+    low, high, mean = values.min(axis=0), values.max(axis=0), values.mean(axis=0)
+    return np.stack([low, high, high - low, mean, np.abs(values - mean).mean(axis=0)], axis=-1)
+
+
+def _geometry(cells: Tessellation, volume_A3: float) -> list[float]:
+    start, area, center = cells.start, cells.area_A2, cells.center
+    total = cells.per_atom(area)
+    # The face to the nearest neighbour always exists: their midpoint lies in both cells.
+    nearest = np.minimum.reduceat(cells.distance_A, start[:-1])
+    length = cells.per_atom(area * cells.distance_A) / total
+    spread = cells.per_atom(area * np.abs(cells.distance_A - length[center])) / total / length
+    relative = site_statistics(length / length.mean())
+    size = site_statistics(cells.cell_volume_A3)
+    coordination = total**2 / cells.per_atom(area**2)
+    return [
+        float((np.pi / 6.0 * nearest**3).sum()) / volume_A3,
+        relative[4],
+        relative[1],
+        relative[0],
+        *site_statistics(spread),
+        size[4] / size[3],
+        *site_statistics(coordination),
+    ]
+
+
+def _differences(
+    cells: Tessellation, share: FloatArray, elements: IntArray, notes: Notes
+) -> FloatArray:
+    """Local property differences, shape (properties, statistics)."""
+    table = magpie_table()[elements]
+    gaps = ~np.isfinite(table).all(axis=1)
+    if gaps.any():
+        names = ", ".join(SYMBOLS[z - 1] for z in elements[gaps])
+        notes.append(f"{_FAMILY}: the Magpie table has gaps for {names}")
+    contrast = np.abs(table[:, None, :] - table[None, :, :])
+    # around[i, e]: share of site i's surface that faces element e.
+    around = np.zeros_like(share)
+    np.add.at(around, cells.center, cells.area_A2[:, None] * share[cells.neighbor])
+    around /= around.sum(axis=1, keepdims=True)
+    return site_statistics(np.einsum("ie,if,efp->ip", share, around, contrast, optimize=True))

@@ -1,0 +1,1 @@
+"""The space that mobile ions may occupy: host, reduction, grid, percolation."""

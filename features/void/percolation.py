@@ -1,0 +1,215 @@
+"""Percolation of periodic networks: does a piece connect to its own image, and in how many ways?
+
+Each node knows the lattice translation to its root in a union-find forest. An edge that closes a
+cycle with a non-zero translation gives the piece a direction in which it is endless; the rank of
+those translations is its dimension. The result depends on the network alone, not on the cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from ...data.records import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class PercolationLevels:
+    """Levels at which some piece of the network becomes endless.
+
+    Attributes
+    ----------
+    levels : array (3,)
+        In at least one, two and three dimensions; infinite where it never does.
+    critical : array (3,)
+        Index of the edge that decides each level; −1 where none does.
+    lifetime : array (n_nodes,)
+        How far above its own level each node's piece lives before it merges with a deeper piece or
+        becomes endless; infinite where it does neither.
+    is_used : bool array (n_edges,)
+        Edges that joined two pieces or gave one a new endless direction; without the others nothing
+        would change.
+    """
+
+    levels: FloatArray
+    critical: IntArray
+    lifetime: FloatArray
+    is_used: np.ndarray
+
+
+def percolation_levels(
+    node_level: FloatArray,
+    first: IntArray,
+    second: IntArray,
+    shift: IntArray,
+    edge_level: FloatArray,
+) -> PercolationLevels:
+    """Raise the level, joining nodes by edges, and note when pieces become endless.
+
+    Parameters
+    ----------
+    node_level : array (n_nodes,)
+        Level of each node (for a landscape: energy of the minimum).
+    first, second : array (n_edges,)
+        Nodes that each edge joins.
+    shift : array (n_edges, 3)
+        Lattice translation of the second node as seen from the first.
+    edge_level : array (n_edges,)
+        Level of each edge (energy of the pass); infinite ones are never reached.
+    """
+    order = np.argsort(edge_level, kind="stable")
+    order = order[np.isfinite(edge_level[order])]
+    return PercolationLevels(*_raise_level(node_level, first, second, shift, edge_level, order))
+
+
+@njit(cache=True)
+def find(parent, offset, node):  # type: ignore[no-untyped-def]
+    """Root of ``node``; afterwards ``offset[node]`` is its translation from the root."""
+    root = node
+    x = y = z = 0
+    while parent[root] != root:
+        x += offset[root, 0]
+        y += offset[root, 1]
+        z += offset[root, 2]
+        root = parent[root]
+    # Second pass: let everything on the path point to the root.
+    while parent[node] != root and node != root:
+        dx, dy, dz = offset[node, 0], offset[node, 1], offset[node, 2]
+        offset[node, 0], offset[node, 1], offset[node, 2] = x, y, z
+        above = parent[node]
+        parent[node] = root
+        node = above
+        x -= dx
+        y -= dy
+        z -= dz
+    return root
+
+
+@njit(cache=True)
+def add_direction(directions, rank, root, x, y, z):  # type: ignore[no-untyped-def]
+    """Record an endless direction of a piece if it is independent of those known."""
+    k = rank[root]
+    if k >= 3 or (x == 0 and y == 0 and z == 0):
+        return
+    d = directions[root]
+    if k == 1:
+        cx = d[0, 1] * z - d[0, 2] * y
+        cy = d[0, 2] * x - d[0, 0] * z
+        cz = d[0, 0] * y - d[0, 1] * x
+        if cx == 0 and cy == 0 and cz == 0:
+            return
+    elif k == 2:
+        triple = (
+            x * (d[0, 1] * d[1, 2] - d[0, 2] * d[1, 1])
+            + y * (d[0, 2] * d[1, 0] - d[0, 0] * d[1, 2])
+            + z * (d[0, 0] * d[1, 1] - d[0, 1] * d[1, 0])
+        )
+        if triple == 0:
+            return
+    d[k, 0], d[k, 1], d[k, 2] = x, y, z
+    rank[root] = k + 1
+
+
+@njit(cache=True)
+def join(parent, offset, directions, rank, a, b, sx, sy, sz):  # type: ignore[no-untyped-def]
+    """Add the edge a → b (+ shift); return the root of the piece and the root absorbed (or −1)."""
+    ra = find(parent, offset, a)
+    rb = find(parent, offset, b)
+    # Translation of b's root from a's root implied by this edge.
+    x = offset[a, 0] + sx - offset[b, 0]
+    y = offset[a, 1] + sy - offset[b, 1]
+    z = offset[a, 2] + sz - offset[b, 2]
+    if ra == rb:
+        add_direction(directions, rank, ra, x, y, z)
+        return ra, -1
+    parent[rb] = ra
+    offset[rb, 0], offset[rb, 1], offset[rb, 2] = x, y, z
+    for k in range(rank[rb]):
+        d = directions[rb, k]
+        add_direction(directions, rank, ra, d[0], d[1], d[2])
+    return ra, rb
+
+
+@njit(cache=True)
+def _raise_level(node_level, first, second, shift, edge_level, order):  # type: ignore[no-untyped-def]
+    n = len(node_level)
+    parent = np.arange(n)
+    offset = np.zeros((n, 3), dtype=np.int64)
+    directions = np.zeros((n, 3, 3), dtype=np.int64)
+    rank = np.zeros(n, dtype=np.int64)
+    deepest = np.arange(n)
+    lifetime = np.full(n, np.inf)
+    levels = np.full(3, np.inf)
+    critical = np.full(3, -1, dtype=np.int64)
+    is_used = np.zeros(len(edge_level), dtype=np.bool_)
+    reached = 0
+    for edge in order:
+        level = edge_level[edge]
+        before = rank[find(parent, offset, first[edge])]
+        root, absorbed = join(
+            parent,
+            offset,
+            directions,
+            rank,
+            first[edge],
+            second[edge],
+            shift[edge, 0],
+            shift[edge, 1],
+            shift[edge, 2],
+        )
+        if absorbed >= 0:
+            shallow, deep = deepest[absorbed], deepest[root]
+            if node_level[shallow] < node_level[deep]:
+                shallow, deep = deep, shallow
+            lifetime[shallow] = min(lifetime[shallow], level - node_level[shallow])
+            deepest[root] = deep
+        is_used[edge] = absorbed >= 0 or rank[root] > before
+        if rank[root] > 0:
+            deep = deepest[root]
+            lifetime[deep] = min(lifetime[deep], level - node_level[deep])
+        while reached < rank[root]:
+            levels[reached] = level
+            critical[reached] = edge
+            reached += 1
+    return levels, critical, lifetime, is_used
+
+
+@njit(cache=True)
+def region_dimension(inside, shape):  # type: ignore[no-untyped-def]
+    """Highest dimension in which a piece of a periodic grid region is endless (0 to 3).
+
+    Parameters
+    ----------
+    inside : bool array (n0 · n1 · n2,)
+        Grid points of the region, last axis fastest.
+    shape : array (3,)
+        Points along each axis; each point touches its 26 neighbours.
+    """
+    n0, n1, n2 = shape[0], shape[1], shape[2]
+    n = n0 * n1 * n2
+    parent = np.arange(n)
+    offset = np.zeros((n, 3), dtype=np.int64)
+    directions = np.zeros((n, 3, 3), dtype=np.int64)
+    rank = np.zeros(n, dtype=np.int64)
+    dimension = 0
+    for i in range(n0):
+        for j in range(n1):
+            for k in range(n2):
+                p = (i * n1 + j) * n2 + k
+                if not inside[p]:
+                    continue
+                for step in range(14, 27):
+                    di, dj, dk = step // 9 - 1, (step // 3) % 3 - 1, step % 3 - 1
+                    a, b, c = i + di, j + dj, k + dk
+                    si = 1 if a >= n0 else (-1 if a < 0 else 0)
+                    sj = 1 if b >= n1 else (-1 if b < 0 else 0)
+                    sk = 1 if c >= n2 else (-1 if c < 0 else 0)
+                    q = ((a - si * n0) * n1 + b - sj * n1) * n2 + c - sk * n2
+                    if inside[q]:
+                        root, _ = join(parent, offset, directions, rank, p, q, si, sj, sk)
+                        dimension = max(dimension, rank[root])
+        if dimension == 3:
+            break
+    return dimension

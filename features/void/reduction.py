@@ -1,0 +1,298 @@
+"""Smallest cell of a periodic set of atoms, in a basis and from an origin that are its own.
+
+A cell can be chosen in endless ways; a grid over it should not change with the choice. So: find
+every translation the atoms have, reduce the lattice they span, and pick basis and origin by the
+atoms themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from ...data.records import FloatArray, IntArray
+from ..core.periodic import heights_A
+
+TRANSLATION_TOLERANCE_A: Final[float] = 1e-3
+"""Two atoms closer than this after a translation are the same atom."""
+
+_SAME_LENGTH_A = 1e-4
+_PROBE_A = 6.0
+_PROBE = np.array([0.37, 0.23, 0.41])
+_CORNERS = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)])
+_AROUND = np.array([(i, j) for i in (-1, 0, 1, 2) for j in (-1, 0, 1, 2)])
+
+
+def host_translations(lattice: FloatArray, frac: FloatArray, kind: IntArray) -> FloatArray:
+    """Fractional translations that map the atoms onto themselves, the zero one included.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+    frac : array (n, 3)
+    kind : array (n,)
+        Atoms of different kinds never coincide.
+
+    Returns
+    -------
+    array (n_translations, 3)
+    """
+    counts = np.bincount(kind)
+    rarest = np.flatnonzero(kind == int(np.argmin(counts)))
+    # The number of translations divides every count: a common divisor of 1 ends the search.
+    if np.gcd.reduce(counts) == 1:
+        return np.zeros((1, 3))
+    candidates = frac[rarest] - frac[rarest[0]]
+    found = _self_translations(lattice, frac, kind, candidates, TRANSLATION_TOLERANCE_A)
+    return candidates[found] - np.rint(candidates[found])
+
+
+@njit(cache=True)
+def _self_translations(lattice, frac, kind, candidates, tolerance):  # type: ignore[no-untyped-def]
+    n = len(frac)
+    found = np.zeros(len(candidates), dtype=np.bool_)
+    for c in range(len(candidates)):
+        complete = True
+        for a in range(n):
+            hit = False
+            for b in range(n):
+                if kind[a] == kind[b]:
+                    u = frac[a, 0] + candidates[c, 0] - frac[b, 0]
+                    v = frac[a, 1] + candidates[c, 1] - frac[b, 1]
+                    w = frac[a, 2] + candidates[c, 2] - frac[b, 2]
+                    u -= np.rint(u)
+                    v -= np.rint(v)
+                    w -= np.rint(w)
+                    distance2 = 0.0
+                    for k in range(3):
+                        x = u * lattice[0, k] + v * lattice[1, k] + w * lattice[2, k]
+                        distance2 += x * x
+                    if distance2 < tolerance * tolerance:
+                        hit = True
+                        break
+            if not hit:
+                complete = False
+                break
+        found[c] = complete
+    return found
+
+
+def finer_lattice(lattice: FloatArray, translations: FloatArray) -> FloatArray:
+    """Lattice spanned by the cell and the translations found in it."""
+    n = len(translations)
+    if n == 1:
+        return lattice
+    # Translations form a group of order n, so n times each is an integer vector.
+    rows = [[int(x) for x in row] for row in np.rint(translations * n)]
+    rows += [[n if i == j else 0 for j in range(3)] for i in range(3)]
+    basis = np.array(_integer_basis(rows), dtype=np.float64) / n
+    return basis @ lattice
+
+
+def _integer_basis(rows: list[list[int]]) -> list[list[int]]:
+    """Basis of the lattice spanned by integer rows (Hermite normal form, three columns)."""
+    basis = []
+    for column in range(3):
+        while True:
+            active = [r for r in rows if r[column] != 0]
+            if len(active) <= 1:
+                break
+            pivot = min(active, key=lambda r: abs(r[column]))
+            for row in active:
+                if row is not pivot:
+                    factor = row[column] // pivot[column]
+                    for k in range(3):
+                        row[k] -= factor * pivot[k]
+        basis.append(active[0])
+        rows = [r for r in rows if r is not active[0]]
+    return basis
+
+
+def minkowski_reduced(lattice: FloatArray) -> FloatArray:
+    """Right-handed basis of the same lattice with the shortest possible vectors.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+
+    Notes
+    -----
+    Greedy reduction in three dimensions: Nguyen & Stehlé 2004, 10.1007/978-3-540-24847-7_26.
+    """
+    basis = np.array(lattice, dtype=np.float64)
+    for _ in range(200):
+        basis = basis[np.argsort((basis**2).sum(axis=1).round(9), kind="stable")]
+        shorter = basis[2] - _closest_in_plane(basis[0], basis[1], basis[2])
+        if (
+            basis[1] @ basis[1] > 0
+            and abs(basis[0] @ basis[1]) * 2 > basis[0] @ basis[0] * 1.0000001
+        ):
+            basis[1] -= np.rint(basis[0] @ basis[1] / (basis[0] @ basis[0])) * basis[0]
+            continue
+        if shorter @ shorter >= basis[2] @ basis[2] * (1 - 1e-9):
+            break
+        basis[2] = shorter
+    if np.linalg.det(basis) < 0:
+        basis = -basis
+    return np.ascontiguousarray(basis)
+
+
+def _closest_in_plane(a: FloatArray, b: FloatArray, point: FloatArray) -> FloatArray:
+    """Vector of the lattice spanned by a and b that is closest to a point."""
+    gram = np.array([[a @ a, a @ b], [a @ b, b @ b]])
+    start = np.floor(np.linalg.solve(gram, np.array([a @ point, b @ point])))
+    candidates = (start + _AROUND) @ np.stack([a, b])
+    distance = ((point - candidates) ** 2).sum(axis=1)
+    # The first of those that are equally close, whatever the rounding.
+    return np.asarray(candidates[np.argmax(distance <= distance.min() * (1 + 1e-12))])
+
+
+def merge_coincident(
+    lattice: FloatArray, frac: FloatArray, kind: IntArray
+) -> tuple[IntArray, IntArray]:
+    """First of each set of coinciding atoms, and to which of them each atom belongs."""
+    first, belongs = _coincident(lattice, frac, kind, 2 * TRANSLATION_TOLERANCE_A)
+    return first, belongs
+
+
+@njit(cache=True)
+def _coincident(lattice, frac, kind, tolerance):  # type: ignore[no-untyped-def]
+    n = len(frac)
+    belongs = np.empty(n, dtype=np.int64)
+    first = np.empty(n, dtype=np.int64)
+    count = 0
+    for a in range(n):
+        belongs[a] = -1
+        for c in range(count):
+            b = first[c]
+            if kind[a] == kind[b]:
+                distance2 = 0.0
+                u = frac[a] - frac[b]
+                u = u - np.rint(u)
+                for k in range(3):
+                    x = u[0] * lattice[0, k] + u[1] * lattice[1, k] + u[2] * lattice[2, k]
+                    distance2 += x * x
+                if distance2 < tolerance * tolerance:
+                    belongs[a] = c
+                    break
+        if belongs[a] < 0:
+            belongs[a] = count
+            first[count] = a
+            count += 1
+    return first[:count].copy(), belongs
+
+
+def symmetric_frames(lattice: FloatArray) -> FloatArray:
+    """All bases of a lattice that are as short and have the same angles as the best one.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+        Minkowski-reduced.
+
+    Returns
+    -------
+    array (n_frames, 3, 3)
+        Right- and left-handed; two of a triclinic lattice, 48 of a cubic one. The set does not
+        depend on the basis given.
+    """
+    vectors = _CORNERS @ lattice
+    length = np.linalg.norm(vectors, axis=1)
+    wanted = np.sort(np.linalg.norm(lattice, axis=1))
+    a, b, c = (vectors[np.abs(length - w) < _SAME_LENGTH_A] for w in wanted)
+    volume = abs(float(np.linalg.det(lattice)))
+    # By hand, for np.cross takes longer than all of the rest.
+    left, right = b[:, None, [1, 2, 0]], c[None, :, [2, 0, 1]]
+    cross = left * right - b[:, None, [2, 0, 1]] * c[None, :, [1, 2, 0]]
+    signed = np.einsum("ix,jkx->ijk", a, cross)
+    i, j, k = np.nonzero(np.abs(np.abs(signed) - volume) < 1e-3 * volume)
+    products = np.stack([(a[i] * b[j]).sum(1), (a[i] * c[k]).sum(1), (b[j] * c[k]).sum(1)], axis=1)
+    # Several shapes may have equal edges (60° or 120°): take the most acute.
+    best = np.ones(len(i), dtype=bool)
+    for column in range(3):
+        best &= products[:, column] > products[best, column].max() - _SAME_LENGTH_A
+    return np.stack([a[i], b[j], c[k]], axis=1)[best]
+
+
+def canonical_frame(
+    lattice: FloatArray, frac: FloatArray, z: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Basis and origin that depend on the crystal alone, up to its own symmetry.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+        Minkowski-reduced.
+    frac : array (n, 3)
+        Atoms.
+    z : array (n,)
+        Atomic numbers.
+
+    Returns
+    -------
+    lattice : array (3, 3), Å
+    origin : array (3,), Å
+        Cartesian position of an atom of the rarest element.
+
+    Notes
+    -----
+    Every such atom with every equally good basis is a candidate. A smooth density of the atoms is
+    read at a general point of each candidate frame and the highest reading wins. Candidates with
+    the same reading are related by symmetry, so any grid in them is the same grid.
+    """
+    counts = np.bincount(z)
+    rarest = np.flatnonzero(counts[z] == counts[counts > 0].min())
+    rarest = rarest[z[rarest] == z[rarest].min()]
+    frames = symmetric_frames(lattice)
+    reach = _PROBE_A / heights_A(lattice) + 1e-9
+    images, atom = periodic_images(frac - np.floor(frac), reach)
+    origins = frac[rarest] @ lattice
+    probes = (origins[:, None] + _PROBE @ frames).reshape(-1, 3) @ np.linalg.inv(lattice)
+    probes -= np.floor(probes)
+    reading = _density(probes @ lattice, images @ lattice, z[atom].astype(np.float64), _PROBE_A)
+    winner = int(np.argmax(reading > reading.max() * (1.0 - 1e-7)))
+    return frames[winner % len(frames)], origins[winner // len(frames)]
+
+
+@njit(cache=True)
+def _density(points, position, weight, cutoff):  # type: ignore[no-untyped-def]
+    out = np.zeros(len(points))
+    for p in range(len(points)):
+        for a in range(len(position)):
+            x = position[a, 0] - points[p, 0]
+            y = position[a, 1] - points[p, 1]
+            z = position[a, 2] - points[p, 2]
+            t = 1.0 - (x * x + y * y + z * z) / (cutoff * cutoff)
+            if t > 0.0:
+                out[p] += weight[a] * t * t * t
+    return out
+
+
+@njit(cache=True)
+def periodic_images(frac, reach):  # type: ignore[no-untyped-def]
+    """Copies of atoms with fractional coordinates between −reach and 1 + reach, and their atoms."""
+    total = 0
+    for fill in range(2):
+        if fill == 1:
+            out = np.empty((total, 3))
+            index = np.empty(total, dtype=np.int64)
+            total = 0
+        for a in range(len(frac)):
+            lo0 = int(np.ceil(-reach[0] - frac[a, 0]))
+            hi0 = int(np.floor(1.0 + reach[0] - frac[a, 0]))
+            lo1 = int(np.ceil(-reach[1] - frac[a, 1]))
+            hi1 = int(np.floor(1.0 + reach[1] - frac[a, 1]))
+            lo2 = int(np.ceil(-reach[2] - frac[a, 2]))
+            hi2 = int(np.floor(1.0 + reach[2] - frac[a, 2]))
+            for i in range(lo0, hi0 + 1):
+                for j in range(lo1, hi1 + 1):
+                    for k in range(lo2, hi2 + 1):
+                        if fill == 1:
+                            out[total, 0] = frac[a, 0] + i
+                            out[total, 1] = frac[a, 1] + j
+                            out[total, 2] = frac[a, 2] + k
+                            index[total] = a
+                        total += 1
+    return out, index

@@ -1,0 +1,1 @@
+"""Honest evaluation: grouped folds, baselines, tuning, ablation, the model card."""

@@ -1,0 +1,67 @@
+"""What every model must beat: the population alone, and the nearest known material."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from ..labels.censoring import FloatArray, truncated_moments
+from ..labels.tables import LabelArrays, feature_matrix, usable_columns
+from ..labels.targets import make_target
+from ..trust.domain import DomainDistance
+
+
+class TemperatureOnly:
+    """Predicts the population mean at the temperature for every material.
+
+    Parameters
+    ----------
+    quantity : str
+        As in the label table.
+    """
+
+    def __init__(self, quantity: str = "sigma_S_cm") -> None:
+        self.target = make_target(quantity)
+
+    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> Self:
+        """Fit to a label table; the features only tell which structures exist."""
+        self.target.fit(self.target.read(labels, features.index))
+        return self
+
+    def predict(self, features: pd.DataFrame, temperature_K: ArrayLike) -> pd.DataFrame:
+        """Column ``prediction``, unit of the target."""
+        mean, _ = self.target.line(temperature_K)
+        return self._frame(np.broadcast_to(mean, len(features)), features)
+
+    def _frame(self, working: FloatArray, features: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"prediction": self.target.shown(working)}, index=features.index)
+
+
+class NearestNeighbour(TemperatureOnly):
+    """Gives a material the position in the population of its nearest training material."""
+
+    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> Self:
+        """Fit to a label table and a feature table."""
+        arrays = self.target.read(labels, features.index)
+        self.target.fit(arrays)
+        self.columns_ = usable_columns(features.iloc[arrays.row])
+        materials, inverse = np.unique(arrays.row, return_inverse=True)
+        matrix = feature_matrix(features.iloc[materials], self.columns_)
+        self.domain_ = DomainDistance().fit(matrix, np.arange(len(materials)))
+        position = self._positions(arrays)
+        self.position_ = np.bincount(inverse, position) / np.bincount(inverse)
+        return self
+
+    def predict(self, features: pd.DataFrame, temperature_K: ArrayLike) -> pd.DataFrame:
+        """Column ``prediction``, unit of the target."""
+        _, nearest = self.domain_.nearest(feature_matrix(features, self.columns_))
+        mean, scale = self.target.line(temperature_K)
+        return self._frame(mean + scale * self.position_[nearest], features)
+
+    def _positions(self, arrays: LabelArrays) -> FloatArray:
+        mean, scale = self.target.line(arrays.temperature_K)
+        expected, _ = truncated_moments(arrays.bounds, mean, scale)
+        return (expected - mean) / scale

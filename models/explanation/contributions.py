@@ -1,0 +1,168 @@
+"""Why a candidate is predicted as it is, and which descriptors matter for new groups.
+
+Contributions are Shapley values and add up to the prediction exactly: of boosted trees as XGBoost
+computes them (TreeSHAP, Lundberg 2020), of the forest by :mod:`.tree_shap`. A Gaussian process is
+not attributed: its share stands in the column ``gaussian_process``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from xgboost import DMatrix
+
+from ...data.units import ROOM_TEMPERATURE_K
+from ..labels.censoring import FloatArray
+from ..labels.folds import grouped_folds
+from ..learners.trees import BoundedBoosting, BoundedExtraTrees
+from ..model import StructureModel
+from ..trust.calibration import label_residual
+from ..trust.metrics import group_resamples, percentile_interval
+from .tree_shap import tree_shap
+
+POPULATION: Final = "population"
+"""Column of :func:`contributions` that no feature is responsible for."""
+
+
+def contributions(
+    model: StructureModel, features: pd.DataFrame, temperature_K: float = ROOM_TEMPERATURE_K
+) -> pd.DataFrame:
+    """Contribution of each feature column to each prediction.
+
+    Parameters
+    ----------
+    model : StructureModel
+        Fitted.
+    features : DataFrame
+        One row per structure.
+    temperature_K : float
+        Temperature, K.
+
+    Returns
+    -------
+    DataFrame
+        Index of ``features``; one column per feature, ``population`` and, with that learner,
+        ``gaussian_process``. Decades (of K for an onset); rows sum to log10 of the prediction's
+        quantity.
+    """
+    matrix = model.matrix(features)
+    mean, scale = (float(v) for v in model.target.line(np.float64(temperature_K)))
+    total = np.zeros((len(matrix), len(model.columns_) + 1))
+    other = np.zeros(len(matrix))
+    trust, distance = model.ensemble_.trust_, model.ensemble_.domain_.transform(matrix)
+    for believed, (name, learner) in zip(
+        trust.weights.T, model.ensemble_.learners_.items(), strict=True
+    ):
+        weight = np.interp(distance, trust.distance, believed)
+        if name in _ATTRIBUTED:
+            total += weight[:, None] * _ATTRIBUTED[name](learner, matrix)
+        else:
+            other += weight * learner.predict(matrix)
+    table = pd.DataFrame(scale * total[:, :-1], index=features.index, columns=list(model.columns_))
+    table[POPULATION] = mean + scale * total[:, -1]
+    if "gaussian_process" in model.members:
+        table["gaussian_process"] = scale * other
+    return table
+
+
+def family_contributions(table: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:
+    """Sum contributions by feature family.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`contributions`.
+    families : mapping of column to family
+        Columns without a family keep their name.
+    """
+    names = [families.get(str(c), str(c)) for c in table.columns]
+    return table.T.groupby(names, sort=False).sum().T
+
+
+def permutation_importance(
+    features: pd.DataFrame,
+    labels: pd.DataFrame,
+    make: Callable[[], StructureModel],
+    families: Mapping[str, str],
+    n_folds: int = 5,
+    n_repeats: int = 5,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How much worse held-out groups are predicted when a family's columns are shuffled.
+
+    All columns of a family move together between structures of the same held-out fold, so that
+    correlated columns cannot stand in for each other.
+
+    Parameters
+    ----------
+    features, labels : DataFrame
+        As for :meth:`.StructureModel.fit`.
+    make : callable
+        Makes an unfitted model.
+    families : mapping of column to family
+    n_folds, n_repeats, seed : int
+
+    Returns
+    -------
+    DataFrame
+        Index: family. ``increase`` of the mean absolute residual (decades; bounds count by their
+        violation), ``low`` and ``high``: 95 % bootstrap interval over groups.
+    """
+    target = make().target
+    arrays = target.read(labels, features.index)
+    known = labels["structure_id"].astype(str)
+    rng = np.random.default_rng(seed)
+    names = sorted(set(families.values()))
+    increase = {name: np.zeros(len(arrays.row)) for name in names}
+    for train, test in grouped_folds(arrays.group, n_folds, seed):
+        model = make().fit(features, labels[known.isin(features.index[arrays.row[train]].map(str))])
+        rows, at = features.iloc[arrays.row[test]], _temperature(arrays.temperature_K[test])
+        bounds = target.shown(arrays.bounds[test])
+        plain = label_residual(bounds, model.predict(rows, at)["prediction"].to_numpy())
+        for name in names:
+            columns = [c for c in model.columns_ if families.get(c) == name]
+            for _ in range(n_repeats if columns else 0):
+                answer = model.predict(_shuffled(rows, columns, rng), at)["prediction"].to_numpy()
+                increase[name][test] += (label_residual(bounds, answer) - plain) / n_repeats
+    samples = group_resamples(arrays.group, seed)
+    found = {
+        name: (float(v.mean()), *percentile_interval(np.array([v[s].mean() for s in samples])))
+        for name, v in increase.items()
+    }
+    table = pd.DataFrame.from_dict(found, orient="index", columns=["increase", "low", "high"])
+    return table.sort_values("increase", ascending=False)
+
+
+def _temperature(temperature_K: FloatArray) -> FloatArray:
+    """An onset has no temperature of its own; any will do."""
+    return np.where(np.isfinite(temperature_K), temperature_K, ROOM_TEMPERATURE_K)
+
+
+def _shuffled(rows: pd.DataFrame, columns: list[str], rng: np.random.Generator) -> pd.DataFrame:
+    order = rng.permutation(len(rows))
+    return rows.assign(**{c: rows[c].to_numpy()[order] for c in columns})
+
+
+def _boosting_shares(learner: BoundedBoosting, matrix: FloatArray) -> FloatArray:
+    shares = learner.booster_.predict(DMatrix(matrix, nthread=1), pred_contribs=True)
+    shares = learner.unit_ * np.asarray(shares, dtype=np.float64)
+    shares[:, -1] += learner.centre_
+    return shares
+
+
+def _forest_shares(learner: BoundedExtraTrees, matrix: FloatArray) -> FloatArray:
+    filled = learner.filled(matrix)
+    # Whether a value is missing counts to its column: both are one player.
+    player = learner.sources_
+    trees = learner.forest_.estimators_
+    shares = sum(tree_shap(tree.tree_, player, filled, matrix.shape[1]) for tree in trees)
+    return np.asarray(shares) / len(trees)
+
+
+_ATTRIBUTED: Final[Mapping[str, Callable[[Any, FloatArray], FloatArray]]] = {
+    "extra_trees": _forest_shares,
+    "xgboost": _boosting_shares,
+}

@@ -1,0 +1,1 @@
+"""Feature and label tables as a learner takes them: targets, bounds, folds, population."""

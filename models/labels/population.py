@@ -1,0 +1,171 @@
+"""What temperature alone explains: a population of Arrhenius lines.
+
+Each material g follows ``log10(σT) = (A + u_g) − (B + v_g)·1000/T`` with ``u_g``, ``v_g`` drawn
+from normal distributions. The five parameters are found by penalised maximum likelihood with the
+rows of one material correlated as the model says and bounds entering through their probability
+given the values. Tables in this field report slow materials at 1000 K and fast ones at
+300 K; a line drawn through all rows is therefore far too flat, and only the within-material
+correlation repairs it.
+
+The penalty is a weak prior from hopping theory: D₀ = a²ν/6 with a = 3 Å and ν = 10¹³ Hz and
+0.02 ions/Å³ give A ≈ 4.7 (σT in S K/cm); activation energies lie around 0.3 ± 0.15 eV. It matters
+only where the table does not speak, for instance when it holds a single temperature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+
+from ...data.units import BOLTZMANN_EV_K
+from .censoring import FloatArray, is_exact, log_mass
+
+EV_PER_DECADE_SLOPE: Final[float] = BOLTZMANN_EV_K * 1000.0 * float(np.log(10.0))
+"""Activation energy of one decade per 1000/T, eV."""
+
+_PRIOR_MEAN: Final[FloatArray] = np.array(
+    [4.7, 0.30 / EV_PER_DECADE_SLOPE, np.log(0.4), np.log(0.12 / EV_PER_DECADE_SLOPE), np.log(0.3)]
+)
+_PRIOR_LOG10_D0: Final[float] = -2.8
+"""log10 of a²ν/6 in cm²/s."""
+_PRIOR_SD: Final[FloatArray] = np.array([0.7, 0.15 / EV_PER_DECADE_SLOPE, 0.5, 0.5, 0.5])
+
+
+def inverse_temperature(temperature_K: ArrayLike) -> FloatArray:
+    """1000/T for temperatures in K."""
+    return 1000.0 / np.asarray(temperature_K, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class ArrheniusPopulation:
+    """Parameters of the population.
+
+    ``log10_prefactor`` belongs to σT in S K/cm, slopes to 1000/T in 1/K.
+    """
+
+    times_temperature: float
+    """1 where the line is that of σT, 0 where it is that of the quantity itself."""
+    log10_prefactor: float
+    slope: float
+    prefactor_sd: float
+    slope_sd: float
+    noise_sd: float
+
+    @property
+    def activation_energy_eV(self) -> float:
+        """Mean activation energy, eV."""
+        return self.slope * EV_PER_DECADE_SLOPE
+
+    def mean(self, temperature_K: ArrayLike) -> FloatArray:
+        """Population mean of log10 σ (S/cm) or log10 D (cm²/s) at temperatures in K."""
+        x = inverse_temperature(temperature_K)
+        shift = self.times_temperature * np.log10(x / 1000.0)
+        return np.asarray(self.log10_prefactor - self.slope * x + shift)
+
+    def material_sd(self, temperature_K: ArrayLike) -> FloatArray:
+        """Spread between materials at temperatures in K, decades."""
+        x = inverse_temperature(temperature_K)
+        return np.sqrt(self.prefactor_sd**2 + (self.slope_sd * x) ** 2)
+
+    def as_dict(self) -> dict[str, float]:
+        """Plain numbers for a JSON file."""
+        return asdict(self)
+
+
+def fit_arrhenius_population(
+    temperature_K: FloatArray,
+    log10_bounds: FloatArray,
+    material: NDArray[np.int64],
+    error_log10: FloatArray,
+    times_temperature: bool = True,
+) -> ArrheniusPopulation:
+    """Fit the population to values and bounds.
+
+    Parameters
+    ----------
+    temperature_K : array (n,), K
+    log10_bounds : array (n, 2), log10 of S/cm or cm²/s
+        Equal columns for values, infinite ones for bounds.
+    material : array (n,) of int
+        Which material a row belongs to.
+    error_log10 : array (n,), decades
+        Standard error of each label; 0 where the source gives none.
+    times_temperature : bool
+        True for conductivity, whose product with T follows the line; False for diffusivity.
+
+    Returns
+    -------
+    ArrheniusPopulation
+    """
+    x = inverse_temperature(temperature_K)
+    prior = _PRIOR_MEAN.copy()
+    bounds = log10_bounds
+    if times_temperature:
+        bounds = bounds + np.log10(temperature_K)[:, None]
+    else:
+        prior[0] = _PRIOR_LOG10_D0
+    blocks = [
+        _Block.of(x[rows], bounds[rows], error_log10[rows] ** 2)
+        for rows in (np.flatnonzero(material == m) for m in np.unique(material))
+    ]
+    found = minimize(
+        _negative_log_posterior,
+        prior,
+        args=(blocks, prior),
+        method="L-BFGS-B",
+        bounds=[(c - 4 * w, c + 4 * w) for c, w in zip(prior, _PRIOR_SD, strict=True)],
+    )
+    a, b, log_u, log_v, log_n = (float(p) for p in found.x)
+    return ArrheniusPopulation(
+        float(times_temperature), a, b, *(float(np.exp(s)) for s in (log_u, log_v, log_n))
+    )
+
+
+class _Block(NamedTuple):
+    """The rows of one material: k with values, m with bounds, of log10(σT)."""
+
+    x: FloatArray
+    y: FloatArray
+    noise: FloatArray
+    x_bound: FloatArray
+    bound: FloatArray
+    noise_bound: FloatArray
+
+    @classmethod
+    def of(cls, x: FloatArray, bounds: FloatArray, noise: FloatArray) -> _Block:
+        exact = is_exact(bounds)
+        rest = ~exact
+        return cls(x[exact], bounds[exact, 0], noise[exact], x[rest], bounds[rest], noise[rest])
+
+
+def _negative_log_posterior(
+    parameters: FloatArray, blocks: list[_Block], prior: FloatArray
+) -> float:
+    penalty = 0.5 * float(np.sum(((parameters - prior) / _PRIOR_SD) ** 2))
+    return penalty - sum(_log_likelihood(parameters, block) for block in blocks)
+
+
+def _log_likelihood(parameters: FloatArray, block: _Block) -> float:
+    """Joint density of the values times the probability of each bound given the values.
+
+    Exact where a material has one bound; several are taken as independent given the values.
+    """
+    u2, v2, n2 = np.exp(2.0 * parameters[2:5])
+    total, mean, variance = 0.0, 0.0 * block.x_bound, u2 + v2 * block.x_bound**2
+    if len(block.y):
+        covariance = u2 + v2 * np.outer(block.x, block.x) + np.diag(n2 + block.noise)
+        factor = np.linalg.cholesky(covariance)
+        residual = block.y - (parameters[0] - parameters[1] * block.x)
+        white = np.linalg.solve(factor, residual)
+        total = -0.5 * float(white @ white) - float(np.log(np.diag(factor)).sum())
+        gain = np.linalg.solve(factor, u2 + v2 * np.outer(block.x, block.x_bound))
+        mean, variance = gain.T @ white, variance - (gain**2).sum(axis=0)
+    if len(block.x_bound):
+        centre = parameters[0] - parameters[1] * block.x_bound + mean
+        sd = np.sqrt(variance + n2 + block.noise_bound)
+        total += float(log_mass((block.bound - centre[:, None]) / sd[:, None]).sum())
+    return total

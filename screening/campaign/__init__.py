@@ -1,0 +1,1 @@
+"""The active-learning loop: propose, submit, collect, retrain."""

@@ -1,0 +1,149 @@
+"""Candidates for a campaign out of a screen: those that it flagged for AIMD, best first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from ...data.errors import InputError
+from ...data.identifiers import printable
+from ...data.records import Quarantined, StructureRecord
+from ..screen.candidates import Advance, collect_candidates
+
+ANY_FLAG: Final[str] = "any"
+_EMBEDDED: Final = ["embedded candidates"]
+
+
+@dataclass(frozen=True)
+class ScreenChoice:
+    """Which rows of a screen a campaign takes.
+
+    Parameters
+    ----------
+    folder : path
+        Output of ``ionsieve screen``.
+    flags : tuple of str
+        Rows with one of these flags; ``any``: with any flag.
+    top : int
+        At most so many, in the order of the ranking.
+    known : bool
+        Also structures that the AIMD table holds: their label is there already.
+    """
+
+    folder: Path
+    flags: tuple[str, ...] = (ANY_FLAG,)
+    top: int = 100
+    known: bool = False
+
+
+def screened_candidates(
+    choice: ScreenChoice, inputs: Sequence[str | Path], mobile: str, advance: Advance
+) -> tuple[list[StructureRecord], list[Quarantined]]:
+    """Structures of the chosen rows, in their order, and what was left out as known.
+
+    A screen keeps no structures: they are read again from its inputs.
+
+    Parameters
+    ----------
+    choice : ScreenChoice
+    inputs : sequence of path
+        Where the structures are; none: where the screen found them.
+    mobile : str
+    advance : callable
+
+    Raises
+    ------
+    InputError
+        If the folder holds no screen, the screen was for another mobile species, no row has such a
+        flag, or a structure is not found again.
+    """
+    run, ranking = _screen(choice.folder)
+    screened = run["settings"]["mobile"]
+    if screened != mobile:
+        raise InputError(
+            f"{choice.folder}: was screened for {screened}; give --mobile {screened}, or screen "
+            f"for {mobile}"
+        )
+    rows = _chosen(ranking, choice)
+    known = _known(rows, choice)
+    wanted = [str(name) for name in rows["id"] if name not in known]
+    if not wanted:
+        raise InputError(
+            f"{choice.folder}: the AIMD table holds every candidate that is flagged; give --known "
+            "to run them again"
+        )
+    sources = list(inputs) or _inputs_of(run, choice.folder)
+    found = collect_candidates(sources, mobile, run["settings"]["disorder"], (), advance).records
+    by_id = {record.id: record for record in found}
+    missing = [name for name in wanted if name not in by_id]
+    if missing:
+        raise InputError(
+            f"{choice.folder}: {len(missing)} of {len(wanted)} candidates are not in its inputs "
+            f"any more, the first is {printable(missing[0])}; screen again"
+        )
+    left_out = [
+        Quarantined(name, str(choice.folder), "policy", f"the AIMD table holds it ({entry})")
+        for name, entry in known.items()
+    ]
+    return [by_id[name] for name in wanted], left_out
+
+
+def _screen(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    try:
+        run = json.loads((folder / "run.json").read_text("utf-8"))
+        ranking = pd.read_parquet(folder / "ranking.parquet")
+        known = {"mobile", "disorder"} <= set(run["settings"]) and {"id", "flags"} <= set(ranking)
+    except (OSError, ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise InputError(
+            f"{folder}: holds no finished screen (run.json, ranking.parquet); make one with "
+            "'ionsieve screen'"
+        )
+    return run, ranking
+
+
+def _known(rows: pd.DataFrame, choice: ScreenChoice) -> dict[str, str]:
+    """Rows that are structures of the AIMD table: id → entry."""
+    if choice.known or "known_relation" not in rows:
+        return {}
+    same = rows[rows["known_relation"] == "same"]
+    return dict(zip(same["id"].astype(str), same["known_structure"].astype(str), strict=True))
+
+
+def _chosen(ranking: pd.DataFrame, choice: ScreenChoice) -> pd.DataFrame:
+    flags = ranking["flags"].fillna("").str.split(";").map(lambda f: {x for x in f if x})
+    seen = sorted(set().union(*flags)) if len(flags) else []
+    unknown = sorted(set(choice.flags) - {ANY_FLAG, *seen})
+    if unknown:
+        raise InputError(
+            f"{choice.folder}: no candidate is flagged {', '.join(unknown)}; flags in this screen: "
+            f"{', '.join(seen) or 'none'}"
+        )
+    wanted = set(seen) if ANY_FLAG in choice.flags else set(choice.flags)
+    rows = ranking[flags.map(lambda own: bool(own & wanted))]
+    if rows.empty:
+        raise InputError(f"{choice.folder}: no candidate is flagged: none needs AIMD")
+    return rows.head(choice.top)
+
+
+def _inputs_of(run: dict[str, Any], folder: Path) -> list[str | Path]:
+    if run["inputs"] == _EMBEDDED:
+        return []
+    inputs: list[str | Path] = []
+    for name in run["inputs"]:
+        # A store that the screen made itself moves with its folder.
+        own = folder / Path(name).name
+        inputs.append(own if not Path(name).exists() and own.exists() else name)
+    missing = [str(name) for name in inputs if not Path(name).exists()]
+    if missing:
+        raise InputError(
+            f"{folder}: its input {printable(missing[0])} is not here; call from the folder where "
+            "it was screened, or name the inputs before --from"
+        )
+    return inputs

@@ -1,0 +1,147 @@
+"""From a job's folder to its result: progress, trajectory, verdict and label."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ...data.errors import TrajectoryError
+from ...data.trajectories.readers import read_trajectory
+from ...data.trajectories.trajectory import Trajectory
+from ...data.transport.analysis import AnalysisSettings, TransportLabel, analyse
+from ..engines.registry import Engine
+from ..engines.run_log import FAIL_UNCONVERGED, RunLog, conserved_drift
+from ..jobs.plan import AimdPlan
+from .records import Job, Result
+from .setup import CampaignSettings
+
+GIVEN: Final[str] = "trajectory.*"
+"""A trajectory that the user puts into a job folder counts instead of the engine's own."""
+DEMONSTRATION: Final[str] = "demonstration"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A trajectory of the user's that is not one of this job: the job is as it was."""
+
+    reason: str
+
+
+def analyse_job(
+    engine: Engine, job: Job, plan: AimdPlan, folder: Path, settings: CampaignSettings
+) -> Result | Refused | str | None:
+    """Read a job.
+
+    Returns
+    -------
+    Result, Refused, str or None
+        The result so far (complete once the run has ended), why the user's own trajectory cannot
+        be it, the reason of a failure, or None where there is nothing to read yet.
+    """
+    given = sorted(folder.glob(GIVEN))
+    progress = engine.progress(plan, folder)
+    if not given and progress.state == "waiting":
+        return None
+    if not given and progress.state == "failed":
+        return progress.reason
+    try:
+        run = job_trajectory(engine, plan, folder, given)
+    except TrajectoryError as error:
+        if given:
+            return Refused(str(error))
+        # A run under way may have written half a frame; one that has ended must be readable.
+        return str(error) if progress.state == "finished" else None
+    # Some codes write the starting positions as a frame, others do not.
+    whole = plan.n_steps // plan.frame_every
+    complete = run.n_frames >= whole if given else (progress.state == "finished")
+    log = None if given else engine.log(plan, folder)
+    energies, fault = _from_log(log, plan)
+    if fault and complete:
+        return fault
+    verdict, label, details = _analysed(run, job, plan, engine, settings)
+    details["n_steps"] = progress.n_steps or (run.n_frames - 1) * plan.frame_every
+    details["core_seconds"] = progress.core_seconds or (log.core_seconds if log else None)
+    details["warnings"] = [*details.get("warnings", []), *energies.pop("remarks", [])]
+    return Result(job.id, complete, verdict, label, details | energies)
+
+
+def job_trajectory(
+    engine: Engine, plan: AimdPlan, folder: Path, given: list[Path] | None = None
+) -> Trajectory:
+    """The run so far, equilibration included.
+
+    Raises
+    ------
+    TrajectoryError
+        If there is no frame, a file cannot be read, or its atoms are not those of the plan.
+    """
+    if given:
+        run = read_trajectory(given, plan.frame_spacing_fs)
+    else:
+        run = engine.trajectory(plan, folder)
+    expected = sorted(content[0].element for content in plan.record.species)
+    if sorted(run.species) != expected:
+        raise TrajectoryError(
+            f"{run.name}: its {run.n_atoms} atoms are not those of the plan "
+            f"({len(expected)} atoms); a trajectory must be of the cell in the job's folder"
+        )
+    return run
+
+
+def _analysed(
+    run: Trajectory, job: Job, plan: AimdPlan, engine: Engine, settings: CampaignSettings
+) -> tuple[str, dict[str, Any] | None, dict[str, Any]]:
+    asked = AnalysisSettings(
+        mobile=settings.mobile,
+        temperature_K=plan.temperature_K,
+        equilibration_ps=plan.equilibration_ps,
+        kind=engine.kind,
+        structure_id=job.candidate_id,
+    )
+    facts = {"n_frames": run.n_frames, "production_ps": run.duration_ps - plan.equilibration_ps}
+    try:
+        found = analyse(run, asked)
+    except TrajectoryError as error:
+        return "too_short", None, {**facts, "reason": str(error)}
+    details = {
+        **facts,
+        "reason": found.evidence.reason,
+        "n_eff": found.n_eff,
+        "warnings": list(found.warnings),
+        "sources": list(found.sources),
+    }
+    return found.verdict, _label(found, job, plan), details
+
+
+def _label(found: TransportLabel, job: Job, plan: AimdPlan) -> dict[str, Any] | None:
+    system = "-".join(sorted(plan.record.elements))
+    label = found.label(source=f"campaign job {job.id}", group=system)
+    if label is None:
+        return None
+    return {**asdict(label), "grade": DEMONSTRATION if plan.demonstration else "campaign"}
+
+
+def _from_log(log: RunLog | None, plan: AimdPlan) -> tuple[dict[str, Any], str | None]:
+    """Facts of the run's log, and why the run must not be used, if so."""
+    if log is None:
+        return {}, None
+    n_steps = max(len(log.step), 1)
+    # Equilibration draws its heat from the thermostat; its conserved energy holds all the same.
+    drift = conserved_drift(log, plan.record.n_sites, plan.time_step_fs)
+    facts: dict[str, Any] = {}
+    remarks, fault = [], None
+    if np.isfinite(log.temperature_K).all():
+        facts["mean_temperature_K"] = float(log.temperature_K.mean())
+    if drift is not None:
+        facts["conserved_drift_meV_atom"] = drift.meV_atom
+        facts["conserved_drift_meV_atom_ps"] = drift.meV_atom_ps
+        remarks += [str(drift)] if drift.grade == "warning" else []
+        fault = str(drift) if drift.grade == "failed" else None
+    if log.n_unconverged:
+        text = f"SCF did not converge in {log.n_unconverged} of {n_steps} steps"
+        remarks.append(text)
+        fault = text if log.n_unconverged > FAIL_UNCONVERGED * n_steps else fault
+    return {**facts, "remarks": remarks}, fault

@@ -1,0 +1,410 @@
+"""The active-learning loop: propose a batch, retrain on what came back, decide whether to go on.
+
+Every verb may be killed at any line and called again: the database holds the state, folders are
+made from it, and a verb that was already done does nothing. Jobs are handled by
+:mod:`.campaign_jobs`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ...data.errors import InputError, IonsieveError
+from ...data.units import ROOM_TEMPERATURE_K
+from ...features.featurizer import numeric_columns
+from ...models import ConductivityModel
+from ..jobs.plan import make_plan
+from ..jobs.structure_json import record_from_json
+from .acquisition import Beliefs, FloatArray, StopDecision, stop_decision
+from .cost import CostModel, calibrated_cost
+from .jobs import write_job_folders
+from .prescreen import DOES_NOT, Use, tiers
+from .records import Candidate, Job, Result, job_name, to_json, utc_now
+from .selection import Pick, choose_batch, diversity_embedding
+from .setup import FEATURES, TRAINING_FEATURES, TRAINING_LABELS, CampaignSettings
+from .store import CampaignStore
+
+_ROUND_SEED: Final[int] = 1_000
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What ``propose`` came to."""
+
+    round: int | None
+    """None when the stop rule held."""
+    jobs: tuple[str, ...]
+    new: bool
+    """False when jobs of an earlier proposal still wait to be submitted."""
+    decision: StopDecision | None
+    picks: tuple[dict[str, Any], ...] = ()
+    """Why each candidate of the round was chosen."""
+    notices: tuple[str, ...] = ()
+    """What the model of this proposal has not learned yet."""
+
+
+def open_campaign(folder: str | Path) -> tuple[CampaignStore, CampaignSettings]:
+    """Open a campaign folder and its settings."""
+    store = CampaignStore(folder)
+    return store, CampaignSettings.from_dict(store.settings())
+
+
+def propose(
+    folder: str | Path,
+    size: int | None = None,
+    anyway: bool = False,
+    prescreen: Use = "ignore",
+) -> Proposal:
+    """Choose the next batch and write its job folders.
+
+    Jobs that were proposed but not handed over yet are given again: calling twice buys once.
+
+    Parameters
+    ----------
+    folder : path
+    size : int, optional
+        Candidates in the batch; by default as set for the campaign.
+    anyway : bool
+        Propose although the stop rule holds.
+    prescreen : {"ignore", "order", "filter"}
+        What is made of a pre-screen with a potential (:mod:`.prescreen`).
+
+    Raises
+    ------
+    InputError
+        If the campaign was stopped.
+    """
+    store, settings = open_campaign(folder)
+    with store, store.exclusive():
+        write_job_folders(store, settings)
+        waiting = store.jobs("ready")
+        if waiting:
+            number = waiting[-1].round
+            picks = tuple(store.rounds()[number - 1].get("picks", ()))
+            return Proposal(number, tuple(j.id for j in waiting), False, None, picks)
+        _refuse_if_stopped(store)
+        pool = _pool(store, settings, prescreen)
+        decision = pool.decision(settings, size or settings.batch_size)
+        if decision.stop and not anyway:
+            with store.transaction() as t:
+                t.note("stop_rule", "campaign", {"model_id": pool.model_id, **asdict(decision)})
+            return Proposal(None, (), False, decision)
+        number = _new_round(store, settings, pool, size or settings.batch_size, decision)
+        write_job_folders(store, settings)
+        jobs = tuple(j.id for j in store.jobs() if j.round == number)
+        picks = tuple(store.rounds()[-1]["picks"])
+        return Proposal(number, jobs, True, decision, picks, _notices(store))
+
+
+def _notices(store: CampaignStore) -> tuple[str, ...]:
+    under_way = len(store.jobs("submitted"))
+    known = int(store.models()[-1].details.get("n_results", 0))
+    unlearned = sum(r.label is not None for r in store.results()) and len(store.results()) - known
+    notices = []
+    if unlearned > 0:
+        notices.append(f"{unlearned} results are newer than the model: 'retrain' before 'propose'")
+    if under_way:
+        notices.append(f"{under_way} jobs of earlier rounds have not ended or are not collected")
+    return tuple(notices)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Candidates that have no job yet, with what the model believes."""
+
+    candidates: list[Candidate]
+    beliefs: Beliefs
+    features: pd.DataFrame
+    best: float
+    cost_core_hours: FloatArray
+    model_id: int
+    prescreen: Use
+    tier: FloatArray
+    """0 first, 2 last; all alike where no pre-screen is to be used."""
+
+    def decision(self, settings: CampaignSettings, size: int) -> StopDecision:
+        return stop_decision(
+            self.beliefs,
+            self.best,
+            float(np.log10(settings.threshold_S_cm)),
+            size,
+            settings.minimum_gain_decades,
+            settings.minimum_hits,
+        )
+
+
+def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _Pool:
+    taken = {job.candidate_id for job in store.jobs()}
+    left = [c for c in store.candidates() if c.excluded is None and c.id not in taken]
+    tier = np.zeros(len(left)) if prescreen == "ignore" else np.array(tiers(store, left), float)
+    if prescreen == "filter":
+        left = [c for c, t in zip(left, tier, strict=True) if t != DOES_NOT]
+        if len(tier) and not left:
+            raise InputError(
+                "the pre-screen leaves no candidate; --prescreen order leaves them all"
+            )
+        tier = tier[tier != DOES_NOT]
+    entry = store.models()[-1]
+    model = ConductivityModel.load(store.folder / entry.folder)
+    features = pd.read_parquet(store.folder / FEATURES)
+    chosen = features.loc[[c.id for c in left]]
+    cost = cost_model(store)
+    protocol = settings.protocol
+    total_ps = protocol.equilibration_ps + protocol.production_ps
+    n_steps = round(1000.0 * total_ps / protocol.time_step_fs) * len(protocol.start_K)
+    hours = [cost.core_hours(c.n_electrons, c.volume_A3, max(n_steps, 1)) for c in left]
+    return _Pool(
+        left,
+        _beliefs(model, chosen),
+        chosen,
+        _incumbent(store, model, features),
+        np.array(hours, dtype=np.float64),
+        entry.id,
+        prescreen,
+        tier,
+    )
+
+
+def _beliefs(model: ConductivityModel, chosen: pd.DataFrame) -> Beliefs:
+    if chosen.empty:
+        # Models refuse to predict nothing.
+        return Beliefs(np.empty(0), np.empty(0), np.empty(0))
+    predictions = model.predict(chosen[numeric_columns()], ROOM_TEMPERATURE_K)
+    return Beliefs.from_predictions(predictions, model.coverage)
+
+
+def _incumbent(store: CampaignStore, model: ConductivityModel, features: pd.DataFrame) -> float:
+    """Highest expected log10 σ(300 K) among materials with labels.
+
+    The model's expectation rather than the label: labels carry noise, and most are of other
+    temperatures.
+    """
+    labelled = sorted({r.label["structure_id"] for r in store.results() if r.label})
+    training = pd.read_parquet(store.folder / TRAINING_FEATURES)
+    columns = numeric_columns()
+    known = pd.concat([training[columns], features.loc[labelled, columns]])
+    return float(model.predict(known, ROOM_TEMPERATURE_K)["prediction"].max())
+
+
+def cost_model(store: CampaignStore) -> CostModel:
+    """Cost calibrated on the campaign's own finished jobs."""
+    jobs = {job.id: job for job in store.jobs()}
+    seen = []
+    for result in store.results():
+        seconds, steps = result.details.get("core_seconds"), result.details.get("n_steps")
+        if seconds and steps:
+            plan = jobs[result.job_id].plan
+            volume = abs(float(np.linalg.det(np.array(plan["record"]["lattice_A"]))))
+            seen.append((float(plan["n_electrons"]), volume, float(seconds) / int(steps)))
+    return calibrated_cost(seen, str(store.settings()["engine"]))
+
+
+def _new_round(
+    store: CampaignStore,
+    settings: CampaignSettings,
+    pool: _Pool,
+    size: int,
+    decision: StopDecision,
+) -> int:
+    """Choose, plan and commit; a candidate that cannot be planned is closed and replaced."""
+    number = len(store.rounds()) + 1
+    available = np.ones(len(pool.candidates), dtype=bool)
+    planned: list[tuple[Candidate, Pick, list[dict[str, Any]]]] = []
+    while len(planned) < size and available.any():
+        first = available & (pool.tier == pool.tier[available].min())
+        picks = _picks(pool, settings, size - len(planned), number, first)
+        for pick in picks:
+            available[pick.index] = False
+            candidate = pool.candidates[pick.index]
+            try:
+                planned.append((candidate, pick, _plans(candidate, settings, number)))
+            except IonsieveError as error:
+                with store.transaction() as t:
+                    t.exclude(candidate.id, str(error))
+        if not picks:
+            break
+    if not planned:
+        raise InputError("no candidate is left that can be simulated; see the history for reasons")
+    return _commit_round(store, settings, pool, planned, decision)
+
+
+def _picks(
+    pool: _Pool,
+    settings: CampaignSettings,
+    size: int,
+    number: int,
+    available: np.ndarray[Any, np.dtype[np.bool_]],
+) -> list[Pick]:
+    return choose_batch(
+        pool.beliefs,
+        size,
+        settings.acquisition,
+        pool.best,
+        settings.seed + _ROUND_SEED * number,
+        pool.cost_core_hours,
+        diversity_embedding(pool.features[numeric_columns()], _fractions(pool.candidates)),
+        [c.system for c in pool.candidates],
+        available,
+    )
+
+
+def _fractions(candidates: Sequence[Candidate]) -> pd.DataFrame:
+    compositions = [record_from_json(c.record).composition for c in candidates]
+    table = pd.DataFrame(compositions, dtype=np.float64).fillna(0.0)
+    return table.div(table.sum(axis=1), axis=0)
+
+
+def _plans(candidate: Candidate, settings: CampaignSettings, number: int) -> list[dict[str, Any]]:
+    record = record_from_json(candidate.record)
+    first = make_plan(
+        record,
+        settings.protocol.start_K[0],
+        settings.protocol,
+        settings.mobile,
+        settings.seed,
+        settings.engine_settings,
+    ).as_dict()
+    return [{**first, "temperature_K": t} for t in settings.protocol.start_K]
+
+
+def _commit_round(
+    store: CampaignStore,
+    settings: CampaignSettings,
+    pool: _Pool,
+    planned: list[tuple[Candidate, Pick, list[dict[str, Any]]]],
+    decision: StopDecision,
+) -> int:
+    picks = [_pick_facts(pool, candidate, pick) for candidate, pick, _ in planned]
+    details = {
+        "acquisition": settings.acquisition.function,
+        "best_log10_sigma": pool.best,
+        "n_candidates": len(pool.candidates),
+        "prescreen": pool.prescreen,
+        "core_hours_estimated": sum(pick["core_hours"] for pick in picks),
+        "decision": asdict(decision),
+        "picks": picks,
+    }
+    with store.transaction() as t:
+        number = t.add_round(pool.model_id, details)
+        for candidate, pick, plans in planned:
+            for plan in plans:
+                temperature = float(plan["temperature_K"])
+                job_id = job_name(number, candidate.id, temperature, 1)
+                reason = f"{pick.reason}, {_belief_text(pool, pick)}"
+                t.add_job(
+                    Job(job_id, candidate.id, number, temperature, 1, "proposed", plan, reason)
+                )
+    return number
+
+
+def _pick_facts(pool: _Pool, candidate: Candidate, pick: Pick) -> dict[str, Any]:
+    return {
+        "candidate": candidate.id,
+        "formula": candidate.formula,
+        "reason": pick.reason,
+        "score": float(pick.score),
+        "log10_sigma_300K": float(pool.beliefs.mean[pick.index]),
+        "sd": float(pool.beliefs.sd[pick.index]),
+        "domain_distance": float(pool.beliefs.domain_distance[pick.index]),
+        "core_hours": float(pool.cost_core_hours[pick.index]),
+    }
+
+
+def _belief_text(pool: _Pool, pick: Pick) -> str:
+    mean, sd = pool.beliefs.mean[pick.index], pool.beliefs.sd[pick.index]
+    return f"log10 σ(300 K) {mean:.2f} ± {sd:.2f}"
+
+
+def campaign_labels(results: Sequence[Result], with_demonstration: bool = False) -> pd.DataFrame:
+    """Labels that came back, as a table; those of a demonstration only if asked for."""
+    rows = [
+        r.label
+        for r in results
+        if r.label and (with_demonstration or r.label.get("grade") != "demonstration")
+    ]
+    table = pd.DataFrame(rows)
+    for column in {"value", "lower", "upper", "error_log10"} & set(table):
+        table[column] = pd.to_numeric(table[column])
+    return table
+
+
+def retrain(folder: str | Path, with_demonstration: bool = False) -> dict[str, Any]:
+    """Train on the embedded labels and those that came back; nothing if no result is new.
+
+    Returns
+    -------
+    dict
+        ``model_id``, ``new`` and the numbers of labels and results.
+    """
+    store, settings = open_campaign(folder)
+    with store, store.exclusive():
+        results = store.results()
+        own = campaign_labels(results, with_demonstration)
+        digest = hashlib.sha256(
+            to_json([asdict(r) for r in results]).encode() + str(with_demonstration).encode()
+        ).hexdigest()
+        last = store.models()[-1]
+        if last.labels_sha256 == digest or (last.id == 0 and not results):
+            return {"model_id": last.id, "new": False, **last.details}
+        labels, features = _training_tables(store.folder, own)
+        model = ConductivityModel(settings.seed, settings.threshold_S_cm)
+        model.fit(features, labels)
+        where = f"models/{last.id + 1:03d}"
+        _save_whole(model, store.folder / where)
+        details = {
+            "n_labels": len(labels),
+            "n_campaign_labels": len(own),
+            "n_results": len(results),
+            "held_out": model.evaluation_,
+        }
+        with store.transaction() as t:
+            number = t.add_model(where, digest, details)
+        before = last.details.get("held_out")
+        return {"model_id": number, "new": True, **details, "held_out_before": before}
+
+
+def _training_tables(folder: Path, own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    columns = numeric_columns()
+    labels = pd.read_parquet(folder / TRAINING_LABELS)
+    features = pd.read_parquet(folder / TRAINING_FEATURES)[columns]
+    if own.empty:
+        return labels, features
+    candidates = pd.read_parquet(folder / FEATURES)[columns]
+    known = candidates.loc[sorted(set(own["structure_id"]))]
+    # Columns that are empty throughout would change the type of the table's own.
+    merged = pd.concat([labels, own.dropna(axis=1, how="all")], ignore_index=True)
+    return merged, pd.concat([features, known])
+
+
+def _save_whole(model: ConductivityModel, target: Path) -> None:
+    """Write beside and rename; what a killed run left under the name is replaced."""
+    staging = target.parent / f".{target.name}.making"
+    shutil.rmtree(staging, ignore_errors=True)
+    model.save(staging)
+    shutil.rmtree(target, ignore_errors=True)
+    staging.rename(target)
+
+
+def stop(folder: str | Path, reason: str, undo: bool = False) -> None:
+    """End a campaign, or open it again: no new batch is proposed while it is stopped."""
+    store, _ = open_campaign(folder)
+    with store, store.transaction() as t:
+        t.add_settings({"stopped": None if undo else {"utc": utc_now(), "reason": reason}})
+        t.note("reopened" if undo else "stopped", "campaign", {"reason": reason})
+
+
+def _refuse_if_stopped(store: CampaignStore) -> None:
+    stopped = store.settings().get("stopped")
+    if stopped:
+        raise InputError(
+            f"the campaign was stopped ({stopped['reason']}); 'ionsieve campaign stop --undo' "
+            "opens it again"
+        )

@@ -1,0 +1,270 @@
+"""Settings of a campaign, and the folder it starts from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from ...data.atomic import file_lock, write_text_atomic
+from ...data.disorder.policy import DisorderPolicy
+from ...data.errors import InputError
+from ...data.records import Quarantined, StructureRecord, reduced_formula
+from ...data.sources.files import read_structures
+from ...features.catalogue import families
+from ...features.featurizer import featurize_one, rows_to_frame
+from ..engines.registry import engine
+from ..engines.settings import clean_settings
+from ..generate.prototypes import embedded_candidates
+from ..jobs.electrons import valence_electrons
+from ..jobs.plan import ProtocolSettings
+from ..jobs.structure_json import record_to_json
+from ..screen.pipeline import quarantine_frame
+from ..screen.training import TrainedModel, embedded_model
+from .acquisition import AcquisitionSettings
+from .from_screen import ScreenChoice, screened_candidates
+from .records import Candidate
+from .store import CampaignStore
+
+FEATURES: Final[str] = "features.parquet"
+TRAINING_FEATURES: Final[str] = "training_features.parquet"
+TRAINING_LABELS: Final[str] = "training_labels.parquet"
+
+
+@dataclass(frozen=True)
+class CampaignSettings:
+    """What a campaign looks for and how.
+
+    Parameters
+    ----------
+    engine : str
+        Name of the engine (:data:`.engines.ENGINES`).
+    engine_settings : dict
+        Passed to it.
+    mobile : str
+        Mobile species.
+    threshold_S_cm : float
+        Conductivity at 300 K, S/cm, that counts as fast.
+    batch_size : int
+        Candidates in a round.
+    seed : int
+    acquisition : AcquisitionSettings
+    protocol : ProtocolSettings
+    minimum_gain_decades, minimum_hits : float
+        Stop rule (:func:`.acquisition.stop_decision`).
+    """
+
+    engine: str = "gpaw"
+    engine_settings: dict[str, Any] = field(default_factory=dict)
+    mobile: str = "Li"
+    threshold_S_cm: float = 1e-3
+    batch_size: int = 5
+    seed: int = 0
+    acquisition: AcquisitionSettings = field(default_factory=AcquisitionSettings)
+    protocol: ProtocolSettings = field(default_factory=ProtocolSettings)
+    minimum_gain_decades: float = 0.05
+    minimum_hits: float = 0.2
+
+    def __post_init__(self) -> None:
+        kind = engine(self.engine).kind
+        if kind != "aimd":
+            raise InputError(
+                f"engine {self.engine!r} gives labels of kind {kind}, which are never trained on "
+                "as AIMD; use it with 'ionsieve campaign prescreen'"
+            )
+        object.__setattr__(
+            self, "engine_settings", clean_settings(self.engine, self.engine_settings)
+        )
+        if self.batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
+        if not self.threshold_S_cm > 0:
+            raise InputError(f"threshold_S_cm must be positive, got {self.threshold_S_cm}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> CampaignSettings:
+        """Read settings; unknown names are refused.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown or a value not allowed.
+        """
+        known = {k: v for k, v in content.items() if not k.startswith("stopped")}
+        try:
+            acquisition = AcquisitionSettings(**known.pop("acquisition", {}))
+            protocol = ProtocolSettings(**known.pop("protocol", {}))
+            return cls(acquisition=acquisition, protocol=protocol, **known)
+        except TypeError as error:
+            raise InputError(f"campaign settings: {error}") from None
+
+
+Advance = Callable[[str, int, int], None]
+
+
+def init_campaign(
+    folder: str | Path,
+    inputs: Sequence[str | Path] = (),
+    settings: CampaignSettings | None = None,
+    cache: Path | None = None,
+    advance: Advance | None = None,
+    network_file_system: bool = False,
+    screen: ScreenChoice | None = None,
+) -> dict[str, int]:
+    """Make a campaign folder: candidates with features, a first model, an empty history.
+
+    Everything is made beside the folder and renamed: the folder is whole or absent.
+
+    Parameters
+    ----------
+    folder : path
+        Must not exist, or be empty.
+    inputs : sequence of path
+        CIF and POSCAR files or folders of them; none: the embedded candidates.
+    settings : CampaignSettings, optional
+    cache : path, optional
+        Folder of cached models.
+    advance : callable, optional
+        Progress callback.
+    network_file_system : bool
+        Keep the database in a form that network file systems can hold.
+    screen : ScreenChoice, optional
+        Take the flagged candidates of a screen; ``inputs`` then says where their structures are,
+        by default where the screen found them.
+
+    Returns
+    -------
+    dict
+        Numbers of candidates and of quarantined inputs.
+
+    Raises
+    ------
+    InputError
+        If the folder is in use or nothing can be simulated.
+    """
+    settings = settings or CampaignSettings()
+    target = Path(folder).resolve()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{folder}: is there already and not an empty folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.parent / f".{target.name}.init"
+    lock = target.parent / f".{target.name}.init-lock"
+    with file_lock(lock, wait=False) as mine:
+        if not mine:
+            raise InputError(f"{folder}: another process is making this campaign")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir()
+        try:
+            counts = _fill(staging, inputs, settings, cache, advance, network_file_system, screen)
+            staging.rename(target)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"{error.filename or folder}: {reason}; nothing was made") from None
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+    return counts
+
+
+def _fill(
+    folder: Path,
+    inputs: Sequence[str | Path],
+    settings: CampaignSettings,
+    cache: Path | None,
+    advance: Advance | None,
+    network_file_system: bool,
+    screen: ScreenChoice | None,
+) -> dict[str, int]:
+    advance = advance or (lambda *_: None)
+    if screen is None:
+        records, quarantined = _candidates(inputs, settings.mobile)
+    else:
+        records, quarantined = screened_candidates(screen, inputs, settings.mobile, advance)
+    # Inputs first: a wrong path should not cost a training.
+    features, reasons = _features(records, settings.mobile, advance)
+    records = [r for r in records if r.id in features.index]
+    quarantined += reasons
+    if not records:
+        first = quarantined[0].reason if quarantined else "no structure was given"
+        raise InputError(f"no candidate can be simulated; the first was refused because: {first}")
+    trained = embedded_model(settings.seed, settings.threshold_S_cm, None, cache)
+    _write_tables(folder, features, trained, quarantined)
+    candidates = [_candidate(record, settings) for record in records]
+    journal = "delete" if network_file_system else "wal"
+    with CampaignStore.create(folder, settings.as_dict(), candidates, journal) as store:  # type: ignore[arg-type]
+        trained.model.save(folder / "models" / "000")
+        with store.transaction() as t:
+            details = {
+                "n_labels": len(trained.labels),
+                "n_campaign_labels": 0,
+                "n_results": 0,
+                "held_out": trained.model.evaluation_,
+            }
+            t.add_model("models/000", "embedded", details)
+    return {"candidates": len(candidates), "quarantined": len(quarantined)}
+
+
+def _candidates(
+    inputs: Sequence[str | Path], mobile: str
+) -> tuple[list[StructureRecord], list[Quarantined]]:
+    if not inputs:
+        generated = embedded_candidates(mobile)
+        return list(generated.records), list(generated.dropped)
+    result = read_structures(inputs, mobile, DisorderPolicy())
+    return result.records, result.quarantined
+
+
+def _features(
+    records: Sequence[StructureRecord], mobile: str, advance: Advance
+) -> tuple[pd.DataFrame, list[Quarantined]]:
+    chosen = families(None)
+    rows = []
+    for done, record in enumerate(records, start=1):
+        rows.append(featurize_one(record, chosen, mobile))
+        advance("descriptors", done, len(records))
+    refused = [
+        Quarantined(row.id, record.provenance.file or "", "roles", row.reason)
+        for row, record in zip(rows, records, strict=True)
+        if row.values is None
+    ]
+    return rows_to_frame([row for row in rows if row.values is not None], None), refused
+
+
+def _write_tables(
+    folder: Path, features: pd.DataFrame, trained: TrainedModel, quarantined: list[Quarantined]
+) -> None:
+    clash = features.index.intersection(trained.features.index)
+    if len(clash):
+        # A candidate that is in the training table keeps its features apart from it.
+        trained.features.rename(index={i: f"training:{i}" for i in clash}, inplace=True)
+        trained.labels["structure_id"] = trained.labels["structure_id"].replace(
+            {i: f"training:{i}" for i in clash}
+        )
+    features.to_parquet(folder / FEATURES)
+    trained.features.to_parquet(folder / TRAINING_FEATURES)
+    usable = trained.labels["structure_id"].isin(trained.features.index)
+    trained.labels[usable].reset_index(drop=True).to_parquet(folder / TRAINING_LABELS)
+    table = quarantine_frame(quarantined).to_csv(index=False, lineterminator="\n")
+    write_text_atomic(folder / "quarantine.csv", table)
+
+
+def _candidate(record: StructureRecord, settings: CampaignSettings) -> Candidate:
+    """Size as estimated for the cost: whole cells filling 0.8 of the target's cube."""
+    wanted = 0.8 * settings.protocol.target_A**3
+    cells = max(1, round(wanted / record.volume_A3))
+    electrons = sum(n * valence_electrons(e) for e, n in record.composition.items())
+    return Candidate(
+        record.id,
+        reduced_formula(record.composition),
+        "-".join(sorted(record.elements)),
+        record_to_json(record),
+        float(electrons * cells),
+        record.volume_A3 * cells,
+    )

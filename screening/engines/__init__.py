@@ -1,0 +1,1 @@
+"""Engines that run AIMD: inputs, outputs, scripts, settings."""

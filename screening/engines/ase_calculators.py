@@ -1,0 +1,62 @@
+"""Calculators that run through ASE: GPAW (AIMD) and CHGNet (a machine-learning potential)."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ...data.errors import MissingDependencyError
+from ..jobs.plan import AimdPlan
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
+
+REMEDIES: Final[dict[str, str]] = {
+    "gpaw": "'make gpaw' (needs Debian's g++, libxc-dev and libopenblas-dev, or their like)",
+    "chgnet": "pip install torch==2.13.0, then pip install 'ionsieve[mlip]'",
+    "jobflow": "pip install 'ionsieve[workflows]'",
+    "atomate2": "pip install 'ionsieve[workflows]'",
+}
+"""Optional packages and how they are had."""
+
+
+def require(package: str) -> None:
+    """Raise MissingDependencyError with the remedy where an optional package is absent."""
+    if importlib.util.find_spec(package) is None:
+        raise MissingDependencyError(f"{package} is not installed: {REMEDIES[package]}")
+
+
+def gpaw_calculator(plan: AimdPlan, folder: Path) -> Calculator:
+    """GPAW in plane waves, PBE, Γ, symmetry off.
+
+    Engine settings: ``cutoff_eV`` (340), ``smearing_eV`` (0.05), ``density_convergence`` (1e-5
+    electrons per valence electron), ``max_scf_steps`` (150), ``mixing`` (GPAW's default).
+    """
+    require("gpaw")
+    from gpaw import GPAW, PW, FermiDirac, Mixer
+
+    own: dict[str, Any] = plan.engine_settings
+    more = {"mixer": Mixer(own["mixing"], 5, 50.0)} if "mixing" in own else {}
+    tighter = own.get("convergence_factor", 1.0)
+    return GPAW(
+        mode=PW(own.get("cutoff_eV", 340.0)),
+        xc="PBE",
+        kpts=(1, 1, 1),
+        symmetry="off",
+        occupations=FermiDirac(own.get("smearing_eV", 0.05)),
+        spinpol=plan.spin_polarised,
+        convergence={"density": tighter * own.get("density_convergence", 1e-5)},
+        maxiter=own.get("max_scf_steps", 150),
+        txt=str(folder / "gpaw.txt"),
+        **more,
+    )
+
+
+def chgnet_calculator(plan: AimdPlan, folder: Path) -> Calculator:
+    """CHGNet (Deng 2023, 10.1038/s42256-023-00716-3), weights of its package, on the CPU."""
+    require("chgnet")
+    from chgnet.model import CHGNet
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    return CHGNetCalculator(CHGNet.load(use_device="cpu", verbose=False), use_device="cpu")

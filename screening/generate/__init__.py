@@ -1,0 +1,1 @@
+"""New candidates by substitution into prototypes."""

@@ -1,0 +1,1 @@
+"""From a candidate to an AIMD plan: simulation cell, electrons, steps."""

@@ -1,0 +1,236 @@
+"""Geometry of the report's plots, in pixels; the template draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ...data.records import FloatArray
+from ...models.ensemble import half_width_ratio
+from ...models.trust.metrics import Outcome, coverage
+from .axes import Scale, Tick
+
+LEVELS: Final[tuple[float, ...]] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+"""Stated coverages at which the observed one is shown."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Plot area in pixels with its ticks and axis labels."""
+
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    x_label: str
+    y_label: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One candidate in the plot of conductivity against uncertainty."""
+
+    x: float
+    y: float
+    rank: int
+    isolated_class: str
+    is_flagged: bool
+    title: str
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Predicted conductivity against the half width of its interval."""
+
+    frame: Frame
+    points: list[Candidate]
+    threshold_x: float
+
+
+@dataclass(frozen=True)
+class HeldOutPoint:
+    """One label against its held-out prediction; ``side`` says that the label is a bound."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    side: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Held-out predictions against labels."""
+
+    frame: Frame
+    diagonal: tuple[float, float, float, float]
+    points: list[HeldOutPoint]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Observed against stated coverage, one line a way of leaving out."""
+
+    frame: Frame
+    diagonal: tuple[float, float, float, float]
+    lines: list[tuple[str, list[tuple[float, float, str]]]]
+
+
+def build_scatter(ranking: pd.DataFrame, threshold_log10: float) -> Scatter:
+    """Place every ranked candidate; the best come last, on top.
+
+    Parameters
+    ----------
+    ranking : DataFrame
+    threshold_log10 : float
+        log10 of S/cm.
+    """
+    x = ranking["log10_sigma_300K_S_cm"].to_numpy()
+    y = (ranking["log10_sigma_300K_high"] - ranking["log10_sigma_300K_low"]).to_numpy() / 2
+    scale_x = Scale.over(np.append(x, threshold_log10), 58.0, 884.0)
+    scale_y = Scale.over(y, 398.0, 14.0)
+    points = [
+        Candidate(
+            scale_x(a),
+            scale_y(b),
+            int(row.rank),
+            str(row.isolated_class),
+            bool(row.flags),
+            _candidate_title(row, b),
+        )
+        for a, b, row in zip(x, y, ranking.itertuples(), strict=True)
+    ]
+    labels = "predicted log₁₀ σ(300 K) / (S/cm)", "half width of the 90 % interval / decades"
+    frame = _frame(900.0, 450.0, scale_x, scale_y, *labels)
+    return Scatter(frame, points[::-1], scale_x(threshold_log10))
+
+
+def _candidate_title(row: Any, half_width: float) -> str:
+    flags = str(row.flags).replace(";", ", ") or "no flag"
+    return (
+        f"#{row.rank} {row.formula} ({row.id}): log10 σ(300 K) = "
+        f"{row.log10_sigma_300K_S_cm:.2f} ± {half_width:.2f}, p_fast {row.p_fast:.2f}, {flags}"
+    )
+
+
+def build_parity(calibration: pd.DataFrame) -> Parity:
+    """Place held-out predictions of one way of leaving out.
+
+    Parameters
+    ----------
+    calibration : DataFrame
+        Rows of ``model_calibration.csv``.
+    """
+    lower, upper = (calibration[f"label_{s}_log10_S_cm"].to_numpy() for s in ("lower", "upper"))
+    predicted = calibration["predicted_log10_S_cm"].to_numpy()
+    low, high = (calibration[f"{s}_log10_S_cm"].to_numpy() for s in ("low", "high"))
+    closed = np.isfinite(lower) & np.isfinite(upper)
+    label = np.where(closed, 0.5 * (lower + upper), np.where(np.isfinite(upper), upper, lower))
+    # Bars that leave the frame are cut, so that those at low temperature do not squeeze the rest.
+    shown = np.concatenate([label, predicted])
+    x, y = Scale.over(shown, 60.0, 404.0), Scale.over(shown, 358.0, 12.0)
+    side = np.where(closed, "", np.where(np.isfinite(upper), "upper", "lower"))
+    points = [
+        HeldOutPoint(
+            x(a), y(b), y.within(c), y.within(d), str(s), _held_out_title(row, a, b, c, d, str(s))
+        )
+        for a, b, c, d, s, row in zip(
+            label, predicted, low, high, side, calibration.itertuples(), strict=True
+        )
+    ]
+    labels = "label log₁₀ σ / (S/cm)", "held-out prediction log₁₀ σ / (S/cm)"
+    diagonal = (x(x.low), y(y.low), x(x.high), y(y.high))
+    return Parity(_frame(420.0, 410.0, x, y, *labels), diagonal, points)
+
+
+def _held_out_title(
+    row: Any, label: float, predicted: float, low: float, high: float, side: str
+) -> str:
+    sign = {"upper": "below ", "lower": "above ", "": ""}[side]
+    return (
+        f"{row.structure_id} at {row.temperature_K:.0f} K: label {sign}{label:.2f}, "
+        f"predicted {predicted:.2f} [{low:.2f}, {high:.2f}]"
+    )
+
+
+def observed_coverage(
+    calibration: pd.DataFrame, stated: float, levels: Sequence[float] = LEVELS
+) -> FloatArray:
+    """Share of labels inside the held-out interval, at several stated coverages.
+
+    Parameters
+    ----------
+    calibration : DataFrame
+        Rows of ``model_calibration.csv`` of one way of leaving out.
+    stated : float
+        Coverage that its intervals state.
+    levels : sequence of float
+        Stated coverages wanted.
+    """
+    bounds = calibration[["label_lower_log10_S_cm", "label_upper_log10_S_cm"]].to_numpy()
+    centre = calibration["predicted_log10_S_cm"].to_numpy()
+    half = (calibration["high_log10_S_cm"] - calibration["low_log10_S_cm"]).to_numpy() / 2
+    nothing = np.full(len(centre), np.nan)
+    found = []
+    for level in levels:
+        width = half * half_width_ratio(level, stated)
+        interval = np.column_stack([centre - width, centre + width])
+        zeros = np.zeros(len(centre), dtype=np.int64)
+        found.append(coverage(Outcome(bounds, centre, interval, zeros, nothing, nothing, nothing)))
+    return np.array(found)
+
+
+def build_coverage(calibration: pd.DataFrame, stated: float) -> Coverage:
+    """Observed against stated coverage for each way of leaving out.
+
+    Parameters
+    ----------
+    calibration : DataFrame
+        ``model_calibration.csv``.
+    stated : float
+        Coverage that its intervals state.
+    """
+    x, y = Scale(0.45, 1.0, 66.0, 396.0), Scale(0.0, 1.04, 358.0, 12.0)
+    lines = []
+    for name, rows in calibration.groupby("left_out", sort=True):
+        shares = observed_coverage(rows, stated)
+        points = [
+            (x(level), y(share), f"stated {level:.0%}, observed {share:.0%}")
+            for level, share in zip(LEVELS, shares, strict=True)
+            if np.isfinite(share)
+        ]
+        lines.append((str(name), points))
+    frame = _frame(420.0, 410.0, x, y, "stated coverage", "labels inside the interval", "{:.0%}")
+    return Coverage(frame, (x(0.45), y(0.45), x(1.0), y(1.0)), lines)
+
+
+def _frame(
+    width: float,
+    height: float,
+    x: Scale,
+    y: Scale,
+    x_label: str,
+    y_label: str,
+    tick: str = "{:g}",
+) -> Frame:
+    return Frame(
+        width,
+        height,
+        x.start,
+        x.end,
+        y.end,
+        y.start,
+        x.ticks(label=tick),
+        y.ticks(label=tick),
+        x_label,
+        y_label,
+    )

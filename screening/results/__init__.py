@@ -1,0 +1,1 @@
+"""What a screen writes, and how a finished one is read."""

@@ -1,0 +1,233 @@
+"""Write a screen to a folder: ranking, quarantine, what the run used, report."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from ...data.atomic import (
+    only_writer,
+    remove_leftovers,
+    write_bytes_atomic,
+    write_json_atomic,
+    write_text_atomic,
+)
+from ...data.errors import InputError
+from ...data.identifiers import printable
+from ...data.sources.files import identifier_of
+from ...data.sources.paths import reader_of
+from ...data.store.open import is_store
+from ...data.store.store import MANIFEST
+from ..pages.report import CALIBRATION, TOP_STRUCTURES, calibration_frame, render_report
+from ..screen.pipeline import ScreenResult
+from .optimade import OPTIMADE, SERVER, server_settings, write_optimade
+from .read import EXPLANATIONS, FEATURES, RANKING, RUN, report_data
+
+_PACKAGES: Final[tuple[str, ...]] = (
+    "ionsieve",
+    "dscribe",
+    "matminer",
+    "numba",
+    "numpy",
+    "optuna",
+    "pandas",
+    "pymatgen",
+    "scikit-learn",
+    "scipy",
+    "spglib",
+    "xgboost",
+)
+
+
+REPORT: Final[str] = "report.html"
+WORK: Final[str] = ".work"
+"""Descriptors of an unfinished screen, below the output folder."""
+
+
+def write_screen(
+    result: ScreenResult, out: str | Path, inputs: list[str], top_structures: int = TOP_STRUCTURES
+) -> dict[str, Any]:
+    """Write every output file; each is replaced whole or not at all.
+
+    Parameters
+    ----------
+    result : ScreenResult
+    out : path
+    inputs : list of str
+    top_structures : int
+        How many of the best the report draws.
+
+    Returns
+    -------
+    dict
+        The content of ``run.json``.
+    """
+    folder = prepared_folder(out)
+    # Present means finished: what is being replaced is no finished run.
+    (folder / RUN).unlink(missing_ok=True)
+    _remove_explanations(folder)
+    csv = result.ranking.to_csv(index=False, lineterminator="\n")
+    write_text_atomic(folder / "ranking.csv", csv)
+    write_bytes_atomic(folder / RANKING, _parquet(result.ranking))
+    features = result.features.loc[result.ranking["id"]].rename_axis("id").reset_index()
+    write_bytes_atomic(folder / FEATURES, _parquet(features))
+    records = {record.id: record for record in result.records}
+    write_optimade(folder / OPTIMADE, result.ranking, records)
+    write_json_atomic(folder / SERVER, server_settings())
+    quarantine = result.quarantine.to_csv(index=False, lineterminator="\n")
+    write_text_atomic(folder / "quarantine.csv", quarantine)
+    funnel = result.funnel.to_csv(index=False, lineterminator="\n")
+    write_text_atomic(folder / "funnel.csv", funnel)
+    filtered = result.filtered.rename(columns={"stage": "filter"})
+    write_text_atomic(folder / "filtered.csv", filtered.to_csv(index=False, lineterminator="\n"))
+    calibration = calibration_frame(result.trained.model.held_out_)
+    write_text_atomic(folder / CALIBRATION, calibration.to_csv(index=False, lineterminator="\n"))
+    run = run_facts(result, inputs, csv)
+    # As it will be read: the page is made of files alone, so that it can be made again.
+    run = json.loads(json.dumps({**run, "top_structures": top_structures}, sort_keys=True))
+    write_report(folder, run)
+    write_json_atomic(folder / RUN, run)
+    return run
+
+
+def _remove_explanations(folder: Path) -> None:
+    """Pages of ``ionsieve explain`` with their files: they speak of the ranking being replaced."""
+    for page in (folder / EXPLANATIONS).glob("*.html"):
+        for suffix in (".cif", ".svg", ".html"):
+            page.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def write_report(folder: Path, run: dict[str, Any]) -> Path:
+    """Make ``report.html`` from the other files of a run's folder.
+
+    Parameters
+    ----------
+    folder : path
+    run : dict
+        Content of ``run.json``.
+
+    Raises
+    ------
+    InputError
+        If a file is absent or damaged.
+    """
+    page = folder / REPORT
+    write_text_atomic(page, render_report(report_data(folder, run)))
+    return page
+
+
+def prepared_folder(out: str | Path) -> Path:
+    """The output folder, made if need be.
+
+    Raises
+    ------
+    InputError
+        If the path is a file or cannot be written to.
+    """
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give --out a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror})") from None
+    return folder
+
+
+@contextmanager
+def work_folder(out: Path) -> Iterator[Path]:
+    """Folder for what an interrupted screen takes up again, held by one process.
+
+    Raises
+    ------
+    InputError
+        If another screen is writing to ``out``.
+    """
+    work = out / WORK
+    work.mkdir(parents=True, exist_ok=True)
+    with only_writer(out / ".lock"):
+        remove_leftovers(out)
+        yield work
+
+
+def removed_work(work: Path) -> None:
+    """The results are written: nothing is left to take up again."""
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict[str, Any]:
+    """What the run used and what came out, as plain values."""
+    return {
+        "inputs": [printable(p) for p in inputs] or ["embedded candidates"],
+        "input_sha256": {printable(p): _digest(Path(p)) for p in inputs},
+        "settings": result.settings.as_dict(),
+        "counts": result.counts,
+        "funnel": result.funnel.to_dict("records"),
+        "quarantine_by_stage": _value_counts(result.quarantine["stage"]),
+        "known_counts": _value_counts(result.ranking["known_relation"]),
+        "isolated_class_counts": _value_counts(result.ranking["isolated_class"]),
+        "flag_counts": _value_counts(result.ranking["flags"].str.split(";").explode()),
+        "nan_notes": result.notes,
+        "model": {
+            "key": result.trained.key,
+            "label_kind": "aimd",
+            "label_mobile": result.trained.range.mobile,
+            "coverage": result.trained.model.coverage,
+            "training": result.trained.model.training_,
+            # In one order, whether the model was trained now or came from the cache.
+            "held_out": json.loads(json.dumps(result.trained.model.evaluation_, sort_keys=True)),
+        },
+        "ranking_sha256": hashlib.sha256(ranking_csv.encode()).hexdigest(),
+        "versions": {**{p: _version(p) for p in _PACKAGES}, "python": platform.python_version()},
+    }
+
+
+def _value_counts(values: pd.Series) -> dict[str, int]:
+    counts = values[values.notna() & (values != "")].value_counts()
+    return {str(k): int(v) for k, v in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))}
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = BytesIO()
+    table.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
+
+
+def _files_of(path: Path) -> list[tuple[Path, str]]:
+    """The files of an input with their identifiers; of a folder, those that a source reads."""
+    if not path.is_dir():
+        return [(path, path.name)]
+    files = sorted(p for p in path.rglob("*") if not p.is_dir() and reader_of(p))
+    return [(p, identifier_of(p.relative_to(path))) for p in files]
+
+
+def _digest(path: Path) -> str:
+    """Hash of a file, of a store's description, or of a folder's structure files by identifier."""
+    if is_store(path):
+        path = path / MANIFEST
+    files = _files_of(path)
+    digest = hashlib.sha256()
+    for file, identifier in files:
+        digest.update(identifier.encode() + b"\0")
+        # A file that cannot be read stands in quarantine; the hash notes its name alone.
+        with contextlib.suppress(OSError):
+            digest.update(file.read_bytes() if file.is_file() else b"")
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

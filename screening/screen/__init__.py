@@ -1,0 +1,1 @@
+"""The screen: candidates, filters, ranking, flags."""

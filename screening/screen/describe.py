@@ -1,0 +1,132 @@
+"""Descriptors of the candidates of a screen: in memory when few, through files when many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from ...data.records import Quarantined, StructureRecord
+from ...features.catalogue import catalogue
+from ...features.featurizer import rows_to_frame
+from ..batch.batch import featurize_isolated, featurize_source
+from ..batch.parts import RecordsInMemory
+
+FEW: Final[int] = 150
+"""So many are computed again after a kill; rows of more are kept on the way."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where and how descriptors of many structures are computed.
+
+    Parameters
+    ----------
+    work : path, optional
+        Folder for finished rows, so that an interrupted screen continues; None: all in memory.
+    workers : int
+        Processes; results do not depend on their number.
+    timeout_s : float
+        Longest time for one structure, s.
+    """
+
+    work: Path | None = None
+    workers: int = 1
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """Descriptors of the candidates that have them, and why the others have none."""
+
+    features: pd.DataFrame
+    records: list[StructureRecord]
+    refused: list[Quarantined]
+    notes: list[str]
+
+
+def describe(
+    records: Sequence[StructureRecord],
+    names: Sequence[str] | None,
+    mobile: str,
+    engine: Engine,
+    on_done: Callable[[int, int], None],
+) -> Described:
+    """Compute descriptor families.
+
+    Parameters
+    ----------
+    records : sequence of StructureRecord
+        Ids must be unique.
+    names : sequence of str, optional
+        Families; all by default.
+    mobile : str
+    engine : Engine
+    on_done : callable
+        Called with (number done, number of all).
+    """
+    if engine.work is None or len(records) <= FEW:
+        rows = featurize_isolated(
+            records,
+            names,
+            mobile,
+            engine.workers,
+            engine.timeout_s,
+            lambda done: on_done(done, len(records)),
+        )
+        reasons = [row.reason for row in rows]
+        failed = [row.values is None for row in rows]
+        features = rows_to_frame([row for row in rows if row.values is not None], names)
+    else:
+        features, reasons, failed = _by_engine(records, names, mobile, engine, on_done)
+    return _described(records, features, reasons, failed)
+
+
+def _described(
+    records: Sequence[StructureRecord],
+    features: pd.DataFrame,
+    reasons: Sequence[str],
+    failed: Sequence[bool],
+) -> Described:
+    kept = [record for record, bad in zip(records, failed, strict=True) if not bad]
+    refused = [
+        Quarantined(record.id, record.provenance.file or "", _stage(reason), reason)
+        for record, reason, bad in zip(records, reasons, failed, strict=True)
+        if bad
+    ]
+    notes = [reason for reason, bad in zip(reasons, failed, strict=True) if not bad]
+    return Described(features, kept, refused, notes)
+
+
+def _stage(reason: str) -> str:
+    return "features" if reason.startswith(("timeout:", "crash:")) else "roles"
+
+
+def _by_engine(
+    records: Sequence[StructureRecord],
+    names: Sequence[str] | None,
+    mobile: str,
+    engine: Engine,
+    on_done: Callable[[int, int], None],
+) -> tuple[pd.DataFrame, list[str], list[bool]]:
+    assert engine.work is not None
+    # They have no path: a screen is continued from any working directory.
+    source = RecordsInMemory([], records)
+    summary = featurize_source(
+        source,
+        engine.work,
+        mobile=mobile,
+        chosen=names,
+        workers=engine.workers,
+        timeout_s=engine.timeout_s,
+        on_progress=lambda state, total: on_done(state.rows, total),
+    )
+    folder = Path(summary.folder)
+    shards = [pd.read_parquet(folder / shard) for shard in sorted(summary.shards)]
+    table = pd.concat(shards, ignore_index=True).set_index("id")
+    failed = (table["status"] == "failed").tolist()
+    features = table.loc[table["status"] != "failed", [c.name for c in catalogue(names)]]
+    return features, table["reason"].tolist(), failed

@@ -1,0 +1,275 @@
+"""One screen: candidates → features → predictions → ranking, quarantine and report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...data.disorder.policy import DisorderPolicy
+from ...data.errors import InputError
+from ...data.records import Quarantined, StructureRecord, reduced_formula
+from ...data.units import ROOM_TEMPERATURE_K
+from ...features.featurizer import numeric_columns
+from ..batch.batch import general_reason
+from .candidates import Advance, Candidates, collect_candidates
+from .describe import Described, Engine, describe
+from .filters import Filter, families_of, is_unknown, split_by_cost
+from .flags import FlagRules
+from .known import Known, find_known
+from .ranking import rank_candidates
+from .training import TrainedModel, embedded_model
+
+
+@dataclass(frozen=True)
+class ScreenSettings:
+    """What a screen does, saved beside its results.
+
+    Parameters
+    ----------
+    mobile : str
+        Mobile species.
+    threshold_S_cm : float
+        Conductivity at 300 K, S/cm, that counts as fast.
+    seed : int
+    families : tuple of str, optional
+        Descriptor families; all by default.
+    disorder : {'occupancy', 'ordered'}
+        See :class:`ionsieve.data.policy.DisorderPolicy`.
+    filters : tuple of Filter
+        None by default; :func:`ionsieve.screening.filters.default_filters` has those of Yang 2025.
+    """
+
+    mobile: str = "Li"
+    threshold_S_cm: float = 1e-3
+    seed: int = 0
+    families: tuple[str, ...] | None = None
+    disorder: str = "occupancy"
+    min_full_framework: float = 0.5
+    max_mixed_mobile: float = 0.5
+    """Limits of disorder, see :class:`ionsieve.data.policy.DisorderPolicy`."""
+    workers: int = 1
+    """Processes that compute descriptors."""
+    timeout_s: float = 120.0
+    """Longest time for the descriptors of one structure, s."""
+    flags: FlagRules = field(default_factory=FlagRules)
+    filters: tuple[Filter, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Settings as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class ScreenResult:
+    """A finished screen, in memory."""
+
+    ranking: pd.DataFrame
+    quarantine: pd.DataFrame
+    features: pd.DataFrame
+    trained: TrainedModel
+    settings: ScreenSettings
+    counts: dict[str, int]
+    notes: dict[str, int]
+    """Reasons for NaN features, with the number of structures each concerns."""
+    funnel: pd.DataFrame
+    """``stage``, ``kept``, ``dropped``, ``reason``, in the order of the stages."""
+    filtered: pd.DataFrame
+    """Sound structures that the filters left out, with the filter as ``stage``."""
+    records: list[StructureRecord]
+    """Of the ranked structures, in the order of ``features``."""
+
+
+def run_screen(
+    inputs: Sequence[str | Path],
+    settings: ScreenSettings | None = None,
+    cache: Path | None = None,
+    advance: Advance | None = None,
+    work: Path | None = None,
+) -> ScreenResult:
+    """Rank structures; with no input, the embedded candidates.
+
+    Parameters
+    ----------
+    inputs : sequence of path
+        Stores, or CIF and POSCAR files or folders; empty for the embedded candidates.
+    settings : ScreenSettings, optional
+    cache : path, optional
+        Folder of cached models.
+    advance : callable, optional
+        Progress callback.
+    work : path, optional
+        Folder where descriptors of many candidates are kept, so that an interrupted screen
+        continues.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or nothing can be ranked.
+    """
+    settings = settings or ScreenSettings()
+    advance = advance or (lambda stage, done, total: None)
+    engine = Engine(work, settings.workers, settings.timeout_s)
+    # Inputs first: a wrong path should not cost a training.
+    candidates = collect_candidates(
+        inputs, settings.mobile, _policy(settings), settings.filters, advance
+    )
+    _need_any(candidates)
+    _filter_by_features(candidates, settings, engine, advance)
+    _need_any(candidates)
+    advance("training", 0, 1)
+    trained = embedded_model(
+        settings.seed,
+        settings.threshold_S_cm,
+        settings.families,
+        cache,
+        settings.workers,
+    )
+    advance("training", 1, 1)
+    described = describe(
+        candidates.records,
+        settings.families,
+        settings.mobile,
+        engine,
+        lambda done, total: advance("descriptors", done, total),
+    )
+    _take(described, candidates, "descriptors", "descriptors could not be computed")
+    _need_any(candidates)
+    known = find_known(
+        described.records,
+        trained.structures,
+        settings.mobile,
+        trained.range.mobile,
+        lambda done, total: advance("known", done, total),
+    )
+    ranking = _rank(described.features, described.records, known, trained, settings)
+    return ScreenResult(
+        ranking,
+        quarantine_frame(candidates.quarantined),
+        described.features,
+        trained,
+        settings,
+        {
+            "input": candidates.n_input,
+            "ranked": len(ranking),
+            "filtered": len(candidates.filtered),
+            "quarantined": len(candidates.quarantined),
+        },
+        _count_notes(described.notes),
+        candidates.funnel.frame(),
+        quarantine_frame(candidates.filtered),
+        described.records,
+    )
+
+
+def _policy(settings: ScreenSettings) -> DisorderPolicy:
+    return DisorderPolicy(
+        settings.disorder,  # type: ignore[arg-type]  # checked by the class
+        settings.min_full_framework,
+        settings.max_mixed_mobile,
+    )
+
+
+def _filter_by_features(
+    candidates: Candidates, settings: ScreenSettings, engine: Engine, advance: Advance
+) -> None:
+    """Apply the filters on descriptors, with the families that they look at and no other."""
+    _, filters = split_by_cost(settings.filters)
+    if not filters:
+        return
+    described = describe(
+        candidates.records,
+        families_of(filters),
+        settings.mobile,
+        engine,
+        lambda done, total: advance("filters", done, total),
+    )
+    _take(described, candidates, "roles", "mobile ions, framework and anions cannot be told apart")
+    features = described.features
+    rows = {one.column: features[one.column].tolist() for one in filters}
+    passing = list(range(len(candidates.records)))
+    for one in filters:
+        values = rows[one.column]
+        kept = [i for i in passing if one.passes(values[i])]
+        for i in sorted(set(passing) - set(kept)):
+            record = candidates.records[i]
+            file = record.provenance.file or ""
+            candidates.filtered.append(Quarantined(record.id, file, one.name, one.reason))
+        candidates.funnel.stage(one.name, one.reason)
+        dropped, untested = len(passing) - len(kept), sum(is_unknown(values[i]) for i in kept)
+        candidates.funnel.count(one.name, kept=len(kept), dropped=dropped, untested=untested)
+        passing = kept
+    candidates.records = [candidates.records[i] for i in passing]
+
+
+def _take(described: Described, candidates: Candidates, stage: str, reason: str) -> None:
+    """Go on with the structures that have descriptors."""
+    candidates.funnel.stage(stage, reason)
+    candidates.funnel.count(stage, kept=len(described.records), dropped=len(described.refused))
+    candidates.quarantined += described.refused
+    candidates.records = described.records
+
+
+def _need_any(candidates: Candidates) -> None:
+    if not candidates.records:
+        raise InputError(_nothing_left(candidates))
+
+
+def _rank(
+    features: pd.DataFrame,
+    records: Sequence[StructureRecord],
+    known: Sequence[Known],
+    trained: TrainedModel,
+    settings: ScreenSettings,
+) -> pd.DataFrame:
+    predictions = trained.model.predict(
+        features[numeric_columns(settings.families)], temperature_K=ROOM_TEMPERATURE_K
+    )
+    descriptions = pd.DataFrame(
+        {
+            "formula": [reduced_formula(r.composition) for r in records],
+            "n_sites": [r.n_sites for r in records],
+            "source": [r.provenance.file or r.provenance.source for r in records],
+            "known_structure": [one.structure for one in known],
+            "known_relation": [one.relation for one in known],
+            "e_above_hull_meV_atom": [_times(1000.0, r.e_above_hull_eV_atom) for r in records],
+            "li_window_low_V": [_times(1.0, r.li_window_low_V) for r in records],
+            "li_window_high_V": [_times(1.0, r.li_window_high_V) for r in records],
+        },
+        index=features.index,
+    )
+    return rank_candidates(
+        features, predictions, descriptions, trained.range, settings.flags, settings.mobile
+    )
+
+
+def _times(factor: float, value: float | None) -> float:
+    return float("nan") if value is None else factor * value
+
+
+def quarantine_frame(entries: Iterable[Quarantined]) -> pd.DataFrame:
+    """Quarantine as a table: id, file, stage, reason."""
+    rows = [asdict(entry) for entry in entries]
+    return pd.DataFrame(rows, columns=["id", "file", "stage", "reason"])
+
+
+def _count_notes(reasons: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for reason in reasons:
+        for note in map(general_reason, filter(None, reason.split("; "))):
+            counts[note] = counts.get(note, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _nothing_left(candidates: Candidates) -> str:
+    if not candidates.n_input:
+        return "nothing to rank: the input holds no structure"
+    left = [*candidates.quarantined, *candidates.filtered]
+    how = "refused" if not candidates.filtered else "refused or filtered out"
+    return (
+        f"nothing to rank: all {len(left)} structures were {how}, "
+        f"the first ({left[0].file or left[0].id}) because: {left[0].reason}"
+    )

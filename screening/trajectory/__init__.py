@@ -1,0 +1,1 @@
+"""Summaries of a trajectory for people: frustration, sites, density."""

@@ -1,0 +1,197 @@
+"""``ionsieve aimd`` and ``ionsieve arrhenius`` as they are called from a shell."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ionsieve.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Done:
+    """What a call left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command line in this process: error boundary included, imports paid once."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ionsieve", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        out = capsys.readouterr()
+        return Done(code, out.out, out.err)
+
+    return call
+
+
+def test_from_a_shell(walk):
+    command = [sys.executable, "-m", "ionsieve.cli.main", "aimd", *map(str, walk)]
+    done = subprocess.run(
+        [*command, "--temperature", "600", "--frame-spacing-fs", "100", "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "diffusive"
+    assert done.stderr == ""
+
+
+NAMES = {
+    "verdict", "evidence", "n_frames", "msd_A2", "collective_msd_A2", "diffusivity_cm2_s",
+    "diffusivity_rel_error", "diffusivity_upper_cm2_s", "sigma_mS_cm", "sigma_low_mS_cm",
+    "sigma_high_mS_cm", "haven_ratio", "n_eff", "warnings",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    """Two XDATCAR segments of a lattice walk in a vibrating crystal."""
+    rng = np.random.default_rng(1)
+    n, n_ions = 600, 16
+    axis = rng.integers(0, 3, (n, n_ions, 1))
+    steps = np.zeros((n, n_ions, 3))
+    length = rng.choice([-3.0, 3.0], (n, n_ions, 1)) * (rng.random((n, n_ions, 1)) < 0.06)
+    np.put_along_axis(steps, axis, length, 2)
+    ions = rng.random((n_ions, 3)) * 12 + np.cumsum(steps, axis=0)
+    grid = np.stack(np.meshgrid(*[np.arange(4) * 3.0] * 3), axis=-1).reshape(-1, 3)[:24]
+    frac = np.concatenate([ions, np.broadcast_to(grid, (n, 24, 3))], axis=1)
+    frac = (frac + rng.normal(0, 0.2, frac.shape)) / 12.0
+    frac -= np.floor(frac)
+    folder = tmp_path_factory.mktemp("walk")
+    files = []
+    for number, part in enumerate((frac[:300], frac[299:]), start=1):
+        text = "walk\n1.0\n12 0 0\n0 12 0\n0 0 12\nLi S\n16 24\n"
+        for k, frame in enumerate(part, start=1):
+            text += f"Direct configuration= {k}\n"
+            text += "".join(f"{x:.8f} {y:.8f} {z:.8f}\n" for x, y, z in frame)
+        files.append(folder / f"run{number}.XDATCAR.gz")
+        files[-1].write_bytes(gzip.compress(text.encode()))
+    return files
+
+
+OPTIONS = ("--temperature", 600, "--frame-spacing-fs", 100)
+
+
+def test_json_is_one_object_with_the_names_that_others_rely_on(run, walk):
+    done = run("aimd", *walk, *OPTIONS, "--mobile", "Li", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result.keys() >= NAMES
+    assert result["verdict"] == "diffusive"
+    # The last frame of the first segment is the first of the second.
+    assert result["n_frames"] == 600
+    assert any("1 frames repeat" in text for text in result["warnings"])
+    assert set(result["msd_A2"]) == {"1", "5", "10", "20"}
+    assert result["sigma_low_mS_cm"] < result["sigma_mS_cm"] < result["sigma_high_mS_cm"]
+    assert result["diffusivity_upper_cm2_s"] is None
+    true_cm2_s = 0.06 * 9 / 6 * 0.1 / 100
+    assert result["diffusivity_low_cm2_s"] < true_cm2_s < result["diffusivity_high_cm2_s"]
+
+
+def test_everything_at_once_is_written_and_versions_are_kept(run, walk, tmp_path):
+    table = tmp_path / "T.csv"
+    table.write_text(
+        "T_K,D_cm2_s,D_error_cm2_s,censor\n600,1e-6,2e-7,\n800,4e-6,4e-7,\n"
+        "1000,9e-6,9e-7,\n500,9e-7,,<\n"
+    )
+    common = ("aimd", *walk, *OPTIONS, "--json", "--structure-id", "<script>alert(1)</script>")
+    done = run(
+        *common, "--frustration", "--density", tmp_path / "li.cube", "--summary",
+        tmp_path / "page.html", "--arrhenius", table, "--labels", tmp_path / "labels.jsonl",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["label_version"] == 1
+    assert result["frustration"]["n_jumps"] > 100
+    page = (tmp_path / "page.html").read_text()
+    assert "<script>" not in page
+    assert "data:image/png;base64," in page
+    assert "://" not in page
+    assert (tmp_path / "li.cube").stat().st_size > 1000
+    again = run(*common, "--labels", tmp_path / "labels.jsonl")
+    assert json.loads(again.stdout)["label_version"] == 1
+    first = (tmp_path / "labels.jsonl").read_text()
+    other = run(*common, "--labels", tmp_path / "labels.jsonl", "--site-distance", 2.5)
+    assert json.loads(other.stdout)["label_version"] == 2
+    assert (tmp_path / "labels.jsonl").read_text().startswith(first)
+    figure = run(*common, "--summary", tmp_path / "page.png")
+    assert figure.returncode == 0
+    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_same_input_same_bytes(run, walk, tmp_path):
+    pages = []
+    for name in ("a.html", "b.html"):
+        run("aimd", *walk, *OPTIONS, "--summary", tmp_path / name)
+        pages.append((tmp_path / name).read_bytes())
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda b: b[: len(b) // 2], ["cut off or damaged", "run1"]),
+        (lambda b: b"", ["empty", "run1"]),
+        (lambda b: gzip.compress(gzip.decompress(b)[:-100]), ["run1", "frame 300", "cut off"]),
+        (lambda b: gzip.compress(gzip.decompress(b).replace(b"16 24", b"24 16")), ["run2", "same"]),
+        (
+            lambda b: gzip.compress(gzip.decompress(b).replace(b"configuration= 7\n0.", b"x\n0.")),
+            ["run1", "frame 7"],
+        ),
+    ],
+)
+def test_broken_input_is_one_line_and_nothing_is_written(run, walk, tmp_path, change, words):
+    bad = tmp_path / "run1.XDATCAR.gz"
+    bad.write_bytes(change(walk[0].read_bytes()))
+    outputs = [tmp_path / name for name in ("page.html", "labels.jsonl", "li.cube")]
+    done = run(
+        "aimd", bad, walk[1], *OPTIONS, "--json", "--summary", outputs[0],
+        "--labels", outputs[1], "--density", outputs[2],
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    for word in words:
+        assert word in done.stderr
+    assert not any(path.exists() for path in outputs)
+    assert [p.name for p in tmp_path.iterdir()] == ["run1.XDATCAR.gz"]
+
+
+def test_arrhenius_with_structure(run, tmp_path, shared_data: Path):
+    folder = shared_data / "trajectories" / "LLZO_arrhenius"
+    done = run("arrhenius", folder / "D_T.csv", "--structure", folder / "POSCAR", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["activation_energy_eV"] == pytest.approx(0.25814, abs=5e-6)
+    assert result["activation_energy_error_eV"] == pytest.approx(0.01683, abs=5e-6)
+    assert result["sigma_300K_mS_cm"] == pytest.approx(1.080, abs=5e-4)
+    assert result["sigma_300K_low68_mS_cm"] == pytest.approx(0.687, abs=5e-4)
+    assert result["sigma_300K_high95_mS_cm"] == pytest.approx(3.150, abs=5e-4)
+    assert result["extrapolated_300K"] is True
+    without = json.loads(run("arrhenius", folder / "D_T.csv", "--json").stdout)
+    assert without["sigma_300K_mS_cm"] is None
+    bad = tmp_path / "bad.csv"
+    bad.write_text("T_K,D_cm2_s,D_error_cm2_s\n600,0,1e-7\n")
+    done = run("arrhenius", bad, "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "row 2: D_cm2_s" in done.stderr

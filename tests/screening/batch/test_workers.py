@@ -1,0 +1,83 @@
+"""Isolated workers: what hangs or dies is reported, everything else is computed, once."""
+
+import multiprocessing
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from faulty_jobs import CannotStart, DiesAtStart, DiesOnce, Faulty
+from ionsieve.data import FeatureError
+from ionsieve.screening.batch.workers import Outcome, run_isolated
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Path:
+    return tmp_path / "counter"
+
+
+def _run(job: Faulty, numbers: list[int], workers: int, timeout_s: float) -> dict[int, Outcome]:
+    outcomes = list(run_isolated(job, enumerate(numbers), workers, timeout_s))
+    assert len({o.index for o in outcomes}) == len(outcomes)
+    return {numbers[o.index]: o for o in outcomes}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_traps_take_nothing_with_them(counter: Path, workers: int) -> None:
+    numbers = list(range(40))
+    found = _run(Faulty(str(counter)), numbers, workers, timeout_s=2.0)
+    assert sorted(found) == numbers
+    reasons = {n: o.failure for n, o in found.items() if o.failure}
+    assert reasons == {
+        13: "timeout: no result within 2 s",
+        17: "crash: the worker process was ended by SIGSEGV, 2 times",
+        19: "crash: the worker process was ended by SIGKILL (out of memory?), 2 times",
+        23: "crash: the worker process ended with code 7, 2 times",
+        29: "ValueError: a problem",
+    }
+    assert all(o.result[0] == n * n for n, o in found.items() if not o.failure)
+    computed = Counter(int(n) for n in counter.read_text().split())
+    # Only what killed its worker was started twice.
+    assert {n for n, count in computed.items() if count > 1} == {17, 19, 23}
+    assert max(computed.values()) == 2
+
+
+def test_an_item_whose_worker_was_killed_by_chance_is_computed(counter: Path) -> None:
+    found = _run(DiesOnce(str(counter)), list(range(10)), workers=1, timeout_s=60.0)
+    assert [found[n].result[0] for n in range(10)] == [n * n for n in range(10)]
+
+
+def test_workers_stay_alive_between_items(counter: Path) -> None:
+    found = _run(Faulty(str(counter)), list(range(12)), workers=2, timeout_s=60.0)
+    assert 1 <= len({o.result[1] for o in found.values()}) <= 2
+    assert os.getpid() not in {o.result[1] for o in found.values()}
+
+
+def test_items_are_read_no_further_ahead_than_needed(counter: Path) -> None:
+    taken = []
+
+    def items() -> object:
+        for number in range(10_000):
+            taken.append(number)
+            yield number, number
+
+    outcomes = run_isolated(Faulty(str(counter)), items(), 1, 60.0)  # type: ignore[arg-type]
+    next(outcomes)
+    assert len(taken) <= 3
+    outcomes.close()
+    time.sleep(0.1)
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_that_cannot_start_is_an_error_that_says_why(counter: Path) -> None:
+    with pytest.raises(FeatureError, match="cannot start: ImportError: no module named 'physics'"):
+        _run(CannotStart(str(counter)), [1, 2], 2, 60.0)
+    with pytest.raises(FeatureError, match="ended with code 3 three times"):
+        _run(DiesAtStart(str(counter)), [1, 2], 1, 60.0)
+
+
+def test_nothing_to_do_starts_nothing(counter: Path) -> None:
+    assert _run(Faulty(str(counter)), [], 4, 60.0) == {}
+    assert not multiprocessing.active_children()
