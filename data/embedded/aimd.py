@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ..errors import InputError, StructureError
-from ..records import FloatArray, Label, Provenance, SiteContent, SiteSpecies, StructureRecord
-from .orbits import expand_site, lattice_matrix
+from ..records import Label, StructureRecord
+from .entries import entry_record, read_entries
 from .registry import read_table
 
 if TYPE_CHECKING:
@@ -39,42 +38,13 @@ MATCHES: Final[dict[str, str]] = {
 }
 """How sure it is that a structure of the table is the one that was simulated."""
 
-_CELL: Final[tuple[str, ...]] = ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")
 _NUMBERS: Final[tuple[str, ...]] = ("temperature_K", "value", "lower", "upper", "error_log10")
 _FLAGS: Final[tuple[str, ...]] = ("derived", "doi_confirmed")
 
 
-def _record(entry: dict[str, Any]) -> StructureRecord:
-    lattice = lattice_matrix(tuple(entry["lattice"][key] for key in _CELL))
-    hall = entry["space_group"]["hall"]
-    species: list[SiteContent] = []
-    points: list[FloatArray] = []
-    for site in entry["sites"]:
-        images = expand_site(hall, lattice, np.array(site["xyz"], dtype=np.float64))
-        stated = int(site["wyckoff"][:-1])
-        if len(images) != stated:
-            raise StructureError(
-                f"{entry['id']}: site {site['xyz']} expands to {len(images)} positions, "
-                f"the table says {site['wyckoff']}"
-            )
-        content = tuple(SiteSpecies(e, float(o)) for e, o in site["occupancy"].items())
-        species.extend([content] * len(images))
-        points.append(images)
-    note = f"match: {entry['match']}" + (f"; {entry['note']}" if entry["note"] else "")
-    provenance = Provenance(entry["source"], entry["licence"], entry["reference"], None, note)
-    return StructureRecord(entry["id"], lattice, tuple(species), np.concatenate(points), provenance)
-
-
 @lru_cache(maxsize=1)
 def _entries() -> tuple[dict[str, Any], ...]:
-    table = json.loads(read_table(STRUCTURE_TABLE))
-    for entry in table["structures"]:
-        if entry["match"] not in MATCHES:
-            raise InputError(
-                f"{STRUCTURE_TABLE}: {entry['id']} has match {entry['match']!r}, "
-                f"not one of {', '.join(MATCHES)}"
-            )
-    return tuple(table["structures"])
+    return read_entries(STRUCTURE_TABLE, MATCHES)
 
 
 def aimd_structure_entries() -> dict[str, dict[str, Any]]:
@@ -100,7 +70,7 @@ def load_aimd_structures(include_doubtful: bool = False) -> list[StructureRecord
     InputError, StructureError
         If the table does not agree with its hash, or a site with its multiplicity.
     """
-    return [_record(e) for e in _entries() if include_doubtful or e["match"] != "doubtful"]
+    return [entry_record(e) for e in _entries() if include_doubtful or e["match"] != "doubtful"]
 
 
 def load_aimd_labels(include_doubtful: bool = False) -> pd.DataFrame:

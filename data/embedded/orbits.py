@@ -70,7 +70,9 @@ def _operations(hall: str) -> tuple[FloatArray, FloatArray]:
     return rotations, shifts
 
 
-def expand_site(hall: str, lattice: FloatArray, point: FloatArray) -> FloatArray:
+def expand_site(
+    hall: str, lattice: FloatArray, point: FloatArray, same_point_A: float = SAME_POINT_A
+) -> FloatArray:
     """All positions of a site under a space group.
 
     Parameters
@@ -81,6 +83,9 @@ def expand_site(hall: str, lattice: FloatArray, point: FloatArray) -> FloatArray
         Rows are the lattice vectors.
     point : array (3,), fractional
         One position of the site; a rounded special position is put back on its symmetry element.
+    same_point_A : float
+        Images closer than this, Å, are one position. Coordinates printed with few digits need the
+        default; split positions beside a symmetry element need less.
 
     Returns
     -------
@@ -95,12 +100,12 @@ def expand_site(hall: str, lattice: FloatArray, point: FloatArray) -> FloatArray
     images = rotations @ point + shifts
     offset = images - point
     offset -= np.round(offset)
-    fixing = np.linalg.norm(offset @ lattice, axis=1) < SAME_POINT_A
+    fixing = np.linalg.norm(offset @ lattice, axis=1) < same_point_A
     # Averaging over the stabiliser restores 1/3 from 0.333333 and keeps free coordinates.
     exact = point + offset[fixing].mean(axis=0)
     images = rotations @ exact + shifts
     images -= np.floor(images)
-    kept = images[_first_of_each(images, lattice)]
+    kept = images[_first_of_each(images, lattice, same_point_A)]
     if len(kept) * int(fixing.sum()) != len(rotations):
         raise StructureError(
             f"site at {point.tolist()} has {len(kept)} images and {int(fixing.sum())} fixing "
@@ -131,10 +136,12 @@ def expand_site_primitive(
     return images[_first_of_each(images, basis @ lattice)]
 
 
-def _first_of_each(frac: FloatArray, lattice: FloatArray) -> BoolArray:
+def _first_of_each(
+    frac: FloatArray, lattice: FloatArray, same_point_A: float = SAME_POINT_A
+) -> BoolArray:
     """True for points that differ, modulo the lattice, from all earlier ones."""
     # Three-fold positions leave 0.9999999: the nearest-image difference absorbs it.
     gaps = frac[:, None] - frac[None, :]
     gaps -= np.round(gaps)
-    same = np.linalg.norm(gaps @ lattice, axis=2) < SAME_POINT_A
+    same = np.linalg.norm(gaps @ lattice, axis=2) < same_point_A
     return np.asarray(same.argmax(axis=1) == np.arange(len(frac)))

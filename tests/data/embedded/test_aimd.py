@@ -14,12 +14,12 @@ from ionsieve.data.embedded.aimd import (
     MATCHES,
     aimd_structure_entries,
     aimd_summary,
-    expand_site,
     label_records,
     load_aimd_excluded,
     load_aimd_labels,
     load_aimd_structures,
 )
+from ionsieve.data.embedded.orbits import expand_site
 from ionsieve.data.units import nernst_einstein_sigma_S_cm
 
 ENTRIES = aimd_structure_entries()
