@@ -29,8 +29,8 @@ import replay_world
 from replay_tables import cost_table, found_table, half_table, plot
 from replay_world import LightModel, Model, OwnModel, World, load_world
 
-import ionsieve.models
 from ionsieve.data.atomic import write_json_atomic, write_text_atomic
+from ionsieve.data.code_digest import code_digest
 from ionsieve.screening.campaign import acquisition, selection
 from ionsieve.screening.campaign.acquisition import ACQUISITIONS, AcquisitionSettings, Beliefs
 from ionsieve.screening.campaign.selection import choose_batch
@@ -97,10 +97,9 @@ class Replay:
         """Of everything that decides an order of purchase, but the method."""
         digest = hashlib.sha256(pd.util.hash_pandas_object(self.world.features).to_numpy())
         digest.update(repr(self.model).encode())
-        learners = sorted(Path(str(ionsieve.models.__file__)).parent.rglob("*.py"))
-        others = [Path(str(m.__file__)) for m in (acquisition, selection, replay_world)]
-        for file in [*learners, *others]:
-            digest.update(file.read_bytes())
+        digest.update(Path(replay_world.__file__).read_bytes())
+        modules = ("ionsieve.models", acquisition.__name__, selection.__name__)
+        digest.update(code_digest(*modules).encode())
         return digest.hexdigest()[:12]
 
     def order(self, method: Method, rounds: int, seed: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Final, cast
 
+from ..data.code_digest import code_digest
 from ..data.errors import FeatureError
 from .core.columns import Column, Compute, ComputeBatch, Family
 
@@ -73,3 +74,17 @@ def feature_set_hash(columns: Sequence[Column]) -> str:
     """Identity of a feature set: names and definitions, 12 hex digits."""
     text = "\n".join(f"{c.name}\t{c.unit}\t{c.definition}" for c in columns)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def descriptor_code(names: Iterable[str] | None = None) -> str:
+    """Hash of the code and tables that values of the chosen families depend on.
+
+    Equal structures, families and hashes give equal values: what was computed may be used again.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    chosen = FAMILY_NAMES if names is None else tuple(names)
+    return code_digest(f"{__package__}.rows", *family_modules(chosen))

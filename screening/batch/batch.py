@@ -22,6 +22,7 @@ from ...data.records import Quarantined, StructureRecord
 from ...features.catalogue import (
     FAMILY_NAMES,
     catalogue,
+    descriptor_code,
     families,
     family_modules,
     feature_set_hash,
@@ -30,7 +31,7 @@ from ...features.core.roles import MOBILE_SPECIES
 from ...features.rows import FeatureRow, featurize_one
 from ...features.warmup import warm_up
 from .parts import Entry, EntrySource, Part, PartOfInputs
-from .run_description import code_digest, describe_run, only_writer
+from .run_description import describe_run, only_writer
 from .shards import Journal, Layout, Row, read_shard, write_shard
 from .workers import Outcome, run_isolated
 
@@ -281,7 +282,8 @@ class _Run:
         self.source, self.job, self.part = source, job, source.part
         self.shard_rows, self.on_progress = shard_rows, on_progress
         self.set_hash = feature_set_hash(columns)
-        self.layout = Layout(columns, f"{self.set_hash}\t{job.mobile}\t{code_digest()}")
+        self.code = descriptor_code(job.families)[:12]
+        self.layout = Layout(columns, f"{self.set_hash}\t{job.mobile}\t{self.code}")
         self.folder = out / f"{self.set_hash}-{job.mobile}"
         self.summary = BatchSummary(str(self.folder))
         self.open: dict[int, _OpenShard] = {}
@@ -302,7 +304,7 @@ class _Run:
             "mobile": self.job.mobile,
             "feature_set_hash": self.set_hash,
             "n_columns": len(self.layout.columns),
-            "code": code_digest(),
+            "code": self.code,
         }
         describe_run(self.folder / "run.json", identity, settings)
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import platform
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from ...data import elements, records, units
 from ...data.atomic import only_writer, write_json_atomic
 from ...data.errors import InputError
-from ...features import rows
 
 _RECORDED: Final[tuple[str, ...]] = (
     "ionsieve",
@@ -66,17 +63,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a run description; use another --out") from None
 
 
-def code_digest() -> str:
-    """Hash of the code that rows depend on, 12 hex digits: changed code recomputes its rows."""
-    features = Path(str(rows.__file__)).parent
-    facts = (Path(str(module.__file__)) for module in (records, units, elements))
-    files = [*sorted(features.rglob("*.py")), *facts]
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that numbers depend on."""
     found = {"python": platform.python_version()}
@@ -86,4 +72,4 @@ def versions() -> dict[str, str]:
     return found
 
 
-__all__ = ["code_digest", "describe_run", "only_writer", "versions"]
+__all__ = ["describe_run", "only_writer", "versions"]

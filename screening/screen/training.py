@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...data.code_digest import code_digest
 from ...data.embedded.aimd import load_aimd_labels, load_aimd_structures
 from ...data.errors import FeatureError
 from ...data.records import StructureRecord, reduced_formula
+from ...features.catalogue import descriptor_code
 from ...features.featurizer import numeric_columns, rows_to_frame
 from ...models import ConductivityModel
 from ..batch.batch import featurize_isolated
@@ -118,11 +120,8 @@ def model_key(
     """Everything that decides the model: labels, code, seed and settings, 16 hex digits."""
     digest = hashlib.sha256(load_aimd_labels().to_csv(index=False).encode())
     digest.update(repr((seed, threshold_S_cm, families)).encode())
-    package = Path(__file__).resolve().parents[2]
-    for room in ("data", "features", "models"):
-        for file in sorted((package / room).rglob("*.py")):
-            digest.update(file.read_bytes())
-        for file in sorted((package / room / "tables").glob("*")):
-            if file.is_file():
-                digest.update(file.read_bytes())
+    # Not this module: its imports lead to every reader of files, and they do not decide the model.
+    tables = ("ionsieve.data.embedded.aimd", "ionsieve.features.featurizer")
+    digest.update(code_digest("ionsieve.models.model", *tables).encode())
+    digest.update(descriptor_code(families).encode())
     return digest.hexdigest()[:16]

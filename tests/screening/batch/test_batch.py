@@ -160,7 +160,7 @@ def test_changed_code_is_not_mixed_with_old_rows(
 ) -> None:
     featurize_batch([folder], tmp_path / "out", chosen=FAMILIES)
     computed.clear()
-    monkeypatch.setattr(batch, "code_digest", lambda: "other code")
+    monkeypatch.setattr(batch, "descriptor_code", lambda _: "other code")
     summary = featurize_batch([folder], tmp_path / "out", chosen=FAMILIES)
     assert len(computed) == 8
     assert summary.reused == 0
