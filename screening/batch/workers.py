@@ -12,7 +12,9 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
+import types
 import warnings
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -39,7 +41,10 @@ _READY = "ready"
 
 
 class Job(Protocol):
-    """What workers run: picklable, deterministic, and free of state between items."""
+    """What workers run: picklable, deterministic, and free of state between items.
+
+    Its class stands in a module that a worker can import, not in the user's script.
+    """
 
     @property
     def preload(self) -> tuple[str, ...]:
@@ -212,7 +217,8 @@ class _Worker:
         context = _context(job)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, job, timeout_s), daemon=True)
-        self.process.start()
+        with _no_main_module():
+            self.process.start()
         # Only the worker may hold its end: its death is then an end of file here.
         theirs.close()
         self.held: deque[tuple[int, Any]] = deque()
@@ -265,6 +271,26 @@ def _context(job: Job) -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(job.preload))
     return context
+
+
+_HIDING_MAIN = threading.Lock()
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Start processes that do not run the user's script again.
+
+    ``multiprocessing`` makes every child import the file of ``__main__``, so that a script without
+    a main guard would start workers that start workers. A job comes from a module that can be
+    imported by its name; nothing of the script is needed.
+    """
+    with _HIDING_MAIN:
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = script
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -81,3 +83,57 @@ def test_a_worker_that_cannot_start_is_an_error_that_says_why(counter: Path) -> 
 def test_nothing_to_do_starts_nothing(counter: Path) -> None:
     assert _run(Faulty(str(counter)), [], 4, 60.0) == {}
     assert not multiprocessing.active_children()
+
+
+SCRIPT = """\
+import sys
+from pathlib import Path
+
+from ionsieve.data.records import Provenance, StructureRecord
+from ionsieve.screening.batch.batch import featurize_isolated
+
+with Path("starts").open("a") as file:
+    file.write("started\\n")
+crystals = [
+    StructureRecord.ordered(
+        f"LiF-{i}",
+        [[0.0, a, a], [a, 0.0, a], [a, a, 0.0]],
+        ["Li", "F"],
+        [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]],
+        Provenance("test"),
+    )
+    for i, a in enumerate((2.0, 2.1, 2.2))
+]
+rows = featurize_isolated(crystals, ["density", "composition"], workers=2)
+print(*(round(row.values["volume_per_atom_A3"], 3) for row in rows))
+"""
+
+
+def started(folder: Path, *command: str, stdin: str | None = None) -> str:
+    run = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""
+    return run.stdout
+
+
+@pytest.mark.parametrize("way", ["script", "module", "stdin", "-c"])
+def test_a_plain_script_needs_no_main_guard(tmp_path: Path, way: str) -> None:
+    """A user's script runs once, however it is started; workers do not import it."""
+    (tmp_path / "study.py").write_text(SCRIPT)
+    command = {"script": ["study.py"], "module": ["-m", "study"], "stdin": [], "-c": ["-c", SCRIPT]}
+    printed = started(tmp_path, *command[way], stdin=SCRIPT if way == "stdin" else None)
+    assert printed == "8.0 9.261 10.648\n"
+    assert (tmp_path / "starts").read_text() == "started\n"
+
+
+def test_the_main_module_is_hidden_only_while_a_worker_starts(counter: Path) -> None:
+    before = sys.modules["__main__"]
+    _run(Faulty(str(counter)), [1, 2], 1, 60.0)
+    assert sys.modules["__main__"] is before
