@@ -31,9 +31,9 @@ from replay_world import LightModel, Model, OwnModel, World, load_world
 
 from ionsieve.data.atomic import write_json_atomic, write_text_atomic
 from ionsieve.data.code_digest import code_digest
-from ionsieve.screening.campaign import acquisition, selection
-from ionsieve.screening.campaign.acquisition import ACQUISITIONS, AcquisitionSettings, Beliefs
-from ionsieve.screening.campaign.selection import choose_batch
+from ionsieve.screening.acquisition import scores, selection
+from ionsieve.screening.acquisition.scores import ACQUISITIONS, AcquisitionSettings, Beliefs
+from ionsieve.screening.acquisition.selection import choose_batch
 
 ONSET_K = 600.0
 ALSO_K = (500.0, 800.0, 1000.0)
@@ -98,7 +98,7 @@ class Replay:
         digest = hashlib.sha256(pd.util.hash_pandas_object(self.world.features).to_numpy())
         digest.update(repr(self.model).encode())
         digest.update(Path(replay_world.__file__).read_bytes())
-        modules = ("ionsieve.models", acquisition.__name__, selection.__name__)
+        modules = ("ionsieve.models", scores.__name__, selection.__name__)
         digest.update(code_digest(*modules).encode())
         return digest.hexdigest()[:12]
 

@@ -19,9 +19,9 @@ from sklearn.ensemble import ExtraTreesRegressor
 from ionsieve.data import StructureRecord
 from ionsieve.features.catalogue import catalogue
 from ionsieve.models import OnsetModel
-from ionsieve.screening.campaign.acquisition import Beliefs
-from ionsieve.screening.campaign.cost import CostModel
-from ionsieve.screening.campaign.selection import diversity_embedding
+from ionsieve.screening.acquisition.cost import CostModel
+from ionsieve.screening.acquisition.scores import Beliefs
+from ionsieve.screening.acquisition.selection import diversity_embedding
 from ionsieve.screening.jobs.electrons import valence_electrons
 
 NEVER = 0.4

@@ -21,14 +21,15 @@ from ...data.errors import InputError, IonsieveError
 from ...data.units import ROOM_TEMPERATURE_K
 from ...features.featurizer import numeric_columns
 from ...models import ConductivityModel
+from ..acquisition.cost import CostModel, calibrated_cost
+from ..acquisition.scores import Beliefs, FloatArray, StopDecision, stop_decision
+from ..acquisition.selection import Pick, choose_batch, diversity_embedding
+from ..acquisition.shortlist import element_fractions
 from ..jobs.plan import make_plan
 from ..jobs.structure_json import record_from_json
-from .acquisition import Beliefs, FloatArray, StopDecision, stop_decision
-from .cost import CostModel, calibrated_cost
 from .jobs import write_job_folders
 from .prescreen import DOES_NOT, Use, tiers
 from .records import Candidate, Job, Result, job_name, to_json, utc_now
-from .selection import Pick, choose_batch, diversity_embedding
 from .setup import FEATURES, TRAINING_FEATURES, TRAINING_LABELS, CampaignSettings
 from .store import CampaignStore
 
@@ -158,9 +159,14 @@ def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _
     chosen = features.loc[[c.id for c in left]]
     cost = cost_model(store)
     protocol = settings.protocol
-    total_ps = protocol.equilibration_ps + protocol.production_ps
-    n_steps = round(1000.0 * total_ps / protocol.time_step_fs) * len(protocol.start_K)
-    hours = [cost.core_hours(c.n_electrons, c.volume_A3, max(n_steps, 1)) for c in left]
+    hours = [
+        cost.core_hours(
+            c.n_electrons,
+            c.volume_A3,
+            protocol.n_steps(c.system.split("-")) * len(protocol.start_K),
+        )
+        for c in left
+    ]
     return _Pool(
         left,
         _beliefs(model, chosen),
@@ -250,16 +256,13 @@ def _picks(
         pool.best,
         settings.seed + _ROUND_SEED * number,
         pool.cost_core_hours,
-        diversity_embedding(pool.features[numeric_columns()], _fractions(pool.candidates)),
+        diversity_embedding(
+            pool.features[numeric_columns()],
+            element_fractions([record_from_json(c.record).composition for c in pool.candidates]),
+        ),
         [c.system for c in pool.candidates],
         available,
     )
-
-
-def _fractions(candidates: Sequence[Candidate]) -> pd.DataFrame:
-    compositions = [record_from_json(c.record).composition for c in candidates]
-    table = pd.DataFrame(compositions, dtype=np.float64).fillna(0.0)
-    return table.div(table.sum(axis=1), axis=0)
 
 
 def _plans(candidate: Candidate, settings: CampaignSettings, number: int) -> list[dict[str, Any]]:

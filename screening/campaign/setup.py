@@ -17,15 +17,15 @@ from ...data.records import Quarantined, StructureRecord, reduced_formula
 from ...data.sources.files import read_structures
 from ...features.catalogue import families
 from ...features.featurizer import featurize_one, rows_to_frame
+from ..acquisition.cost import estimated_size
+from ..acquisition.scores import AcquisitionSettings
 from ..engines.registry import engine
 from ..engines.settings import clean_settings
 from ..generate.prototypes import embedded_candidates
-from ..jobs.electrons import valence_electrons
 from ..jobs.plan import ProtocolSettings
 from ..jobs.structure_json import record_to_json
 from ..screen.pipeline import quarantine_frame
 from ..screen.training import TrainedModel, embedded_model
-from .acquisition import AcquisitionSettings
 from .from_screen import ScreenChoice, screened_candidates
 from .records import Candidate
 from .store import CampaignStore
@@ -256,15 +256,12 @@ def _write_tables(
 
 
 def _candidate(record: StructureRecord, settings: CampaignSettings) -> Candidate:
-    """Size as estimated for the cost: whole cells filling 0.8 of the target's cube."""
-    wanted = 0.8 * settings.protocol.target_A**3
-    cells = max(1, round(wanted / record.volume_A3))
-    electrons = sum(n * valence_electrons(e) for e, n in record.composition.items())
+    size = estimated_size(record.composition, record.volume_A3, settings.protocol)
     return Candidate(
         record.id,
         reduced_formula(record.composition),
         "-".join(sorted(record.elements)),
         record_to_json(record),
-        float(electrons * cells),
-        record.volume_A3 * cells,
+        size.n_electrons,
+        size.volume_A3,
     )

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from ...data.atomic import write_text_atomic
+from ..acquisition.cost import CostModel
 from ..engines.registry import Engine, engine
 from ..jobs.plan import AimdPlan
-from .cost import CostModel
 from .jobs import is_running
 from .loop import campaign_labels, cost_model
 from .page import render_page

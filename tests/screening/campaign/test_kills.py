@@ -88,7 +88,7 @@ def kill_before_effect(number: int) -> None:
 
         return wrapper
 
-    connect = sys.modules["ionsieve.screening.campaign.loop.store"]._connect
+    connect = sys.modules["ionsieve.screening.campaign.store"]._connect
 
     class Connection:
         def __init__(self, path: Path) -> None:
@@ -99,7 +99,7 @@ def kill_before_effect(number: int) -> None:
         def execute(self, statement: str, *rest: object) -> object:
             return self.commit() if statement == "COMMIT" else self.real.execute(statement, *rest)
 
-    sys.modules["ionsieve.screening.campaign.loop.store"]._connect = Connection
+    sys.modules["ionsieve.screening.campaign.store"]._connect = Connection
     for name in ("write_json_atomic", "write_text_atomic"):
         setattr(campaign_jobs, name, counted(getattr(campaign_jobs, name)))
     Path.rename = counted(Path.rename)

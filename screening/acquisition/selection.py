@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...data.errors import InputError
-from .acquisition import AcquisitionSettings, Beliefs, FloatArray, acquisition_score
+from .scores import AcquisitionSettings, Beliefs, FloatArray, acquisition_score
 
 
 @dataclass(frozen=True)

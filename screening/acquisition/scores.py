@@ -79,7 +79,7 @@ class Beliefs:
         return len(self.mean)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AcquisitionSettings:
     """How a batch is chosen.
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ionsieve.data.errors import InputError
-from ionsieve.screening.campaign.acquisition import (
+from ionsieve.screening.acquisition.scores import (
     ACQUISITIONS,
     AcquisitionSettings,
     Beliefs,

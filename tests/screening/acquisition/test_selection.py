@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from ionsieve.data.errors import InputError
-from ionsieve.screening.campaign.acquisition import ACQUISITIONS, AcquisitionSettings, Beliefs
-from ionsieve.screening.campaign.selection import choose_batch, diversity_embedding
+from ionsieve.screening.acquisition.scores import ACQUISITIONS, AcquisitionSettings, Beliefs
+from ionsieve.screening.acquisition.selection import choose_batch, diversity_embedding
 
 PLAIN = {"cost_weight": 0.0, "diversity": 0.0, "max_per_system": None, "out_of_domain_quota": 0.0}
 

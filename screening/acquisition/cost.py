@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+
+from ..jobs.electrons import valence_electrons
+from ..jobs.plan import ProtocolSettings
 
 Measured = tuple[str, float, float, float]
 MEASURED: Final[dict[str, tuple[Measured, ...]]] = {
@@ -70,6 +73,47 @@ class CostModel:
         """
         size = np.log10(n_electrons * volume_A3)
         return float(10.0 ** (self.log10_prefactor + self.exponent * size)) * n_steps / 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSize:
+    """What the cost of the first run of a candidate hangs on.
+
+    Parameters
+    ----------
+    n_electrons : float
+        Valence electrons of the simulation cell.
+    volume_A3 : float
+        Its volume, Å³.
+    n_steps : int
+        MD steps at all starting temperatures together.
+    """
+
+    n_electrons: float
+    volume_A3: float
+    n_steps: int
+
+
+def estimated_size(
+    composition: Mapping[str, float], volume_A3: float, protocol: ProtocolSettings
+) -> RunSize:
+    """Size of a run before its simulation cell is made: whole cells filling 0.8 of the target cube.
+
+    Parameters
+    ----------
+    composition : mapping
+        Atoms of each element in the cell.
+    volume_A3 : float
+        Cell volume, Å³.
+    protocol : ProtocolSettings
+    """
+    cells = max(1, round(0.8 * protocol.target_A**3 / volume_A3))
+    electrons = sum(n * valence_electrons(e) for e, n in composition.items())
+    return RunSize(
+        n_electrons=float(electrons * cells),
+        volume_A3=float(volume_A3 * cells),
+        n_steps=protocol.n_steps(composition) * len(protocol.start_K),
+    )
 
 
 def calibrated_cost(jobs: Sequence[tuple[float, float, float]], engine: str = "gpaw") -> CostModel:

@@ -1,0 +1,1 @@
+"""Which simulations are worth their cost: scores, batches, costs; knows no campaign, no engine."""
