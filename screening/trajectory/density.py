@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...data.atomic import write_text_atomic
 from ...features.motion.density import chgcar_text, cube_text, probability_density
-from .frustration import FramedRun
+from .framed import FramedRun
 
 
 def write_density(

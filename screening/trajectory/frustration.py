@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Final
 
 import numpy as np
 
 from ...data.errors import FeatureError, RoleError, StructureError
 from ...data.records import FloatArray, IntArray, StructureRecord
-from ...data.trajectories.displacements import Displacements
-from ...data.trajectories.trajectory import Trajectory
 from ...features.core.elements import covalent_radii_A
 from ...features.core.prepared import PreparedStructure, prepare
 from ...features.isolated.definition import find_isolated_anions
 from ...features.motion.cages import cage_motion, cage_of_sites
-from ...features.motion.density import density_sites, probability_density
 from ...features.motion.displacements import (
     distinct_van_hove,
     gini,
@@ -41,9 +38,10 @@ from ...features.motion.rotation import (
 from ...features.motion.sites import (
     coordination_numbers,
     nearest_sites,
-    occupied_fraction,
-    site_entropy,
 )
+from .framed import FramedRun
+from .occupation import occupation_measures
+from .sites import SiteSet, sites_from_density
 
 COORDINATION_CUTOFF_A: Final[float] = 3.5
 HOT_SPOT_A: Final[float] = 4.0
@@ -55,48 +53,13 @@ BOND_FACTOR: Final[float] = 1.25
 LAGS_PS: Final[tuple[float, ...]] = (1.0, 5.0, 10.0, 20.0)
 
 
-@dataclass(frozen=True, eq=False)
-class FramedRun:
-    """A run in the frame of its framework."""
-
-    species: tuple[str, ...]
-    frac: FloatArray
-    """(n_frames, n_atoms, 3), mobile ions first."""
-    n_mobile: int
-    lattice: FloatArray
-    """Mean cell, (3, 3), Å."""
-    positions_A: FloatArray
-    frame_spacing_fs: float
-
-    @property
-    def mobile_frac(self) -> FloatArray:
-        """Mobile ions, (n_frames, n_mobile, 3)."""
-        return self.frac[:, : self.n_mobile]
-
-
-def frame_run(run: Trajectory, moves: Displacements, mobile: str, discard: int = 0) -> FramedRun:
-    """Express all atoms in the mean cell, framework at rest, without ``discard`` first frames."""
-    lattice = run.lattices.mean(axis=0)
-    inverse = np.linalg.inv(lattice)
-    ions, rest = moves.positions_A[discard:], moves.framework_A[discard:]
-    frac = np.concatenate([ions @ inverse, rest @ inverse], axis=1)
-    return FramedRun(
-        (mobile,) * moves.n_mobile + moves.framework_species,
-        frac,
-        moves.n_mobile,
-        lattice,
-        ions,
-        moves.frame_spacing_fs,
-    )
-
-
-def frustration(run: FramedRun, sites_frac: FloatArray | None = None) -> dict[str, object]:
+def frustration(run: FramedRun, given: SiteSet | None = None) -> dict[str, object]:
     """Measure dynamical frustration.
 
     Parameters
     ----------
     run : FramedRun
-    sites_frac : array (n_sites, 3), optional
+    given : SiteSet, optional
         Sites of the mobile ion; by default the maxima of its density.
 
     Returns
@@ -105,16 +68,13 @@ def frustration(run: FramedRun, sites_frac: FloatArray | None = None) -> dict[st
         Names carry units; what is not defined for this run is None, with the reason in ``notes``.
     """
     notes: list[str] = []
-    sites = _sites(run) if sites_frac is None else sites_frac
+    site_set = sites_from_density(run) if given is None else given
+    sites = site_set.frac
     assignment = nearest_sites(run.mobile_frac, sites, run.lattice)
     stay = max(1, math.ceil(RESIDENCE_PS * 1000.0 / run.frame_spacing_fs))
     jumps = find_jumps(assignment, sites, run.lattice, stay)
     result: dict[str, object] = {
-        "sites_from": "density" if sites_frac is None else "structure",
-        "n_sites": len(sites),
-        "site_entropy_kB": site_entropy(
-            occupied_fraction(assignment, len(sites)), np.ones(len(sites))
-        ),
+        **occupation_measures(assignment, site_set, notes),
         **_motion(run),
         **_jump_measures(run, jumps),
     }
@@ -124,11 +84,6 @@ def frustration(run: FramedRun, sites_frac: FloatArray | None = None) -> dict[st
         result.update(_around_anions(run, prepared, sites, jumps, settled, notes))
         result.update(_rotation(run, prepared, notes))
     return {**result, "notes": notes}
-
-
-def _sites(run: FramedRun) -> FloatArray:
-    density = probability_density(run.mobile_frac, run.lattice, 0.35, smear_A=0.4)
-    return density_sites(density, run.lattice, separation_A=1.2)
 
 
 def _motion(run: FramedRun) -> dict[str, object]:

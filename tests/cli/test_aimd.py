@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from ionsieve.cli.main import main
+from ionsieve.features.motion.sites import site_entropy
+from li2b12h12 import write_cif, write_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -195,3 +197,39 @@ def test_arrhenius_with_structure(run, tmp_path, shared_data: Path):
     done = run("arrhenius", bad, "--json")
     assert (done.returncode, done.stdout) == (1, "")
     assert "row 2: D_cm2_s" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("occupancies", "residence", "turning", "paper_kB"),
+    [
+        ((0.03, 0.22, 0.03), 1, False, 0.331),
+        ((0.14, 0.14, 0.10), 96, True, 0.375),
+        ((0.09, 0.11, 0.15), 12, True, 0.370),
+    ],
+)
+def test_site_entropy_of_known_occupancies(
+    run, tmp_path, occupancies, residence, turning, paper_kB
+):
+    """Wood 2021 (10.1098/rsta.2019.0467), eq. 3.1, section 3a: tet, trig, lin sites 2, 8, 6."""
+    write_cif(tmp_path / "sites.cif")
+    realised = write_run(tmp_path / "XDATCAR", occupancies, residence, 96, turning)
+    done = run("aimd", tmp_path / "XDATCAR", *OPTIONS, "--json", "--frustration",
+               "--sites", tmp_path / "sites.cif")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["frustration"]
+    types = found["site_types"]
+    number = {kind: entry["n_sites"] for kind, entry in types.items()}
+    assert number == {"Li 8c": 32, "Li 32f": 128, "Li 24d": 96}
+    for kind, wanted in zip(("Li 8c", "Li 32f", "Li 24d"), realised, strict=True):
+        assert types[kind]["occupancy"] == pytest.approx(wanted, abs=0.004)
+    assert found["occupancy_sum"] == pytest.approx(found["n_ions"], rel=1e-9)
+    assert found["n_ions"] / 16 == pytest.approx(2.0, abs=0.07)
+    expected = site_entropy(realised, np.array([2.0, 8.0, 6.0]))
+    assert found["site_entropy_kB"] == pytest.approx(expected, abs=0.004)
+    # Whole numbers of ions on 32 tetrahedra cannot meet 3 % better than this.
+    assert found["site_entropy_kB"] == pytest.approx(
+        paper_kB, abs=0.004 if residence == 1 else 0.012
+    )
+    # What averages over single sites instead depends on how long ions stay.
+    if residence == 96:
+        assert found["per_site_entropy_kB"] == pytest.approx(0.0, abs=1e-9)

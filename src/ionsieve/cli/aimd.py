@@ -102,7 +102,7 @@ def _more(
     from ..data.trajectories.displacements import displacements
     from ..data.transport.arrhenius import fit_arrhenius, read_points
     from ..screening.trajectory.density import write_density
-    from ..screening.trajectory.frustration import frame_run
+    from ..screening.trajectory.framed import frame_run
     from ..screening.trajectory.frustration import frustration as measure
     from ..screening.trajectory.sites import sites_from_structure
     from ..screening.trajectory.summary import write_summary
@@ -138,10 +138,25 @@ def _summary(result: dict[str, object]) -> str:
     evidence = result["evidence"]
     if isinstance(evidence, dict):
         lines.insert(1, f"{'reason':26s} {evidence['reason']}")
+    lines += _flat(result.get("frustration"))
     warnings = result["warnings"]
     if isinstance(warnings, list):
         lines += [f"warning: {text}" for text in warnings]
     return "\n".join(lines)
+
+
+def _flat(values: object, prefix: str = "") -> list[str]:
+    """One line a number, nested names joined; curves and the reasons for gaps are left out."""
+    lines: list[str] = []
+    if isinstance(values, dict):
+        for name, value in values.items():
+            if isinstance(value, dict):
+                lines += _flat(value, f"{prefix}{name} ")
+            elif name == "notes":
+                lines += [f"note: {text}" for text in value]
+            elif not isinstance(value, list):
+                lines.append(f"{prefix + name:26s} {_shown(value)}")
+    return lines
 
 
 def _shown(value: object) -> str:

@@ -90,10 +90,11 @@ def test_nearest_site_equals_brute_force_in_a_skewed_cell():
 
 def test_occupations_count_ions_and_frames():
     assignment = np.array([[0, 0, 2], [0, 1, 2]])
-    types, occupation, number = occupation_by_type(assignment, ["a", "a", "b"])
-    assert types == ["a", "b"]
-    np.testing.assert_allclose(occupation, [1.0, 1.0])
-    np.testing.assert_allclose(number, [2.0, 1.0])
+    found = occupation_by_type(assignment, ["a", "a", "b"])
+    assert found.kind == ("a", "b")
+    np.testing.assert_allclose(found.mean, [1.0, 1.0])
+    np.testing.assert_allclose(found.multiply, [0.25, 0.0])
+    np.testing.assert_allclose(found.n_sites, [2.0, 1.0])
     np.testing.assert_allclose(occupied_fraction(assignment, 3), [1.0, 0.5, 1.0])
 
 

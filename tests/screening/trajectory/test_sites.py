@@ -10,7 +10,8 @@ from ionsieve.data.records import StructureRecord
 from ionsieve.data.sources.files import read_one_structure
 from ionsieve.data.trajectories.displacements import displacements
 from ionsieve.data.trajectories.readers import read_trajectory
-from ionsieve.screening.trajectory.frustration import FramedRun, frame_run, frustration
+from ionsieve.screening.trajectory.framed import FramedRun, frame_run
+from ionsieve.screening.trajectory.frustration import frustration
 from ionsieve.screening.trajectory.sites import sites_from_structure
 
 CELL = np.array([[4.0, 0.0, 0.0], [0.5, 5.0, 0.0], [0.0, 0.3, 6.0]])
@@ -34,7 +35,14 @@ def framed(matrix, sign=1, shift=(0.21, 0.37, 0.11)):
         species += [element] * len(inside)
     frac = np.concatenate(places)[None].repeat(3, axis=0)
     n = len(places[0])
-    return FramedRun(tuple(species), frac, n, lattice, frac[:, :n] @ lattice, 100.0)
+    return FramedRun(
+        species=tuple(species),
+        frac=frac,
+        n_mobile=n,
+        lattice=lattice,
+        positions_A=frac[:, :n] @ lattice,
+        frame_spacing_fs=100.0,
+    )
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -45,7 +53,7 @@ def test_sites_come_back_at_the_ions(matrix, sign):
     run = framed(matrix, sign)
     sites = sites_from_structure(record(), run)
     assert len(sites) == run.n_mobile == round(abs(np.linalg.det(matrix)))
-    apart = sites[:, None] - run.frac[0, None, : run.n_mobile]
+    apart = sites.frac[:, None] - run.frac[0, None, : run.n_mobile]
     apart = np.linalg.norm((apart - np.rint(apart)) @ run.lattice, axis=2)
     assert apart.min(axis=1).max() < 1e-6
     assert sorted(apart.argmin(axis=1)) == list(range(run.n_mobile))
