@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ionsieve.screening.batch.reading import Entry, FileToRead
+
 
 @dataclass(frozen=True)
 class Faulty:
@@ -24,6 +26,14 @@ class Faulty:
         trap = {13: _hang, 17: _crash, 19: _run_out_of_memory, 23: _exit, 29: _raise}
         trap.get(item, _pass)()
         return item * item, os.getpid()
+
+
+@dataclass(frozen=True)
+class Hungry(Faulty):
+    """Needs 10⁸ bytes for each unit."""
+
+    def __call__(self, item: int) -> tuple[int, int]:
+        return len(bytearray(item * 100_000_000)), os.getpid()
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,19 @@ class CannotStart(Faulty):
 class DiesAtStart(Faulty):
     def warm_up(self) -> None:
         os._exit(3)
+
+
+class FileTrap(FileToRead):
+    """Stands for a file whose reader hangs, crashes or takes all memory."""
+
+    def entries(self) -> list[Entry]:
+        if self.identifier == "LiF":
+            time.sleep(1000)
+        if self.identifier == "LiCl":
+            ctypes.string_at(0)
+        if self.identifier == "Li2S":
+            bytearray(10_000_000_000)
+        return super().entries()
 
 
 def _pass() -> None:

@@ -30,7 +30,16 @@ from ...features.catalogue import (
 from ...features.core.roles import MOBILE_SPECIES
 from ...features.rows import FeatureRow, featurize_one
 from ...features.warmup import warm_up
-from .parts import Entry, EntrySource, Part, PartOfInputs
+from .parts import EntrySource, Part, PartOfInputs
+from .reading import (
+    FILES_AHEAD,
+    READER_MODULES,
+    Entry,
+    FileToRead,
+    ReadAhead,
+    entries_of,
+    load_readers,
+)
 from .run_description import describe_run, only_writer
 from .shards import Journal, Layout, Row, read_shard, write_shard
 from .workers import Outcome, run_isolated
@@ -73,15 +82,17 @@ def general_reason(reason: str, record_id: str = "") -> str:
 
 @dataclass(frozen=True)
 class FeatureJob:
-    """What a worker runs for one structure."""
+    """What a worker runs: files are read, structures described."""
 
     families: tuple[str, ...]
     mobile: str
+    reads_files: bool = False
 
     @property
     def preload(self) -> tuple[str, ...]:
-        """Modules of the chosen families."""
-        return (warm_up.__module__, *family_modules(self.families))
+        """Modules of the chosen families, and of the readers."""
+        readers = READER_MODULES if self.reads_files else ()
+        return (warm_up.__module__, *family_modules(self.families), *readers)
 
     def warm_up(self) -> None:
         """Compile or load every kernel of the chosen families.
@@ -89,11 +100,15 @@ class FeatureJob:
         Where nothing is compiled yet, neighbouring workers begin at opposite ends and take from
         the cache on disk what the other has finished: two compile in half the time of one.
         """
+        if self.reads_files:
+            load_readers()
         for name in self.families if os.getpid() % 2 else reversed(self.families):
             warm_up((name,))
 
-    def __call__(self, item: StructureRecord) -> FeatureRow:
+    def __call__(self, item: StructureRecord | FileToRead) -> FeatureRow | list[Entry]:
         """Featurize; a structure without roles comes back with its reason."""
+        if isinstance(item, FileToRead):
+            return item.entries()
         return featurize_one(item, families(self.families), self.mobile)
 
 
@@ -228,7 +243,9 @@ def featurize_source(
             f"mobile species {mobile!r} is not supported; use one of {', '.join(MOBILE_SPECIES)}"
         )
     names = tuple(f.name for f in families(chosen))
-    run = _Run(source, Path(out), FeatureJob(names, mobile), shard_rows, on_progress)
+    run = _Run(
+        source, Path(out), FeatureJob(names, mobile, source.reads_files), shard_rows, on_progress
+    )
     run.folder.mkdir(parents=True, exist_ok=True)
     with only_writer(run.folder / f".lock{run.part.suffix}"):
         run.check_and_describe()
@@ -309,8 +326,9 @@ class _Run:
         describe_run(self.folder / "run.json", identity, settings)
 
     def execute(self, workers: int, timeout_s: float) -> BatchSummary:
+        self.reading = ReadAhead(iter(self.source), FILES_AHEAD * workers)
         try:
-            outcomes = run_isolated(self.job, self._pending(), workers, timeout_s)
+            outcomes = run_isolated(self.job, self._work(), workers, timeout_s)
             with contextlib.closing(outcomes):
                 for outcome in outcomes:
                     self._take(outcome)
@@ -322,32 +340,53 @@ class _Run:
         return self.summary
 
     def _take(self, outcome: Outcome) -> None:
+        if outcome.index < 0:
+            number = ~outcome.index
+            self.reading.put(number, entries_of(self.reading.files[number], outcome))
+            return
         shard, position = divmod(outcome.index, self.shard_rows)
         row = self._row(self.ids.pop(outcome.index), outcome.result, outcome.failure)
         self._put(shard, position, row, is_new=True)
 
-    def _pending(self) -> Iterator[tuple[int, StructureRecord]]:
-        """Announce every input to its shard; hand out those that nobody has computed."""
+    def _work(self) -> Iterator[tuple[int, StructureRecord | FileToRead] | None]:
+        """What workers shall do next: read files (of index ~number), describe structures.
+
+        None while the next structures are still being read.
+        """
         index = -1
-        for index, entry in enumerate(self.source):
-            shard, position = divmod(index, self.shard_rows)
-            if position == 0:
-                self._close_to_announcements(shard - 1)
-                self._open(shard)
-            entry = self._with_unique_id(entry)
-            key = self.layout.key(entry)
-            self.digest.update(key.encode())
-            known = self.open[shard].announce(key)
-            if known is not None:
-                self.summary.reused += 1
-                self._put(shard, position, known, is_new=False)
-            elif isinstance(entry, Quarantined):
-                row = self._row(entry.id, None, f"{entry.stage}: {entry.reason}")
-                self._put(shard, position, row, is_new=False)
-            else:
-                self.ids[index] = entry.id
-                yield index, entry
+        while True:
+            if (file := self.reading.next_file()) is not None:
+                yield ~file[0], file[1]
+            elif (entry := self.reading.next_entry()) is not None:
+                index += 1
+                if (record := self._announced(index, entry)) is not None:
+                    yield index, record
+            elif self.reading.files:
+                yield None
+            elif self.reading.is_done:
+                break
         self._close_to_announcements(index // self.shard_rows)
+
+    def _announced(self, index: int, entry: Entry) -> StructureRecord | None:
+        """Announce an entry to its shard; return what nobody has computed."""
+        shard, position = divmod(index, self.shard_rows)
+        if position == 0:
+            self._close_to_announcements(shard - 1)
+            self._open(shard)
+        entry = self._with_unique_id(entry)
+        key = self.layout.key(entry)
+        self.digest.update(key.encode())
+        known = self.open[shard].announce(key)
+        if known is not None:
+            self.summary.reused += 1
+            self._put(shard, position, known, is_new=False)
+        elif isinstance(entry, Quarantined):
+            row = self._row(entry.id, None, f"{entry.stage}: {entry.reason}")
+            self._put(shard, position, row, is_new=False)
+        else:
+            self.ids[index] = entry.id
+            return entry
+        return None
 
     def _with_unique_id(self, entry: Entry) -> Entry:
         """Rows are found by id: a second structure of one id is set aside, under another."""

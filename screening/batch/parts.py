@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from ...data.errors import InputError
-from ...data.records import Quarantined, StructureRecord
-from ...data.sources.files import iter_structures, read_file, structure_files
-
-Entry = StructureRecord | Quarantined
+from ...data.records import StructureRecord
+from ...data.sources.files import structure_files
+from .reading import Entry, FileToRead
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Part:
 
 
 class EntrySource(Protocol):
-    """Structures in a fixed order, for the batch engine."""
+    """Structures, or files to read them from, in a fixed order, for the batch engine."""
 
     @property
     def inputs(self) -> Sequence[str | Path]:
@@ -56,10 +54,14 @@ class EntrySource(Protocol):
         """Which part of the inputs this is."""
 
     @property
+    def reads_files(self) -> bool:
+        """Whether it gives files to read."""
+
+    @property
     def n_expected(self) -> int:
         """Number of structures, for progress."""
 
-    def __iter__(self) -> Iterator[Entry]: ...
+    def __iter__(self) -> Iterator[FileToRead | Entry]: ...
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class RecordsInMemory:
     inputs: Sequence[str | Path]
     records: Sequence[StructureRecord]
     part: Part = Part()
+    reads_files: bool = False
 
     @property
     def n_expected(self) -> int:
@@ -88,6 +91,8 @@ class PartOfInputs:
         If an input does not exist.
     """
 
+    reads_files = True
+
     def __init__(self, inputs: Sequence[str | Path], part: Part) -> None:
         self.inputs, self.part = inputs, part
         self._files = structure_files(inputs)
@@ -97,10 +102,12 @@ class PartOfInputs:
         """Number of structures if every file holds one."""
         return len(range(self.part.index, len(self._files), self.part.count))
 
-    def __iter__(self) -> Iterator[Entry]:
-        if len(self._files) >= self.part.count:
-            for path, identifier in self._files[self.part.index :: self.part.count]:
-                yield from read_file(path, identifier)
-        else:
-            stream = iter_structures(self.inputs)
-            yield from islice(stream, self.part.index, None, self.part.count)
+    def __iter__(self) -> Iterator[FileToRead | Entry]:
+        index, count = self.part.index, self.part.count
+        if len(self._files) >= count:
+            for path, identifier in self._files[index::count]:
+                yield FileToRead(path, identifier)
+            return
+        for number, (path, identifier) in enumerate(self._files):
+            # The first structures of the files go to different parts.
+            yield FileToRead(path, identifier, first=(index - number) % count, step=count)

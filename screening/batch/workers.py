@@ -27,6 +27,9 @@ from ...data.errors import FeatureError
 START_TIMEOUT_S: Final[float] = 900.0
 """Imports and a first compilation of kernels on a loaded machine; then something is broken."""
 
+MEMORY_GB: Final[float] = 4.0
+"""Most that a worker may allocate; what needs more is a defect of the input, not of the machine."""
+
 ONE_THREAD: Final[tuple[str, ...]] = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -67,7 +70,11 @@ class Outcome:
 
 
 def run_isolated(
-    job: Job, items: Iterable[tuple[int, Any]], workers: int, timeout_s: float
+    job: Job,
+    items: Iterable[tuple[int, Any] | None],
+    workers: int,
+    timeout_s: float,
+    memory_GB: float = MEMORY_GB,
 ) -> Generator[Outcome, None, None]:
     """Run a job over items in separate processes; one outcome per item, in order of completion.
 
@@ -75,12 +82,15 @@ def run_isolated(
     ----------
     job : Job
         Sent to each worker once.
-    items : iterable of (index, item)
-        Read lazily, no further ahead than the workers need.
+    items : iterable of (index, item) or None
+        Read lazily, no further ahead than the workers need. None: what comes next depends on an
+        outcome that is still to come.
     workers : int
         Number of processes, at least 1.
     timeout_s : float
         Longest time for one item, s.
+    memory_GB : float
+        Most that a worker may allocate, 10⁹ bytes (where the system can limit it: not on Windows).
 
     Raises
     ------
@@ -89,20 +99,29 @@ def run_isolated(
         one that kills its worker is tried once more in a fresh one first, because memory may have
         run out through others.
     """
-    crew = _Crew(job, iter(items), workers, timeout_s)
+    crew = _Crew(job, iter(items), workers, _Limits(timeout_s, memory_GB))
     try:
         yield from crew.run()
     finally:
         crew.stop()
 
 
+@dataclass(frozen=True)
+class _Limits:
+    """What one item may cost."""
+
+    timeout_s: float
+    memory_GB: float
+
+
 class _Crew:
     """The parent's side: who holds what, and until when."""
 
     def __init__(
-        self, job: Job, items: Iterator[tuple[int, Any]], workers: int, timeout_s: float
+        self, job: Job, items: Iterator[tuple[int, Any] | None], workers: int, limits: _Limits
     ) -> None:
-        self.job, self.items, self.n_workers, self.timeout_s = job, items, workers, timeout_s
+        self.job, self.items, self.n_workers, self.limits = job, items, workers, limits
+        self.timeout_s = limits.timeout_s
         self.returned: deque[tuple[int, Any]] = deque()
         self.attempts: dict[int, int] = {}
         self.workers: list[_Worker] = []
@@ -130,7 +149,7 @@ class _Crew:
             first = self._take(1)
             if not first:
                 return
-            self.workers.append(_Worker(self.job, self.timeout_s))
+            self.workers.append(_Worker(self.job, self.limits))
             self.workers[-1].held.extend(first)
 
     def _give(self, worker: _Worker) -> None:
@@ -213,10 +232,10 @@ class _Crew:
 class _Worker:
     """One process, its pipe and what it holds; the first item held is the one it works on."""
 
-    def __init__(self, job: Job, timeout_s: float) -> None:
+    def __init__(self, job: Job, limits: _Limits) -> None:
         context = _context(job)
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, job, timeout_s), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, job, limits), daemon=True)
         with _no_main_module():
             self.process.start()
         # Only the worker may hold its end: its death is then an end of file here.
@@ -314,11 +333,12 @@ def _environment_of_children() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(connection: Connection, job: Job, timeout_s: float) -> None:
+def _work(connection: Connection, job: Job, limits: _Limits) -> None:
     """Run a worker until its parent closes the pipe."""
-    _settle()
+    settle_child()
     try:
         job.warm_up()
+        limit_memory(limits.memory_GB)
     except Exception as error:
         connection.send(_describe(error))
         return
@@ -327,15 +347,17 @@ def _work(connection: Connection, job: Job, timeout_s: float) -> None:
         while True:
             for item in connection.recv():
                 # If the parent is gone, nobody ends a worker that hangs: the alarm does.
-                _alarm(2 * timeout_s + 60)
-                outcome = _attempt(job, item)
+                _alarm(2 * limits.timeout_s + 60)
+                outcome = _attempt(job, item, limits)
                 _alarm(0)
                 connection.send(outcome)
 
 
-def _attempt(job: Job, item: Any) -> tuple[Any, str]:
+def _attempt(job: Job, item: Any, limits: _Limits) -> tuple[Any, str]:
     try:
         return job(item), ""
+    except MemoryError:
+        return None, f"memory: needs more than {limits.memory_GB:g} GB"
     except Exception as error:
         return None, _describe(error)
 
@@ -344,7 +366,7 @@ def _describe(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _settle() -> None:
+def settle_child() -> None:
     """Leave interrupts to the parent, keep libraries from writing into its standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)
@@ -352,6 +374,19 @@ def _settle() -> None:
     # When memory runs out the kernel shall choose a worker, whose loss is repaired.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
         file.write("1000")
+
+
+def limit_memory(memory_GB: float) -> None:
+    """Let allocations beyond this many 10⁹ bytes fail in this process, where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    wanted = int(memory_GB * 1e9)
+    # A limit of the system or of the scheduler that is lower stays.
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or wanted < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
 
 
 def _alarm(seconds: float) -> None:

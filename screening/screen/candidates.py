@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from .funnel import Funnel
 
 Advance = Callable[[str, int, int], None]
 """Called with (stage, done, total); total 0 means unknown."""
+
+ReadFiles = Callable[[Sequence[str | Path]], Iterable[StructureRecord | Quarantined]]
 
 _READ: Final[str] = "could not be read; reasons in quarantine.csv"
 _STAGES_OF_INGEST: Final[dict[str, str]] = {
@@ -46,6 +49,7 @@ def collect_candidates(
     policy: DisorderPolicy,
     filters: Sequence[Filter],
     advance: Advance,
+    read: ReadFiles = iter_structures,
 ) -> Candidates:
     """Read the inputs; apply the filters on the store's columns and the disorder policy.
 
@@ -58,6 +62,8 @@ def collect_candidates(
     filters : sequence of Filter
         Those on descriptors are left for later.
     advance : callable
+    read : callable
+        Reads CIF and POSCAR files, in order; by default here, in this process.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def collect_candidates(
     """
     candidates = Candidates(Funnel())
     cheap, _ = split_by_cost(filters)
-    reader = _reader(inputs, mobile)
+    reader = _reader(inputs, mobile, read)
     candidates.funnel.stage("input", "structures given")
     kept = reader(inputs, candidates, _Sieve(cheap, candidates), advance)
     records = list(kept)
@@ -74,13 +80,15 @@ def collect_candidates(
     return candidates
 
 
-def _reader(inputs: Sequence[str | Path], mobile: str) -> Callable[..., Iterator[StructureRecord]]:
+def _reader(
+    inputs: Sequence[str | Path], mobile: str, read: ReadFiles
+) -> Callable[..., Iterator[StructureRecord]]:
     if not inputs:
         return lambda _, candidates, sieve, advance: _embedded(mobile, candidates, sieve)
     stores = [is_store(Path(path)) for path in inputs]
     if any(stores) and not all(stores):
         raise InputError("give stores or files, not both; 'ionsieve ingest' puts them together")
-    return _from_stores if all(stores) else _from_files
+    return _from_stores if all(stores) else partial(_from_files, read)
 
 
 class _Sieve:
@@ -118,13 +126,17 @@ def _embedded(mobile: str, candidates: Candidates, sieve: _Sieve) -> Iterator[St
 
 
 def _from_files(
-    inputs: Sequence[str | Path], candidates: Candidates, sieve: _Sieve, advance: Advance
+    read: ReadFiles,
+    inputs: Sequence[str | Path],
+    candidates: Candidates,
+    sieve: _Sieve,
+    advance: Advance,
 ) -> Iterator[StructureRecord]:
     total = len(structure_files(inputs))
     funnel = candidates.funnel
     funnel.stage("read", _READ)
     sieve.open_stages()
-    for done, item in enumerate(iter_structures(inputs), start=1):
+    for done, item in enumerate(read(inputs), start=1):
         advance("reading", min(done, total), total)
         candidates.n_input += 1
         funnel.count("input", kept=1)

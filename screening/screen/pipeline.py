@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from ...data.disorder.policy import DisorderPolicy
 from ...data.errors import InputError
 from ...data.records import Quarantined, StructureRecord, reduced_formula
 from ...data.units import ROOM_TEMPERATURE_K
+from ...features.catalogue import FAMILY_NAMES
 from ...features.featurizer import numeric_columns
-from ..batch.batch import general_reason
+from ..batch.batch import FeatureJob, general_reason
+from ..batch.reading import read_isolated
 from .candidates import Advance, Candidates, collect_candidates
 from .describe import Described, Engine, describe
 from .filters import Filter, families_of, is_unknown, split_by_cost
@@ -115,7 +118,12 @@ def run_screen(
     engine = Engine(work, settings.workers, settings.timeout_s)
     # Inputs first: a wrong path should not cost a training.
     candidates = collect_candidates(
-        inputs, settings.mobile, _policy(settings), settings.filters, advance
+        inputs,
+        settings.mobile,
+        _policy(settings),
+        settings.filters,
+        advance,
+        partial(_read, settings=settings),
     )
     _need_any(candidates)
     _filter_by_features(candidates, settings, engine, advance)
@@ -163,6 +171,14 @@ def run_screen(
         quarantine_frame(candidates.filtered),
         described.records,
     )
+
+
+def _read(
+    inputs: Sequence[str | Path], settings: ScreenSettings
+) -> Iterator[StructureRecord | Quarantined]:
+    """Read files where they may hang or die, with what the descriptors need loaded beside."""
+    job = FeatureJob(settings.families or FAMILY_NAMES, settings.mobile)
+    return read_isolated(inputs, settings.workers, settings.timeout_s, job.preload)
 
 
 def _policy(settings: ScreenSettings) -> DisorderPolicy:

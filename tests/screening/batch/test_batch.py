@@ -45,7 +45,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         job: batch.FeatureJob, items: Iterable[tuple[int, Any]], workers_: int, timeout_s: float
     ) -> Iterator[workers.Outcome]:
         for index, item in items:
-            names.append(item.id)
+            names.extend([item.id] if isinstance(item, StructureRecord) else [])
             yield workers.Outcome(index, job(item))
 
     monkeypatch.setattr(batch, "run_isolated", serial)
@@ -223,7 +223,7 @@ def test_two_structures_of_one_name_keep_two_rows(
     twice = [structures.get("LiF"), structures.get("LiCl"), structures.get("LiF")]
 
     class Source:
-        inputs, part, n_expected = ("x",), Part(), 3
+        inputs, part, reads_files, n_expected = ("x",), Part(), False, 3
 
         def __iter__(self) -> Iterator[StructureRecord]:
             return iter(twice)

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from faulty_jobs import CannotStart, DiesAtStart, DiesOnce, Faulty
+from faulty_jobs import CannotStart, DiesAtStart, DiesOnce, Faulty, Hungry
 from ionsieve.data import FeatureError
 from ionsieve.screening.batch.workers import Outcome, run_isolated
 
@@ -44,6 +45,27 @@ def test_traps_take_nothing_with_them(counter: Path, workers: int) -> None:
     # Only what killed its worker was started twice.
     assert {n for n, count in computed.items() if count > 1} == {17, 19, 23}
     assert max(computed.values()) == 2
+
+
+def test_what_needs_too_much_memory_is_refused_and_its_worker_goes_on(counter: Path) -> None:
+    found = list(run_isolated(Hungry(str(counter)), enumerate([1, 20, 1]), 1, 60.0, memory_GB=1.0))
+    assert [o.failure for o in found] == ["", "memory: needs more than 1 GB", ""]
+    assert found[0].result == found[2].result == (100_000_000, found[0].result[1])
+
+
+def test_items_that_depend_on_outcomes_wait_for_them(counter: Path) -> None:
+    """Each number is handed out when the square of the one before has come back."""
+    squares: list[int] = []
+
+    def items() -> Iterator[tuple[int, int] | None]:
+        for number in range(4):
+            while len(squares) < number:
+                yield None
+            yield number, number
+
+    for outcome in run_isolated(Faulty(str(counter)), items(), 2, 60.0):
+        squares.append(outcome.result[0])
+    assert squares == [0, 1, 4, 9]
 
 
 def test_an_item_whose_worker_was_killed_by_chance_is_computed(counter: Path) -> None:
