@@ -1,7 +1,8 @@
 """Rows: one structure → its values, or the reason why there are none.
 
-Apart from the tables of :mod:`.featurizer`, so that a worker process loads no pandas and no
-scikit-learn.
+Here, and only here, values are rounded to what they mean (:mod:`ionsieve.data.rounding`):
+training and prediction, tables and single structures see the same numbers. Apart from the tables
+of :mod:`.featurizer`, so that a worker process loads no pandas and no scikit-learn.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..data.errors import FeatureError, IonsieveError
+from ..data.rounding import meaningful
 from .core.columns import Family, Notes, Values
 from .core.prepared import PreparedStructure, StructureLike, as_prepared
 
@@ -104,7 +106,7 @@ def _values_of_all(
             for own, new in zip(notes, new_notes, strict=True):
                 own += new
             empty = _empty(family)
-            return [empty | values for values in found]
+            return [empty | _rounded(values) for values in found]
     return [_family_values(family, p, n) for p, n in zip(prepared, notes, strict=True)]
 
 
@@ -114,12 +116,20 @@ def _empty(family: Family) -> Values:
 
 def _family_values(family: Family, prepared: PreparedStructure, notes: Notes) -> Values:
     try:
-        return _empty(family) | family.compute(prepared, notes)
+        return _empty(family) | _rounded(family.compute(prepared, notes))
     except _DEFECTS_OF_INPUT as error:
         # One family's failure must not take the others with it; the reason stays in the row.
         kind = "" if isinstance(error, IonsieveError) else f"{type(error).__name__}: "
         notes.append(f"{family.name}: {kind}{str(error).removeprefix(f'{prepared.record.id}: ')}")
         return _empty(family)
+
+
+def _rounded(values: Values) -> Values:
+    """Every float rounded; truth values and words as they are."""
+    return {
+        name: meaningful(value) if isinstance(value, (float, np.floating)) else value
+        for name, value in values.items()
+    }
 
 
 def _prepared(structure: StructureLike, mobile: str) -> PreparedStructure | FeatureRow:

@@ -1,5 +1,6 @@
 """StructureFeaturizer as a scikit-learn transformer and as a matminer featurizer."""
 
+import math
 import pickle
 import subprocess
 import sys
@@ -292,3 +293,13 @@ def test_ids_of_records_index_the_result() -> None:
     out = StructureFeaturizer(NUMERIC).transform([a, same])
     assert list(out.index) == ["LiF", "LiF"]
     assert out["density_g_cm3"].nunique() == 2
+
+
+def test_values_are_rounded_to_what_they_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = {"a": 1 / 3, "b": np.float64(-3e-15), "truth": True, "word": "cubic"}
+    rounded = {"a": 0.33333333, "b": 0.0, "truth": True, "word": "cubic"}
+    noisy = Family("noisy", (), lambda prepared, notes: raw, lambda many, notes: [raw])
+    crystal = structures.get("LiCl")
+    for row in (featurize_one(crystal, [noisy]), *featurize_many([crystal], [noisy])):
+        assert row.values == rounded
+        assert math.copysign(1.0, row.values["b"]) == 1.0
