@@ -10,7 +10,7 @@ import math
 import tomllib
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, field, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -27,6 +27,35 @@ class Layer(NamedTuple):
     """For messages: the file, ``--set``, the option."""
     values: Mapping[str, Any]
     """Dotted keys."""
+
+
+def setting(default: Any, help: str, low: float | None = None, high: float | None = None) -> Any:
+    """A field of a schema that says what it means and where its limits are.
+
+    Parameters
+    ----------
+    default : value
+    help : str
+        One line; the command line shows it.
+    low, high : float, optional
+        Smallest and largest value (:func:`check_limits`).
+    """
+    return field(default=default, metadata={"help": help, "low": low, "high": high})
+
+
+def check_limits(settings: Any) -> None:
+    """Check every field that states limits.
+
+    Raises
+    ------
+    InputError
+        For a value beyond them; names the field and both limits.
+    """
+    for one in fields(settings):
+        low, high = one.metadata.get("low"), one.metadata.get("high")
+        value = getattr(settings, one.name)
+        if low is not None and high is not None and not low <= value <= high:
+            raise InputError(f"{one.name} {value}: must be from {low} to {high}")
 
 
 def keys_of(schema: type) -> dict[str, Any]:

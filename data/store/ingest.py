@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 from ..atomic import only_writer, remove_leftovers, write_json_atomic, write_rows_atomic
 from ..disorder.ordering import ordered_variants
@@ -25,6 +25,7 @@ from ..sources.base import Item, Source
 from ..stability.given_entries import digest_of
 from .duplicates import SeenIndex, shape_of
 from .hulls import compute_hulls
+from .options import Disorder, Duplicates, Oxidation
 from .store import (
     MANIFEST,
     VERSION,
@@ -43,10 +44,6 @@ PROGRESS: Final[str] = ".progress.json"
 _INDEX: Final[str] = ".seen.sqlite"
 
 OnProgress = Callable[[str, int, int], None]
-
-Disorder = Literal["occupancy", "ordered", "enumerate"]
-Oxidation = Literal["keep", "ignore", "require"]
-Duplicates = Literal["drop", "keep"]
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from .ingest import Disorder, Duplicates, IngestSettings, Oxidation
 from .open import SourceOptions
 
+if TYPE_CHECKING:
+    from .ingest import IngestSettings
 
-@dataclass(frozen=True)
+Disorder = Literal["occupancy", "ordered", "enumerate"]
+Oxidation = Literal["keep", "ignore", "require"]
+Duplicates = Literal["drop", "keep"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class IngestOptions:
     """For inputs that are ingested first; as the options of ``ionsieve ingest``."""
 
@@ -23,6 +30,9 @@ class IngestOptions:
 
     def settings(self, entries: str | None) -> IngestSettings:
         """Policies of the ingest."""
+        # Here, so that the command line reads the options without loading pyarrow.
+        from .ingest import IngestSettings
+
         return IngestSettings(
             self.disorder, self.variants, self.oxidation, self.duplicates, entries
         )
@@ -34,7 +44,7 @@ class IngestOptions:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IngestRun(IngestOptions):
     """Settings of ``ionsieve ingest`` itself."""
 

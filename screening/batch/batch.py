@@ -30,6 +30,7 @@ from ...features.catalogue import (
 from ...features.core.roles import MOBILE_SPECIES
 from ...features.rows import FeatureRow, featurize_one
 from ...features.warmup import warm_up
+from .limits import TIMEOUT_S
 from .parts import EntrySource, Part, PartOfInputs
 from .reading import (
     FILES_AHEAD,
@@ -117,7 +118,7 @@ def featurize_isolated(
     chosen: Sequence[str] | None = None,
     mobile: str = "Li",
     workers: int = 1,
-    timeout_s: float = 120.0,
+    timeout_s: float = TIMEOUT_S,
     on_done: Callable[[int], None] | None = None,
 ) -> list[FeatureRow]:
     """Featurize records held in memory, each in a worker that may hang or die without harm.
@@ -158,7 +159,7 @@ def featurize_batch(
     chosen: Sequence[str] | None = None,
     workers: int = 1,
     part: Part | None = None,
-    timeout_s: float = 120.0,
+    timeout_s: float = TIMEOUT_S,
     shard_rows: int = SHARD_ROWS,
     on_progress: OnProgress | None = None,
 ) -> BatchSummary:
@@ -218,7 +219,7 @@ def featurize_source(
     mobile: str = "Li",
     chosen: Sequence[str] | None = None,
     workers: int = 1,
-    timeout_s: float = 120.0,
+    timeout_s: float = TIMEOUT_S,
     shard_rows: int = SHARD_ROWS,
     on_progress: OnProgress | None = None,
 ) -> BatchSummary:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+
 from ...data.disorder.policy import DisorderPolicy, reason_against
-from ...data.errors import InputError
 from ...data.records import Quarantined, StructureRecord, reduced_formula
 from ...data.sources.files import iter_structures, structure_files
 from ...data.store.open import is_store
@@ -24,6 +25,7 @@ Advance = Callable[[str, int, int], None]
 ReadFiles = Callable[[Sequence[str | Path]], Iterable[StructureRecord | Quarantined]]
 
 _READ: Final[str] = "could not be read; reasons in quarantine.csv"
+_SAME_ID: Final[str] = "of the id of an earlier structure; see quarantine.csv"
 _STAGES_OF_INGEST: Final[dict[str, str]] = {
     "read": _READ,
     "duplicate": "equal to an earlier structure or of its id; see quarantine.csv",
@@ -56,7 +58,8 @@ def collect_candidates(
     Parameters
     ----------
     inputs : sequence of path
-        Stores, or CIF and POSCAR files and folders; empty for the embedded candidates.
+        Stores, CIF and POSCAR files and folders, in any mixture; none for the embedded
+        candidates.
     mobile : str
     policy : DisorderPolicy
     filters : sequence of Filter
@@ -68,27 +71,51 @@ def collect_candidates(
     Raises
     ------
     InputError
-        If a path does not exist, or stores and files are mixed.
+        If a path does not exist or a folder holds no structure file.
     """
     candidates = Candidates(Funnel())
     cheap, _ = split_by_cost(filters)
-    reader = _reader(inputs, mobile, read)
     candidates.funnel.stage("input", "structures given")
-    kept = reader(inputs, candidates, _Sieve(cheap, candidates), advance)
-    records = list(kept)
-    _apply_policy(records, mobile, policy, candidates)
+    sieve = _Sieve(cheap, candidates)
+    if inputs:
+        paths = [Path(path) for path in inputs]
+        stores = [Store(path) for path in paths if is_store(path)]
+        files = [path for path in paths if not is_store(path)]
+        _open_stages(candidates, stores, files)
+        sieve.open_stages()
+        found = chain(
+            _from_stores(stores, sieve, advance),
+            _from_files(files, read, candidates, sieve, advance),
+        )
+    else:
+        found = _embedded(mobile, candidates, sieve)
+    _apply_policy(_unique(found, candidates), mobile, policy, candidates)
     return candidates
 
 
-def _reader(
-    inputs: Sequence[str | Path], mobile: str, read: ReadFiles
-) -> Callable[..., Iterator[StructureRecord]]:
-    if not inputs:
-        return lambda _, candidates, sieve, advance: _embedded(mobile, candidates, sieve)
-    stores = [is_store(Path(path)) for path in inputs]
-    if any(stores) and not all(stores):
-        raise InputError("give stores or files, not both; 'ionsieve ingest' puts them together")
-    return _from_stores if all(stores) else partial(_from_files, read)
+def _open_stages(candidates: Candidates, stores: Sequence[Store], files: Sequence[Path]) -> None:
+    """Before the filters come the stages of what is read, in one order whatever is mixed."""
+    if stores:
+        _count_ingest(stores, candidates)
+    if files:
+        candidates.funnel.stage("read", _READ)
+
+
+def _unique(
+    records: Iterable[StructureRecord], candidates: Candidates
+) -> Iterator[StructureRecord]:
+    """Rows are found by id: a second structure of one id is set aside."""
+    seen: set[str] = set()
+    for record in records:
+        if record.id in seen:
+            candidates.funnel.stage("same_id", _SAME_ID)
+            candidates.funnel.count("same_id", dropped=1)
+            file = record.provenance.file or ""
+            reason = "the id belongs to an earlier structure; rename one of the two"
+            candidates.quarantined.append(Quarantined(record.id, file, "same_id", reason))
+            continue
+        seen.add(record.id)
+        yield record
 
 
 class _Sieve:
@@ -126,16 +153,14 @@ def _embedded(mobile: str, candidates: Candidates, sieve: _Sieve) -> Iterator[St
 
 
 def _from_files(
+    inputs: Sequence[Path],
     read: ReadFiles,
-    inputs: Sequence[str | Path],
     candidates: Candidates,
     sieve: _Sieve,
     advance: Advance,
 ) -> Iterator[StructureRecord]:
     total = len(structure_files(inputs))
     funnel = candidates.funnel
-    funnel.stage("read", _READ)
-    sieve.open_stages()
     for done, item in enumerate(read(inputs), start=1):
         advance("reading", min(done, total), total)
         candidates.n_input += 1
@@ -150,17 +175,16 @@ def _from_files(
 
 
 def _from_stores(
-    inputs: Sequence[str | Path], candidates: Candidates, sieve: _Sieve, advance: Advance
+    stores: Sequence[Store], sieve: _Sieve, advance: Advance
 ) -> Iterator[StructureRecord]:
-    stores = [Store(path) for path in inputs]
-    _count_ingest(stores, candidates)
-    sieve.open_stages()
     total, done = sum(store.n_structures for store in stores), 0
     for store in stores:
         for table in store.tables():
             names = [*dict.fromkeys(["id", "file", *sieve.columns])]
             rows = table.select(names).to_pylist()
-            mask = [sieve.passes(row, row["id"], row["file"] or "") for row in rows]
+            passing = [sieve.passes(row, row["id"], row["file"] or "") for row in rows]
+            # The type is said: of an empty batch Arrow would guess null, which is no mask.
+            mask = pa.array(passing, pa.bool_())
             yield from (stored.record for stored in stored_records(table.filter(mask)))
             done += len(rows)
             advance("filtering", done, total)
@@ -171,7 +195,7 @@ def _count_ingest(stores: Sequence[Store], candidates: Candidates) -> None:
     refused = [entry for store in stores for entry in store.quarantined()]
     left = sum(store.n_structures for store in stores) + len(refused)
     candidates.quarantined += refused
-    candidates.n_input = left
+    candidates.n_input += left
     candidates.funnel.count("input", kept=left)
     for stage, reason in _STAGES_OF_INGEST.items():
         dropped = sum(entry.stage == stage for entry in refused)

@@ -13,6 +13,7 @@ from ...data.records import Quarantined, StructureRecord
 from ...features.catalogue import catalogue
 from ...features.featurizer import rows_to_frame
 from ..batch.batch import featurize_isolated, featurize_source
+from ..batch.limits import TIMEOUT_S
 from ..batch.parts import RecordsInMemory
 
 FEW: Final[int] = 150
@@ -20,7 +21,7 @@ FEW: Final[int] = 150
 
 
 @dataclass(frozen=True)
-class Engine:
+class DescriptorRun:
     """Where and how descriptors of many structures are computed.
 
     Parameters
@@ -35,7 +36,7 @@ class Engine:
 
     work: Path | None = None
     workers: int = 1
-    timeout_s: float = 120.0
+    timeout_s: float = TIMEOUT_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def describe(
     records: Sequence[StructureRecord],
     names: Sequence[str] | None,
     mobile: str,
-    engine: Engine,
+    run: DescriptorRun,
     on_done: Callable[[int, int], None],
 ) -> Described:
     """Compute descriptor families.
@@ -64,24 +65,24 @@ def describe(
     names : sequence of str, optional
         Families; all by default.
     mobile : str
-    engine : Engine
+    run : DescriptorRun
     on_done : callable
         Called with (number done, number of all).
     """
-    if engine.work is None or len(records) <= FEW:
+    if run.work is None or len(records) <= FEW:
         rows = featurize_isolated(
             records,
             names,
             mobile,
-            engine.workers,
-            engine.timeout_s,
+            run.workers,
+            run.timeout_s,
             lambda done: on_done(done, len(records)),
         )
         reasons = [row.reason for row in rows]
         failed = [row.values is None for row in rows]
         features = rows_to_frame([row for row in rows if row.values is not None], names)
     else:
-        features, reasons, failed = _by_engine(records, names, mobile, engine, on_done)
+        features, reasons, failed = _through_files(records, names, mobile, run, on_done)
     return _described(records, features, reasons, failed)
 
 
@@ -105,23 +106,23 @@ def _stage(reason: str) -> str:
     return "features" if reason.startswith(("timeout:", "crash:")) else "roles"
 
 
-def _by_engine(
+def _through_files(
     records: Sequence[StructureRecord],
     names: Sequence[str] | None,
     mobile: str,
-    engine: Engine,
+    run: DescriptorRun,
     on_done: Callable[[int, int], None],
 ) -> tuple[pd.DataFrame, list[str], list[bool]]:
-    assert engine.work is not None
+    assert run.work is not None
     # They have no path: a screen is continued from any working directory.
     source = RecordsInMemory([], records)
     summary = featurize_source(
         source,
-        engine.work,
+        run.work,
         mobile=mobile,
         chosen=names,
-        workers=engine.workers,
-        timeout_s=engine.timeout_s,
+        workers=run.workers,
+        timeout_s=run.timeout_s,
         on_progress=lambda state, total: on_done(state.rows, total),
     )
     folder = Path(summary.folder)

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from .flag_rules import FlagRules
+
 FLAGS: Final[tuple[str, ...]] = (
     "uncertain",
     "out_of_domain",
@@ -42,26 +44,6 @@ FRUSTRATION_COLUMNS: Final[tuple[str, ...]] = (
 _ELEMENT = "isolated_fraction_"
 _SLACK = 1e-6
 """Of the larger number: the same structure in another cell must not fall out of its own range."""
-
-
-@dataclass(frozen=True)
-class FlagRules:
-    """When a candidate is flagged.
-
-    Parameters
-    ----------
-    uncertain_p : (float, float)
-        ``uncertain``: the probability of being fast lies in this range: AIMD would decide.
-    out_of_domain : float
-        ``out_of_domain``: domain distance above this; 1 is the distance from one training family
-        to the next. So is every candidate of another mobile species than the labels'.
-    disagreement_log10 : float
-        ``models_disagree``: the two model families differ by more decades than this.
-    """
-
-    uncertain_p: tuple[float, float] = (0.2, 0.8)
-    out_of_domain: float = 1.5
-    disagreement_log10: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

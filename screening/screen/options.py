@@ -1,90 +1,120 @@
-"""Everything that a screen can be told, as one checked table: the schema of its settings file."""
+"""Everything that a screen can be told: one checked table, read by the API, by settings files and
+by the command line, which takes its defaults, limits and help texts from here.
+
+Imports little: ``ionsieve screen --help`` reads this module.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from ...data.disorder.policy import DisorderMode
+from ...data.disorder.policy import DisorderMode, DisorderPolicy
 from ...data.errors import InputError
+from ...data.settings import check_limits, setting
 from ...data.store.open import is_plain
 from ...data.store.options import IngestOptions
-from ...features.catalogue import FAMILY_NAMES
-from ...features.core.roles import MOBILE_SPECIES
-from .filters import Filter, default_filters, load_filters, parse_filters
-from .flags import FlagRules
-from .pipeline import ScreenSettings
+from ..batch.limits import MAX_WORKERS, TIMEOUT_S
+from .flag_rules import FlagRules
+
+if TYPE_CHECKING:
+    from .filters import Filter
 
 RANKED_BY: Final[str] = "isolated_anions"
 """The family whose columns stand in the ranking."""
-MAX_WORKERS: Final[int] = 8
-"""Taken by default where a machine has more cores."""
 
 
 @dataclass(frozen=True)
 class PolicyLimits:
-    """Limits of disorder, see :class:`ionsieve.data.policy.DisorderPolicy`."""
+    """Limits of disorder, see :class:`ionsieve.data.disorder.policy.DisorderPolicy`."""
 
-    min_full_framework: float = 0.5
-    max_mixed_mobile: float = 0.5
+    min_full_framework: float = DisorderPolicy.min_full_framework
+    max_mixed_mobile: float = DisorderPolicy.max_mixed_mobile
 
 
-@dataclass(frozen=True)
-class ScreenOptions:
-    """Settings of ``ionsieve screen``, as in its settings file.
+@dataclass(frozen=True, kw_only=True)
+class ScreenSettings:
+    """What a screen does, saved beside its results as ``settings.yaml``.
 
-    Parameters
-    ----------
-    filters : str or tuple, optional
-        ``default``, ``none``, a file, or the filters themselves. By default those of Yang 2025
-        for stores and databases, none for files.
-    entries : str, optional
-        JSON of computed entries, for energies above hull and windows against Li metal; the inputs
-        are ingested first.
-    workers : int
-        0: as many as there are cores, at most 8.
+    Every field says in its metadata what it means; :meth:`with_inputs` fills in what depends on
+    the inputs and on the machine.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its limits.
     """
 
-    mobile: str = "Li"
-    threshold_mS_cm: float = 1.0
-    seed: int = 0
-    families: tuple[str, ...] | None = None
-    disorder: DisorderMode = "occupancy"
+    mobile: str = setting("Li", "Mobile species: Li, Na, K, Ag or Cu.")
+    threshold_mS_cm: float = setting(1.0, "Conductivity at 300 K that counts as fast, mS/cm.")
+    seed: int = setting(0, "Same seed, same ranking.", low=0, high=2**32 - 1)
+    families: tuple[str, ...] | None = setting(None, "Descriptor families; all by default.")
+    disorder: DisorderMode = setting(  # noqa: RUF009 (a field, not a value)
+        "occupancy", "Disordered structures: 'occupancy' uses them, 'ordered' refuses them."
+    )
     policy: PolicyLimits = field(default_factory=PolicyLimits)
-    filters: str | tuple[Any, ...] | None = None
+    filters: str | tuple[Any, ...] | None = setting(
+        None,
+        "YAML or TOML table of filters, 'default' or 'none'. By default: those of Yang 2025 for "
+        "stores and databases, none for files.",
+    )
     flags: FlagRules = field(default_factory=FlagRules)
-    entries: str | None = None
+    entries: str | None = setting(
+        None,
+        "JSON of computed entries (pymatgen): energies above hull and Li windows are computed "
+        "from them. The inputs are ingested into DIR/store first.",
+    )
     ingest: IngestOptions = field(default_factory=IngestOptions)
-    workers: int = 0
-    timeout_s: float = 120.0
-    cache: bool = True
-    top: int = 10
-    top_structures: int = 20
+    workers: int = setting(
+        0,
+        f"Processes for descriptors; 0 takes as many as there are cores, at most {MAX_WORKERS}.",
+        low=0,
+        high=1024,
+    )
+    timeout_s: float = setting(
+        TIMEOUT_S, "Longest time for the descriptors of one structure, s.", low=1e-3, high=1e6
+    )
+    cache: bool = setting(True, "Keep the trained model and descriptors between runs.")
+    top: int = setting(10, "How many of the ranking to show on the terminal.", low=1, high=10**6)
+    top_structures: int = setting(
+        20, "How many of the best the report draws as pictures.", low=0, high=200
+    )
 
     def __post_init__(self) -> None:
+        from ...features.core.roles import MOBILE_SPECIES
+
         if self.mobile not in MOBILE_SPECIES:
             raise InputError(
                 f"mobile species {self.mobile!r} is not supported; use one of "
                 f"{', '.join(MOBILE_SPECIES)}"
             )
         _check_families(self.families)
-        for name, low, high in (
-            ("seed", 0, 2**32 - 1),
-            ("workers", 0, 1024),
-            ("top", 1, 10**6),
-            ("top_structures", 0, 200),
-            ("timeout_s", 1e-3, 1e6),
-        ):
-            if not low <= getattr(self, name) <= high:
-                raise InputError(f"{name} {getattr(self, name)}: must be from {low} to {high}")
+        check_limits(self)
         if not 0 < self.threshold_mS_cm < float("inf"):
             raise InputError(
                 f"threshold_mS_cm {self.threshold_mS_cm:g}: must be positive and finite"
             )
+        _ = self.disorder_policy
 
-    def with_inputs(self, inputs: Sequence[str]) -> ScreenOptions:
+    @property
+    def threshold_S_cm(self) -> float:
+        """Conductivity at 300 K that counts as fast, S/cm."""
+        return 1e-3 * self.threshold_mS_cm
+
+    @property
+    def disorder_policy(self) -> DisorderPolicy:
+        """How much disorder descriptors may see."""
+        limits = self.policy
+        return DisorderPolicy(self.disorder, limits.min_full_framework, limits.max_mixed_mobile)
+
+    @property
+    def chosen_filters(self) -> tuple[Filter, ...]:
+        """The filters themselves; after :meth:`with_inputs`."""
+        return _chosen_filters(self.filters, (), self.mobile)
+
+    def with_inputs(self, inputs: Sequence[str | os.PathLike[str]]) -> ScreenSettings:
         """Nothing left open: the filters themselves, and the number of workers.
 
         Raises
@@ -92,7 +122,7 @@ class ScreenOptions:
         InputError
             If a table of filters cannot be read.
         """
-        chosen = _chosen_filters(self.filters, inputs, self.mobile)
+        chosen = _chosen_filters(self.filters, [os.fspath(i) for i in inputs], self.mobile)
         cores = len(os.sched_getaffinity(0))
         return replace(
             self,
@@ -100,26 +130,16 @@ class ScreenOptions:
             workers=self.workers or min(MAX_WORKERS, cores),
         )
 
-    def settings(self) -> ScreenSettings:
-        """What the pipeline takes; after :meth:`with_inputs`."""
-        return ScreenSettings(
-            mobile=self.mobile,
-            threshold_S_cm=1e-3 * self.threshold_mS_cm,
-            seed=self.seed,
-            families=self.families,
-            disorder=self.disorder,
-            min_full_framework=self.policy.min_full_framework,
-            max_mixed_mobile=self.policy.max_mixed_mobile,
-            workers=self.workers,
-            timeout_s=self.timeout_s,
-            flags=self.flags,
-            filters=_chosen_filters(self.filters, (), self.mobile),
-        )
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, with the threshold in S/cm beside that in mS/cm."""
+        return {**asdict(self), "threshold_S_cm": self.threshold_S_cm}
 
 
 def _check_families(families: tuple[str, ...] | None) -> None:
     if families is None:
         return
+    from ...features.catalogue import FAMILY_NAMES
+
     if unknown := [name for name in families if name not in FAMILY_NAMES]:
         raise InputError(
             f"families: no descriptor family {unknown[0]!r}; choose from {', '.join(FAMILY_NAMES)}"
@@ -132,7 +152,11 @@ def _chosen_filters(
     chosen: str | tuple[Any, ...] | None, inputs: Sequence[str], mobile: str
 ) -> tuple[Filter, ...]:
     """Files that a user names are ranked as they are; databases are filtered."""
+    from .filters import Filter, default_filters, load_filters, parse_filters
+
     if isinstance(chosen, tuple):
+        if all(isinstance(one, Filter) for one in chosen):
+            return chosen
         return parse_filters({"filters": list(chosen)}, "filters", mobile)
     if chosen is None:
         chosen = "none" if all(map(is_plain, inputs)) else "default"

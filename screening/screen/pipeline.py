@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from ...data.disorder.policy import DisorderPolicy
 from ...data.errors import InputError
 from ...data.records import Quarantined, StructureRecord, reduced_formula
 from ...data.units import ROOM_TEMPERATURE_K
@@ -19,54 +16,15 @@ from ...features.featurizer import numeric_columns
 from ..batch.batch import FeatureJob, general_reason
 from ..batch.reading import read_isolated
 from .candidates import Advance, Candidates, collect_candidates
-from .describe import Described, Engine, describe
-from .filters import Filter, families_of, is_unknown, split_by_cost
-from .flags import FlagRules
+from .describe import Described, DescriptorRun, describe
+from .filters import families_of, is_unknown, split_by_cost
 from .known import Known, find_known
+from .options import ScreenSettings
 from .ranking import rank_candidates
 from .training import TrainedModel, embedded_model
 
 
-@dataclass(frozen=True)
-class ScreenSettings:
-    """What a screen does, saved beside its results.
-
-    Parameters
-    ----------
-    mobile : str
-        Mobile species.
-    threshold_S_cm : float
-        Conductivity at 300 K, S/cm, that counts as fast.
-    seed : int
-    families : tuple of str, optional
-        Descriptor families; all by default.
-    disorder : {'occupancy', 'ordered'}
-        See :class:`ionsieve.data.policy.DisorderPolicy`.
-    filters : tuple of Filter
-        None by default; :func:`ionsieve.screening.filters.default_filters` has those of Yang 2025.
-    """
-
-    mobile: str = "Li"
-    threshold_S_cm: float = 1e-3
-    seed: int = 0
-    families: tuple[str, ...] | None = None
-    disorder: str = "occupancy"
-    min_full_framework: float = 0.5
-    max_mixed_mobile: float = 0.5
-    """Limits of disorder, see :class:`ionsieve.data.policy.DisorderPolicy`."""
-    workers: int = 1
-    """Processes that compute descriptors."""
-    timeout_s: float = 120.0
-    """Longest time for the descriptors of one structure, s."""
-    flags: FlagRules = field(default_factory=FlagRules)
-    filters: tuple[Filter, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Settings as plain values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ScreenResult:
     """A finished screen, in memory."""
 
@@ -113,20 +71,15 @@ def run_screen(
     InputError
         If a path does not exist, or nothing can be ranked.
     """
-    settings = settings or ScreenSettings()
+    settings = (settings or ScreenSettings()).with_inputs(inputs)
     advance = advance or (lambda stage, done, total: None)
-    engine = Engine(work, settings.workers, settings.timeout_s)
+    run = DescriptorRun(work, settings.workers, settings.timeout_s)
     # Inputs first: a wrong path should not cost a training.
     candidates = collect_candidates(
-        inputs,
-        settings.mobile,
-        _policy(settings),
-        settings.filters,
-        advance,
-        partial(_read, settings=settings),
+        inputs, settings.mobile, settings.disorder_policy, settings.chosen_filters, advance
     )
     _need_any(candidates)
-    _filter_by_features(candidates, settings, engine, advance)
+    _filter_by_features(candidates, settings, run, advance)
     _need_any(candidates)
     advance("training", 0, 1)
     trained = embedded_model(
@@ -141,7 +94,7 @@ def run_screen(
         candidates.records,
         settings.families,
         settings.mobile,
-        engine,
+        run,
         lambda done, total: advance("descriptors", done, total),
     )
     _take(described, candidates, "descriptors", "descriptors could not be computed")
@@ -155,21 +108,21 @@ def run_screen(
     )
     ranking = _rank(described.features, described.records, known, trained, settings)
     return ScreenResult(
-        ranking,
-        quarantine_frame(candidates.quarantined),
-        described.features,
-        trained,
-        settings,
-        {
+        ranking=ranking,
+        quarantine=quarantine_frame(candidates.quarantined),
+        features=described.features,
+        trained=trained,
+        settings=settings,
+        counts={
             "input": candidates.n_input,
             "ranked": len(ranking),
             "filtered": len(candidates.filtered),
             "quarantined": len(candidates.quarantined),
         },
-        _count_notes(described.notes),
-        candidates.funnel.frame(),
-        quarantine_frame(candidates.filtered),
-        described.records,
+        notes=_count_notes(described.notes),
+        funnel=candidates.funnel.frame(),
+        filtered=quarantine_frame(candidates.filtered),
+        records=described.records,
     )
 
 
@@ -181,26 +134,18 @@ def _read(
     return read_isolated(inputs, settings.workers, settings.timeout_s, job.preload)
 
 
-def _policy(settings: ScreenSettings) -> DisorderPolicy:
-    return DisorderPolicy(
-        settings.disorder,  # type: ignore[arg-type]  # checked by the class
-        settings.min_full_framework,
-        settings.max_mixed_mobile,
-    )
-
-
 def _filter_by_features(
-    candidates: Candidates, settings: ScreenSettings, engine: Engine, advance: Advance
+    candidates: Candidates, settings: ScreenSettings, run: DescriptorRun, advance: Advance
 ) -> None:
     """Apply the filters on descriptors, with the families that they look at and no other."""
-    _, filters = split_by_cost(settings.filters)
+    _, filters = split_by_cost(settings.chosen_filters)
     if not filters:
         return
     described = describe(
         candidates.records,
         families_of(filters),
         settings.mobile,
-        engine,
+        run,
         lambda done, total: advance("filters", done, total),
     )
     _take(described, candidates, "roles", "mobile ions, framework and anions cannot be told apart")

@@ -12,7 +12,7 @@ from ionsieve.cli.main import app
 from ionsieve.data.settings import Layer, resolved
 from ionsieve.screening.generate.write import cif_text
 from ionsieve.screening.screen.filters import default_filters, parse_filters
-from ionsieve.screening.screen.options import ScreenOptions
+from ionsieve.screening.screen.options import ScreenSettings
 
 NAMES = ("Li8TiS6_hcp", "Li6PS5Cl_F43m", "Li3OCl", "Li3YCl6_exp", "Li3PS4_gamma")
 
@@ -79,9 +79,9 @@ def test_a_wrong_setting_writes_nothing(
 
 
 def test_filters_are_written_out_and_read_back() -> None:
-    options = ScreenOptions(filters="default").with_inputs([])
-    again = resolved(ScreenOptions, [Layer("file", {"filters": list(options.filters or ())})])
-    assert again.settings().filters == default_filters("Li") == options.settings().filters
+    options = ScreenSettings(filters="default").with_inputs([])
+    again = resolved(ScreenSettings, [Layer("file", {"filters": list(options.filters or ())})])
+    assert again.chosen_filters == default_filters("Li") == options.chosen_filters
     rows = [one.as_dict() for one in default_filters("Na")]
     assert parse_filters({"filters": rows}, "x", "Na") == default_filters("Na")
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ..screening.batch.limits import TIMEOUT_S
+
 if TYPE_CHECKING:
     from ..screening.batch.batch import BatchSummary
 
@@ -24,7 +26,7 @@ def featurize(
     families: str = typer.Option("", help="Descriptor families, comma-separated; default all."),
     workers: int = typer.Option(1, min=1, help="Worker processes."),
     shard: str = typer.Option("1/1", help="Only part i of n of the inputs, as i/n."),
-    timeout: float = typer.Option(120.0, help="Longest time for one structure, in seconds."),
+    timeout: float = typer.Option(TIMEOUT_S, help="Longest time for one structure, in seconds."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as one JSON object."),
 ) -> None:
     """Compute descriptors for every structure, into Parquet shards.

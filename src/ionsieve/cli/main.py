@@ -13,6 +13,7 @@ import traceback
 import typer
 
 from .. import __version__
+from .settings import command_class
 from .verbs import GROUPS, VERBS
 
 EXIT_INPUT = 1
@@ -45,7 +46,7 @@ def _root(
 
 
 for _name, _command in VERBS.items():
-    app.command(_name)(_command)
+    app.command(_name, cls=command_class(_command))(_command)
 for _name, _group in GROUPS.items():
     app.add_typer(_group, name=_name)
 

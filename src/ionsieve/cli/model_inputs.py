@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..screening.batch.limits import TIMEOUT_S
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 
 Advance = Callable[[str, int, int], None]
 
-TIMEOUT_S: Final = 120.0
-"""Longest time for the descriptors of one structure, s."""
 TARGETS: Final = {
     "sigma": "sigma_S_cm",
     "conductivity": "sigma_S_cm",

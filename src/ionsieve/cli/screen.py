@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .settings import FILE_HELP, SET_HELP, settings_of, write_settings
+from .settings import FILE_HELP, SET_HELP, reads_settings, settings_of, write_settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..screening.screen.options import ScreenOptions
+    from ..screening.screen.options import ScreenSettings
 
 
+@reads_settings("ionsieve.screening.screen.options", "ScreenSettings")
 def screen(
     ctx: typer.Context,
     inputs: list[str] = typer.Argument(
@@ -26,32 +27,17 @@ def screen(
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the results."),
     settings: Path = typer.Option(None, "--settings", help=FILE_HELP),
     assigned: list[str] = typer.Option(None, "--set", metavar="KEY=VALUE", help=SET_HELP),
-    seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Same seed, same ranking."),
-    mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
-    threshold_mS_cm: float = typer.Option(
-        1.0, "--threshold-mS-cm", help="Conductivity at 300 K that counts as fast, mS/cm."
-    ),
-    disorder: str = typer.Option(
-        "occupancy", help="Disordered structures: 'occupancy' uses them, 'ordered' refuses them."
-    ),
-    workers: int = typer.Option(
-        0, min=0, help="Processes for descriptors; 0 takes as many as there are cores, at most 8."
-    ),
-    filters: str = typer.Option(
-        None,
-        help="YAML or TOML table of filters, 'default' or 'none'. By default: those of Yang 2025 "
-        "for stores and databases, none for files.",
-    ),
-    entries: str = typer.Option(
-        None,
-        help="JSON of computed entries (pymatgen): energies above hull and Li windows are "
-        "computed from them. The inputs are ingested into DIR/store first.",
-    ),
-    cache: bool = typer.Option(True, help="Keep the trained model between runs."),
-    top: int = typer.Option(10, min=1, help="How many to show on the terminal."),
-    top_structures: int = typer.Option(
-        20, min=0, max=200, help="How many of the best the report draws in 3-D."
-    ),
+    # Default, help and limits of these stand in ScreenSettings alone.
+    seed: int = typer.Option(None),
+    mobile: str = typer.Option(None),
+    threshold_mS_cm: float = typer.Option(None, "--threshold-mS-cm"),
+    disorder: str = typer.Option(None),
+    workers: int = typer.Option(None),
+    filters: str = typer.Option(None),
+    entries: str = typer.Option(None),
+    cache: bool = typer.Option(None, "--cache/--no-cache"),
+    top: int = typer.Option(None),
+    top_structures: int = typer.Option(None),
     json: bool = typer.Option(False, "--json", help="Print one JSON object instead of tables."),
 ) -> None:
     """Rank structures by the probability of being fast conductors.
@@ -63,20 +49,19 @@ def screen(
     command.
     """
     from ..screening.results.write import prepared_folder, removed_work, work_folder, write_screen
-    from ..screening.screen.options import ScreenOptions
+    from ..screening.screen.options import ScreenSettings
     from ..screening.screen.pipeline import run_screen
     from .cache import model_cache
     from .progress import stage_progress
 
     inputs = inputs or []
-    options = settings_of(ctx, ScreenOptions, settings, assigned).with_inputs(inputs)
-    chosen = options.settings()
+    options = settings_of(ctx, ScreenSettings, settings, assigned).with_inputs(inputs)
     prepared_folder(out)
     with stage_progress(quiet=json) as advance, work_folder(out) as work:
         write_settings(out, options)
         names = _stores_or_files(inputs, out, options, advance)
         kept = model_cache() if options.cache else None
-        result = run_screen(names, chosen, kept, advance, work)
+        result = run_screen(names, options, kept, advance, work)
         run = write_screen(result, out, names, options.top_structures)
         removed_work(work)
     if json:
@@ -86,14 +71,14 @@ def screen(
 
 
 def _stores_or_files(
-    inputs: list[str], out: Path, options: ScreenOptions, advance: Any
+    inputs: list[str], out: Path, options: ScreenSettings, advance: Any
 ) -> list[str]:
     """The inputs as they are if a screen reads them, else a store made of them."""
     from ..data.errors import InputError
     from ..data.store.ingest import ingest
     from ..data.store.open import is_plain, is_store, open_source
 
-    is_read = all(map(is_plain, inputs)) or all(is_store(Path(name)) for name in inputs)
+    is_read = all(is_plain(name) or is_store(Path(name)) for name in inputs)
     if is_read and options.entries is None:
         return inputs
     if not inputs:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from ..data.settings import Layer
 
 Schema = TypeVar("Schema")
+Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 SETTINGS_FILE: Final[str] = "settings.yaml"
 
@@ -20,6 +24,62 @@ FILE_HELP: Final[str] = (
     "the settings it used to DIR/settings.yaml."
 )
 SET_HELP: Final[str] = "One setting, as key=value or group.key=value; may be repeated."
+
+
+def reads_settings(module: str, schema: str) -> Callable[[Verb], Verb]:
+    """Mark a verb whose options take default, help and limits from the fields of a schema.
+
+    The module is imported when the verb is called or asked for help, never for ``ionsieve --help``.
+
+    Parameters
+    ----------
+    module : str
+        Where the schema is.
+    schema : str
+        Name of the dataclass; its fields come from :func:`ionsieve.data.settings.setting`.
+    """
+
+    class Command(TyperCommand):
+        def get_params(self, ctx: Any) -> list[Any]:
+            given: list[Any] = super().get_params(ctx)
+            declared = _declared(getattr(import_module(module), schema))
+            for one in given:
+                if one.name in declared and not one.help:
+                    _take_over(one, declared[one.name])
+            return given
+
+    def mark(verb: Verb) -> Verb:
+        verb.command_class = Command  # type: ignore[attr-defined]
+        return verb
+
+    return mark
+
+
+def command_class(verb: Callable[..., Any]) -> type[TyperCommand] | None:
+    """The class of command that a verb was marked with, if any."""
+    return getattr(verb, "command_class", None)
+
+
+def _declared(schema: type) -> dict[str, Any]:
+    from dataclasses import fields
+
+    return {one.name: one for one in fields(schema) if "help" in one.metadata}
+
+
+def _take_over(option: Any, declared: Any) -> None:
+    """Default, help and limits of a field, for an option that has none of its own."""
+    option.default, option.help = declared.default, declared.metadata["help"]
+    option.show_default = declared.default is not None
+    limits = declared.metadata["low"], declared.metadata["high"]
+    if None not in limits:
+        option.callback = partial(_within, *limits)
+
+
+def _within(low: float, high: float, ctx: Any, option: Any, value: Any) -> Any:
+    """A value beyond the limits is wrong usage; typer's own ranges are fixed before a schema is."""
+    if value is not None and not low <= value <= high:
+        raise typer.BadParameter(f"{value} is not from {low} to {high}", ctx, option)
+    return value
 
 
 def settings_of(

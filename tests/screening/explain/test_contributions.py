@@ -21,7 +21,8 @@ from ionsieve.screening.explain.contributions import Explanation, Neighbour, exp
 from ionsieve.screening.explain.write import safe_name, write_explanation
 from ionsieve.screening.results.read import FinishedRun, read_table
 from ionsieve.screening.results.write import write_report, write_screen
-from ionsieve.screening.screen.pipeline import ScreenSettings, run_screen
+from ionsieve.screening.screen.options import ScreenSettings
+from ionsieve.screening.screen.pipeline import run_screen
 
 FAMILIES = ("isolated_anions", "isolated_net", "density")
 HOSTILE = "<img src=x onerror=alert(1)>&'\""

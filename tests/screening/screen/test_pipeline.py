@@ -9,7 +9,8 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from ionsieve.screening.results.write import run_facts, write_screen
-from ionsieve.screening.screen.pipeline import ScreenResult, ScreenSettings, run_screen
+from ionsieve.screening.screen.options import ScreenSettings
+from ionsieve.screening.screen.pipeline import ScreenResult, run_screen
 from ionsieve.screening.screen.ranking import RANKING_COLUMNS
 
 FAMILIES = ("isolated_anions", "density")
