@@ -296,11 +296,49 @@ class Label:
             raise LabelError(f"{where}: lower {self.lower} exceeds upper {self.upper}")
 
 
+_NEAR: Final[tuple[float, float, float]] = (0.002, 0.004, 0.05)
+"""At least, of the amount, at most: so close to a whole number of atoms, an amount is one: occupancies are written as 0.3333."""
+_LONGEST_SUM = 60
+"""Whole numbers that add up to more are harder to read than shares of a formula unit."""
+
+
 def reduced_formula(composition: dict[str, float]) -> str:
-    """Reduced formula as pymatgen writes it, so that formulas match what people see elsewhere."""
+    """Reduced formula as pymatgen writes it, so that formulas match what people see elsewhere.
+
+    Sums of rounded occupancies are taken for the whole numbers that they stand for (25.99992 is
+    26). Where whole numbers would be large or there are none, amounts are those of the largest
+    formula unit in which they are multiples of 0.01: Li6.6La3Zr1.6Ta0.4O12.
+
+    Parameters
+    ----------
+    composition : dict
+        Atoms of each element in a cell.
+    """
     from pymatgen.core import Composition
 
-    return str(Composition({e: round(n, 6) for e, n in composition.items()}).reduced_formula)
+    amounts = {e: _whole_or_same(n) for e, n in composition.items()}
+    units = _formula_units(list(amounts.values()))
+    return str(Composition({e: round(n / units, 4) for e, n in amounts.items()}).reduced_formula)
+
+
+def _whole_or_same(amount: float) -> float:
+    nearest = round(amount)
+    least, share, most = _NEAR
+    slack = min(most, max(least, share * amount))
+    return float(nearest) if nearest and abs(amount - nearest) <= slack else amount
+
+
+def _formula_units(amounts: list[float]) -> float:
+    """How many formula units a cell holds."""
+    whole = [round(n) for n in amounts if n == round(n)]
+    divisor = math.gcd(*whole) if whole else 1
+    if len(whole) == len(amounts) and sum(whole) // divisor <= _LONGEST_SUM:
+        return divisor
+    for units in range(divisor, 1, -1):
+        percent = [100.0 * n / units for n in amounts]
+        if divisor % units == 0 and all(abs(n - round(n)) < 0.1 for n in percent):
+            return units
+    return 1
 
 
 __all__ = [

@@ -129,3 +129,29 @@ def test_labels_refuse_what_they_cannot_mean(change: dict, message: str) -> None
     }
     with pytest.raises(LabelError, match=message):
         Label(**fields)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "formula"),
+    [
+        ({"Li": 25.99992, "Si": 2, "P": 2, "S": 20, "Br": 4}, "Li13SiP(S5Br)2"),
+        ({"Li": 52.8, "La": 24, "Zr": 12.8, "Ta": 3.2, "O": 96}, "Li6.6La3Zr1.6Ta0.4O12"),
+        ({"Li": 26.32, "P": 4, "S": 20, "Br": 4}, "Li6.58PS5Br"),
+        ({"Li": 7.9992, "O": 4}, "Li2O"),
+        ({"Li": 24, "P": 4, "S": 20, "Cl": 4}, "Li6PS5Cl"),
+        ({"Li": 1.3, "Al": 0.3, "Ti": 1.7, "P": 3, "O": 12}, "Li1.3Ti1.7Al0.3P3O12"),
+    ],
+)
+def test_a_formula_has_sensible_numbers(amounts: dict[str, float], formula: str) -> None:
+    assert reduced_formula(amounts) == formula
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["Li", "P", "S", "Cl", "O"]), st.integers(1, 12), min_size=2, max_size=4
+    ),
+    st.integers(1, 5),
+)
+def test_a_formula_does_not_depend_on_the_cell(amounts: dict[str, int], cells: int) -> None:
+    larger = {element: float(n * cells) for element, n in amounts.items()}
+    assert reduced_formula(larger) == reduced_formula({e: float(n) for e, n in amounts.items()})
