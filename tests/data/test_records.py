@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ionsieve.data import Label, LabelError, SiteSpecies, StructureError, StructureRecord
 from ionsieve.data.convert import from_pymatgen, to_pymatgen
 from ionsieve.data.elements import SYMBOLS
+from ionsieve.data.records import reduced_formula
 from ionsieve.data.units import (
     BOLTZMANN_EV_K,
     BOLTZMANN_J_K,
