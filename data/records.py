@@ -11,13 +11,16 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .elements import ATOMIC_NUMBER, SYMBOLS
 from .errors import LabelError, StructureError
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -297,7 +300,8 @@ class Label:
 
 
 _NEAR: Final[tuple[float, float, float]] = (0.002, 0.004, 0.05)
-"""At least, of the amount, at most: so close to a whole number of atoms, an amount is one: occupancies are written as 0.3333."""
+"""So close to a whole number of atoms an amount is one, as occupancies are written as 0.3333: at
+least, as a share of the amount, at most."""
 _LONGEST_SUM = 60
 """Whole numbers that add up to more are harder to read than shares of a formula unit."""
 
@@ -318,7 +322,18 @@ def reduced_formula(composition: dict[str, float]) -> str:
 
     amounts = {e: _whole_or_same(n) for e, n in composition.items()}
     units = _formula_units(list(amounts.values()))
-    return str(Composition({e: round(n / units, 4) for e, n in amounts.items()}).reduced_formula)
+    unit = Composition({e: round(n / units, 4) for e, n in amounts.items()})
+    if all(n == round(n) for n in unit.values()):
+        return str(unit.reduced_formula)
+    # pymatgen writes the 1 of PS5 where another amount is no whole number.
+    return "".join(f"{e}{'' if n == 1 else f'{n:g}'}" for e, n in _in_order(unit))
+
+
+def _in_order(composition: Composition) -> list[tuple[str, float]]:
+    """Elements with their amounts, in the order of pymatgen's formulas."""
+    words = composition.formula.split()
+    symbols = [word.rstrip("0123456789.") for word in words]
+    return [(symbol, float(composition[symbol])) for symbol in symbols]
 
 
 def _whole_or_same(amount: float) -> float:
