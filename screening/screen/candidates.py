@@ -83,9 +83,10 @@ def collect_candidates(
         files = [path for path in paths if not is_store(path)]
         _open_stages(candidates, stores, files)
         sieve.open_stages()
-        found = chain(
+        found: Iterator[StructureRecord] = chain(
             _from_stores(stores, sieve, advance),
             _from_files(files, read, candidates, sieve, advance),
+        )
         )
     else:
         found = _embedded(mobile, candidates, sieve)
