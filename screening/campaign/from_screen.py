@@ -10,12 +10,15 @@ from typing import Any, Final
 
 import pandas as pd
 
+from ...data.disorder.policy import DisorderPolicy
 from ...data.errors import InputError
 from ...data.identifiers import printable
 from ...data.records import Quarantined, StructureRecord
 from ..screen.candidates import Advance, collect_candidates
 
 ANY_FLAG: Final[str] = "any"
+FOLLOW_UP: Final[str] = "follow_up"
+"""Chooses as a flag does: the shortlist of the screen."""
 _EMBEDDED: Final = ["embedded candidates"]
 
 
@@ -28,7 +31,7 @@ class ScreenChoice:
     folder : path
         Output of ``ionsieve screen``.
     flags : tuple of str
-        Rows with one of these flags; ``any``: with any flag.
+        Rows with one of these flags, or of the shortlist (``follow_up``); ``any``: with any.
     top : int
         At most so many, in the order of the ranking.
     known : bool
@@ -78,7 +81,8 @@ def screened_candidates(
             "to run them again"
         )
     sources = list(inputs) or _inputs_of(run, choice.folder)
-    found = collect_candidates(sources, mobile, run["settings"]["disorder"], (), advance).records
+    policy = DisorderPolicy(run["settings"]["disorder"])
+    found = collect_candidates(sources, mobile, policy, (), advance).records
     by_id = {record.id: record for record in found}
     missing = [name for name in wanted if name not in by_id]
     if missing:
@@ -118,6 +122,9 @@ def _known(rows: pd.DataFrame, choice: ScreenChoice) -> dict[str, str]:
 
 def _chosen(ranking: pd.DataFrame, choice: ScreenChoice) -> pd.DataFrame:
     flags = ranking["flags"].fillna("").str.split(";").map(lambda f: {x for x in f if x})
+    if FOLLOW_UP in ranking:
+        in_list = ranking[FOLLOW_UP].notna()
+        flags = flags.where(~in_list, flags.map(lambda own: own | {FOLLOW_UP}))
     seen = sorted(set().union(*flags)) if len(flags) else []
     unknown = sorted(set(choice.flags) - {ANY_FLAG, *seen})
     if unknown:

@@ -20,7 +20,7 @@ from ...features.core.prepared import prepare
 from ...features.featurizer import numeric_columns
 from ...models.explanation.contributions import POPULATION, contributions, family_contributions
 from ..results.read import FinishedRun
-from ..screen.flags import flag_columns, flag_reasons
+from ..screen.flags import flags_of
 from ..screen.training import TrainedModel, embedded_model, model_key
 from .anions import AnionGroup, Net, anion_groups, n_ambiguous_bonded, nets
 
@@ -151,7 +151,6 @@ def explain_candidate(
     shares = _shares(trained, own, run)
     _check_prediction(row, float(shares.sum(axis=1).iloc[0]))
     prepared = prepare(record, run.mobile)
-    training = trained.range
     explanation = Explanation(
         row=row,
         n_ranked=len(run.ranking),
@@ -165,13 +164,7 @@ def explain_candidate(
         anions=anion_groups(prepared),
         n_ambiguous_bonded=n_ambiguous_bonded(prepared),
         nets=nets(prepared),
-        flags=flag_reasons(
-            row,
-            own[flag_columns(own)].iloc[0].to_dict(),
-            training,
-            run.rules,
-            run.mobile,
-        ),
+        flags=flags_of(row),
         caution=CAUTION,
         origin={
             "source": record.provenance.source,

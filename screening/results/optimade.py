@@ -95,6 +95,14 @@ COLUMNS: Final[Mapping[str, tuple[str, Property]]] = {
             "uncertain, out_of_domain, models_disagree, novel_mechanism: why AIMD should decide",
         ),
     ),
+    "follow_up": (
+        "follow_up",
+        Property("integer", "1", "place in the batch of new candidates to compute next"),
+    ),
+    "core_hours": (
+        "core_hours",
+        Property("float", "h", "core hours of a first AIMD run, estimated"),
+    ),
 }
 """Column of the ranking → name under the prefix, and its definition."""
 
@@ -148,7 +156,7 @@ def server_settings() -> dict[str, Any]:
 def _value(column: str, cell: Any) -> Any:
     if column == "flags":
         return [flag for flag in str(cell).split(";") if flag]
-    if isinstance(cell, float) and math.isnan(cell):
+    if cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
         return None
     return None if cell == "" else cell
 

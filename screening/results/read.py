@@ -17,7 +17,6 @@ import pandas as pd
 from ...data.errors import InputError
 from ...data.records import StructureRecord
 from ..pages.report import CALIBRATION, ReportData, top_scenes
-from ..screen.flags import FlagRules
 from .optimade import OPTIMADE, read_optimade
 
 RUN: Final[str] = "run.json"
@@ -99,12 +98,6 @@ class FinishedRun:
         """Descriptor families; None for all."""
         names = self.settings["families"]
         return None if names is None else tuple(names)
-
-    @property
-    def rules(self) -> FlagRules:
-        """When candidates were flagged."""
-        given = self.settings["flags"]
-        return FlagRules(**{**given, "uncertain_p": tuple(given["uncertain_p"])})
 
     def records(self) -> Iterator[StructureRecord]:
         """Ranked structures, best first, one in memory at a time."""

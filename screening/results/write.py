@@ -9,6 +9,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
@@ -178,6 +179,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
         "known_counts": _value_counts(result.ranking["known_relation"]),
         "isolated_class_counts": _value_counts(result.ranking["isolated_class"]),
         "flag_counts": _value_counts(result.ranking["flags"].str.split(";").explode()),
+        "follow_up": asdict(result.follow_up),
         "nan_notes": result.notes,
         "model": {
             "key": result.trained.key,

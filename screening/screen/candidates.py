@@ -87,7 +87,6 @@ def collect_candidates(
             _from_stores(stores, sieve, advance),
             _from_files(files, read, candidates, sieve, advance),
         )
-        )
     else:
         found = _embedded(mobile, candidates, sieve)
     _apply_policy(_unique(found, candidates), mobile, policy, candidates)

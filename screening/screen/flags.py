@@ -1,24 +1,23 @@
-"""Flags: why a candidate deserves AIMD, each with its reason in numbers.
+"""Flags: where AIMD would change what one does, each with its reason in numbers.
 
-No single measure of uncertainty decides alone, because each is blind somewhere.
+No single measure of uncertainty decides alone, because each is blind somewhere. A flag is raised
+beyond an absolute limit and for the most extreme of the screen only (:class:`.FlagRules`), so that
+what is flagged can be acted on. Known conductors carry none: their answer is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
-from .flag_rules import FlagRules
-
-FLAGS: Final[tuple[str, ...]] = (
-    "uncertain",
-    "out_of_domain",
-    "models_disagree",
-    "novel_mechanism",
-)
+from ...data.records import FloatArray
+from ...models.ensemble import probability_above
+from ..acquisition.shortlist import SAME
+from .flag_rules import FLAGS, FlagRules
 
 ISOLATED_COLUMNS: Final[tuple[str, ...]] = (
     "isolated_in_framework_fraction",
@@ -77,94 +76,211 @@ def _isolated_elements(features: pd.DataFrame) -> frozenset[str]:
     )
 
 
-def flag_reasons(
-    answer: Mapping[str, Any],
-    features: Mapping[str, Any],
-    training: TrainingRange,
-    rules: FlagRules,
-    mobile: str,
-) -> dict[str, list[str]]:
-    """The flags of one candidate, each with what raised it.
-
-    Parameters
-    ----------
-    answer : mapping
-        ``p_fast``, ``domain_distance`` and ``family_disagreement_log10`` of the ranking.
-    features : mapping
-        Descriptors by name; those of :func:`flag_columns` are read.
-    training : TrainingRange
-    rules : FlagRules
-    mobile : str
-        Mobile species of the candidate.
-
-    Returns
-    -------
-    dict
-        Flags in the order of :data:`FLAGS`; only those raised.
-    """
-    low, high = rules.uncertain_p
-    found: dict[str, list[str]] = {name: [] for name in FLAGS}
-    if low <= answer["p_fast"] <= high:
-        found["uncertain"].append(f"p_fast {answer['p_fast']:.2f} lies in {low:g} to {high:g}")
-    if answer["domain_distance"] > rules.out_of_domain:
-        found["out_of_domain"].append(
-            f"domain distance {answer['domain_distance']:.2f} is above {rules.out_of_domain:g}"
-        )
-    if mobile != training.mobile:
-        found["out_of_domain"].append(
-            f"mobile species {mobile}, and every label is of {training.mobile}"
-        )
-    if answer["family_disagreement_log10"] > rules.disagreement_log10:
-        found["models_disagree"].append(
-            f"trees and boosting differ by {answer['family_disagreement_log10']:.2f} decades, "
-            f"more than {rules.disagreement_log10:g}"
-        )
-    found["novel_mechanism"] = [*_isolated(features, training), *_frustrated(features, training)]
-    return {name: reasons for name, reasons in found.items() if reasons}
-
-
 def flag_columns(features: pd.DataFrame) -> list[str]:
     """Columns of a feature table that flags look at."""
     wanted = {"isolated_class", *ISOLATED_COLUMNS, *FRUSTRATION_COLUMNS}
     return [c for c in features if c in wanted or str(c).startswith(_ELEMENT)]
 
 
-def _isolated(features: Mapping[str, Any], training: TrainingRange) -> list[str]:
-    """Isolated anions beside a framework that training has not seen: element, amount, setting.
+@dataclass(frozen=True, eq=False)
+class Suspicion:
+    """How far each of n candidates gives reason for one flag, and that reason.
 
-    In an antistructure every anion is trivially isolated: that is a class, not a discovery.
+    Parameters
+    ----------
+    strength : array (n,)
+        Larger is more; −inf where there is no reason.
+    reasons : list of str, length n
     """
-    if features["isolated_class"] != "framework":
-        return []
+
+    strength: FloatArray
+    reasons: list[str]
+
+    def raised(self, most: int) -> list[str]:
+        """The reasons of the ``most`` strongest, nothing for the others; ties go by place."""
+        order = np.argsort(-self.strength, kind="stable")[:most]
+        kept = {int(i) for i in order if np.isfinite(self.strength[i])}
+        return [reason if i in kept else "" for i, reason in enumerate(self.reasons)]
+
+
+def add_flags(
+    ranking: pd.DataFrame,
+    features: pd.DataFrame,
+    training: TrainingRange,
+    rules: FlagRules,
+    mobile: str,
+    line_log10: float,
+    coverage: float,
+) -> pd.DataFrame:
+    """Raise the flags of a screen.
+
+    Parameters
+    ----------
+    ranking : DataFrame (n)
+        Predictions, ``domain_distance``, ``family_disagreement_log10`` and ``known_relation``.
+    features : DataFrame
+        Descriptors by id; those of :func:`flag_columns` are read.
+    training : TrainingRange
+    rules : FlagRules
+    mobile : str
+        Mobile species of the candidates.
+    line_log10 : float
+        Line of the shortlist, log10 σ(300 K), S/cm.
+    coverage : float
+        Of the intervals in the ranking.
+
+    Returns
+    -------
+    DataFrame
+        ``ranking`` with ``flags``, joined by semicolons in the order of :data:`FLAGS`, and
+        ``flag_reasons``, as ``flag: reason; reason | flag: reason``.
+    """
+    new = np.flatnonzero((ranking["known_relation"] != SAME).to_numpy())
+    rows = ranking.iloc[new]
+    own = features.loc[rows["id"], flag_columns(features)]
+    suspicions = {
+        "uncertain": crossing_suspicion(rows, line_log10, coverage, rules),
+        "out_of_domain": distance_suspicion(rows, rules),
+        "models_disagree": disagreement_suspicion(rows, rules),
+        "novel_mechanism": mechanism_suspicion(own, training),
+    }
+    raised = {name: one.raised(rules.most(name, len(new))) for name, one in suspicions.items()}
+    if mobile != training.mobile:
+        # Not a matter of rank: no candidate of such a screen lies in the domain.
+        foreign = f"mobile species {mobile}, and every label is of {training.mobile}"
+        raised["out_of_domain"] = [
+            "; ".join(filter(None, [reason, foreign])) for reason in raised["out_of_domain"]
+        ]
+    names, texts = [""] * len(ranking), [""] * len(ranking)
+    for k, place in enumerate(new):
+        own_flags = {name: raised[name][k] for name in FLAGS if raised[name][k]}
+        names[place] = ";".join(own_flags)
+        texts[place] = " | ".join(f"{name}: {reason}" for name, reason in own_flags.items())
+    return ranking.assign(flags=names, flag_reasons=texts)
+
+
+def flags_of(row: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The flags of a row of the ranking, each with its reasons."""
+    found = {}
+    for part in filter(None, str(row["flag_reasons"]).split(" | ")):
+        name, reasons = part.split(": ", 1)
+        found[name] = reasons.split("; ")
+    return found
+
+
+def crossing_chance(rows: pd.DataFrame, line_log10: float, coverage: float) -> FloatArray:
+    """Chance that the truth lies on the other side of a line than the prediction, shape (n,).
+
+    Parameters
+    ----------
+    rows : DataFrame (n)
+        ``log10_sigma_300K_S_cm`` with ``_low`` and ``_high``, log10 of S/cm.
+    line_log10 : float
+        log10 of S/cm.
+    coverage : float
+        Of the interval.
+    """
+    mean = rows["log10_sigma_300K_S_cm"].to_numpy(dtype=np.float64)
+    half = 0.5 * (rows["log10_sigma_300K_high"] - rows["log10_sigma_300K_low"])
+    above = probability_above(line_log10, mean, half.to_numpy(dtype=np.float64), coverage)
+    return np.where(mean >= line_log10, 1.0 - above, above)
+
+
+def crossing_suspicion(
+    rows: pd.DataFrame, line_log10: float, coverage: float, rules: FlagRules
+) -> Suspicion:
+    """``uncertain``: AIMD may move the candidate across the line of the shortlist."""
+    chance = crossing_chance(rows, line_log10, coverage)
+    mean = rows["log10_sigma_300K_S_cm"].to_numpy(dtype=np.float64)
     reasons = [
-        f"isolated {name.removeprefix(_ELEMENT)}, which no training structure has"
-        for name, value in features.items()
-        if name.startswith(_ELEMENT)
-        and value > 0
-        and name.removeprefix(_ELEMENT) not in training.isolated_elements
+        f"predicted {m:.2f}, the shortlist ends at {line_log10:.2f}: {c:.0%} chance that the "
+        "truth lies on the other side"
+        for m, c in zip(mean, chance, strict=True)
     ]
-    for name in _known(ISOLATED_COLUMNS, features, training):
+    return Suspicion(np.where(chance >= rules.crossing, chance, -np.inf), reasons)
+
+
+def distance_suspicion(rows: pd.DataFrame, rules: FlagRules) -> Suspicion:
+    """``out_of_domain``: farther from training than its families are from each other."""
+    distance = rows["domain_distance"].to_numpy(dtype=np.float64)
+    shares = _share_beyond(distance)
+    reasons = [
+        f"domain distance {d:.2f} is above {rules.out_of_domain:g}; {s:.1%} of this screen lie as "
+        "far out"
+        for d, s in zip(distance, shares, strict=True)
+    ]
+    return Suspicion(np.where(distance > rules.out_of_domain, distance, -np.inf), reasons)
+
+
+def disagreement_suspicion(rows: pd.DataFrame, rules: FlagRules) -> Suspicion:
+    """``models_disagree``: trees and boosting say different things."""
+    apart = rows["family_disagreement_log10"].to_numpy(dtype=np.float64)
+    reasons = [
+        f"trees and boosting differ by {a:.2f} decades, more than {rules.disagreement_log10:g}"
+        for a in apart
+    ]
+    return Suspicion(np.where(apart > rules.disagreement_log10, apart, -np.inf), reasons)
+
+
+def mechanism_suspicion(features: pd.DataFrame, training: TrainingRange) -> Suspicion:
+    """``novel_mechanism``: beyond training in a sign of the mechanism, and rare in the screen.
+
+    The strength of a candidate is that of its rarest sign: −log10 of the share of the screen that
+    goes as far. Isolated anions count beside a framework only: in an antistructure every anion is
+    trivially isolated, which is a class, not a discovery.
+    """
+    signs = [*_element_signs(features, training), *_range_signs(features, training)]
+    strength = np.full(len(features), -np.inf)
+    reasons: list[list[str]] = [[] for _ in range(len(features))]
+    for beyond, texts in signs:
+        share = float(np.mean(beyond)) if len(beyond) else 0.0
+        for i in np.flatnonzero(beyond):
+            reasons[i].append(f"{texts[i]} ({share:.1%} of this screen)")
+            strength[i] = max(strength[i], -np.log10(share))
+    return Suspicion(strength, ["; ".join(own) for own in reasons])
+
+
+Sign = tuple[np.ndarray, Sequence[str]]
+"""Which candidates show it, and what to say of each."""
+
+
+def _element_signs(features: pd.DataFrame, training: TrainingRange) -> list[Sign]:
+    framework = (features["isolated_class"] == "framework").to_numpy()
+    signs: list[Sign] = []
+    for column in features:
+        element = str(column).removeprefix(_ELEMENT)
+        if str(column).startswith(_ELEMENT) and element not in training.isolated_elements:
+            beyond = framework & (features[column] > 0).to_numpy()
+            text = f"isolated {element}, which no training structure has"
+            signs.append((beyond, [text] * len(features)))
+    return signs
+
+
+def _range_signs(features: pd.DataFrame, training: TrainingRange) -> list[Sign]:
+    framework = (features["isolated_class"] == "framework").to_numpy()
+    signs: list[Sign] = []
+    for name in (*ISOLATED_COLUMNS, *FRUSTRATION_COLUMNS):
+        if name not in features or name not in training.upper.index:
+            continue
+        values = features[name].to_numpy(dtype=np.float64)
         low, high = float(training.lower[name]), float(training.upper[name])
-        if _above(features[name], high) or _above(low, features[name]):
-            reasons.append(f"{name} {features[name]:.3g}, trained on {low:.3g} to {high:.3g}")
-    return reasons
+        if name in ISOLATED_COLUMNS:
+            beyond = framework & (_above(values, high) | _above(low, values))
+            range_text = f"trained on {low:.3g} to {high:.3g}"
+        else:
+            # Less frustration than in training is no mechanism.
+            beyond, range_text = _above(values, high), f"trained on at most {high:.3g}"
+        signs.append((beyond, [f"{name} {value:.3g}, {range_text}" for value in values]))
+    return signs
 
 
-def _frustrated(features: Mapping[str, Any], training: TrainingRange) -> list[str]:
-    """More frustrated, in some way, than anything trained on."""
-    return [
-        f"{name} {features[name]:.3g}, trained on at most {float(training.upper[name]):.3g}"
-        for name in _known(FRUSTRATION_COLUMNS, features, training)
-        if _above(features[name], float(training.upper[name]))
-    ]
+def _share_beyond(values: FloatArray) -> FloatArray:
+    """Share of the values that are as large or larger, for each."""
+    ordered = np.sort(values)
+    return 1.0 - np.searchsorted(ordered, values, side="left") / max(len(values), 1)
 
 
-def _known(
-    names: tuple[str, ...], features: Mapping[str, Any], training: TrainingRange
-) -> list[str]:
-    return [name for name in names if name in features and name in training.upper.index]
-
-
-def _above(value: float, bound: float) -> bool:
+def _above(value: FloatArray | float, bound: FloatArray | float) -> np.ndarray:
     """False for NaN on either side: what is not defined is not beyond."""
-    return bool(value > bound + _SLACK * max(abs(value), abs(bound)))
+    slack = _SLACK * np.fmax(np.abs(value), np.abs(bound))
+    return np.asarray(np.greater(value, bound + slack))

@@ -77,6 +77,9 @@ class ScreenSettings:
         TIMEOUT_S, "Longest time for the descriptors of one structure, s.", low=1e-3, high=1e6
     )
     cache: bool = setting(True, "Keep the trained model and descriptors between runs.")
+    follow_up: int = setting(
+        10, "How many new candidates the shortlist holds: what to compute next.", low=0, high=10**4
+    )
     top: int = setting(10, "How many of the ranking to show on the terminal.", low=1, high=10**6)
     top_structures: int = setting(
         20, "How many of the best the report draws as pictures.", low=0, high=200

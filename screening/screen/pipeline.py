@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ...data.errors import InputError
@@ -18,9 +19,11 @@ from ..batch.reading import read_isolated
 from .candidates import Advance, Candidates, collect_candidates
 from .describe import Described, DescriptorRun, describe
 from .filters import families_of, is_unknown, split_by_cost
+from .flags import add_flags
+from .follow_up import FollowUp, add_follow_up
 from .known import Known, find_known
 from .options import ScreenSettings
-from .ranking import rank_candidates
+from .ranking import in_order, rank_candidates
 from .training import TrainedModel, embedded_model
 
 
@@ -42,6 +45,8 @@ class ScreenResult:
     """Sound structures that the filters left out, with the filter as ``stage``."""
     records: list[StructureRecord]
     """Of the ranked structures, in the order of ``features``."""
+    follow_up: FollowUp
+    """The shortlist in numbers; which candidates it holds stands in ``ranking``."""
 
 
 def run_screen(
@@ -107,6 +112,7 @@ def run_screen(
         lambda done, total: advance("known", done, total),
     )
     ranking = _rank(described.features, described.records, known, trained, settings)
+    ranking, follow_up = _decided(ranking, described, trained, settings)
     return ScreenResult(
         ranking=ranking,
         quarantine=quarantine_frame(candidates.quarantined),
@@ -123,6 +129,7 @@ def run_screen(
         funnel=candidates.funnel.frame(),
         filtered=quarantine_frame(candidates.filtered),
         records=described.records,
+        follow_up=follow_up,
     )
 
 
@@ -132,6 +139,32 @@ def _read(
     """Read files where they may hang or die, with what the descriptors need loaded beside."""
     job = FeatureJob(settings.families or FAMILY_NAMES, settings.mobile)
     return read_isolated(inputs, settings.workers, settings.timeout_s, job.preload)
+
+
+def _decided(
+    ranking: pd.DataFrame, described: Described, trained: TrainedModel, settings: ScreenSettings
+) -> tuple[pd.DataFrame, FollowUp]:
+    """The ranking with its shortlist and flags."""
+    coverage = trained.model.coverage
+    table, follow_up = add_follow_up(
+        ranking,
+        described.features,
+        described.records,
+        settings.follow_up,
+        float(np.log10(settings.threshold_S_cm)),
+        coverage,
+        settings.seed,
+    )
+    table = add_flags(
+        table,
+        described.features,
+        trained.range,
+        settings.flags,
+        settings.mobile,
+        follow_up.line_log10_S_cm,
+        coverage,
+    )
+    return in_order(table), follow_up
 
 
 def _filter_by_features(
@@ -202,9 +235,7 @@ def _rank(
         },
         index=features.index,
     )
-    return rank_candidates(
-        features, predictions, descriptions, trained.range, settings.flags, settings.mobile
-    )
+    return rank_candidates(features, predictions, descriptions, trained.range)
 
 
 def _times(factor: float, value: float | None) -> float:

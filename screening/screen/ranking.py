@@ -1,4 +1,4 @@
-"""Ranking and flags: what to look at first, and what a model cannot be trusted on.
+"""Ranking: what to look at first.
 
 Rank: probability of exceeding the threshold, ties broken by the predicted conductivity, then by
 the smaller domain distance, then by id.
@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from .flags import FlagRules, TrainingRange, flag_columns, flag_reasons
+from .flags import TrainingRange
 
 DECIMALS: Final[int] = 6
 """Numbers are rounded before sorting, so that the order cannot hang on the last bit."""
@@ -35,13 +35,17 @@ RANKING_COLUMNS: Final[tuple[str, ...]] = (
     "known_structure",
     "known_relation",
     "flags",
+    "flag_reasons",
+    "follow_up",
+    "follow_up_reason",
+    "core_hours",
     "n_sites",
     "source",
     "e_above_hull_meV_atom",
     "li_window_low_V",
     "li_window_high_V",
 )
-
+"""In the order of the file; :mod:`.flags` and :mod:`.follow_up` add what is theirs."""
 
 STABILITY_COLUMNS: Final[tuple[str, ...]] = (
     "e_above_hull_meV_atom",
@@ -56,8 +60,6 @@ def rank_candidates(
     predictions: pd.DataFrame,
     descriptions: pd.DataFrame,
     training: TrainingRange,
-    rules: FlagRules | None = None,
-    mobile: str = "Li",
 ) -> pd.DataFrame:
     """One row per candidate, best first.
 
@@ -71,16 +73,12 @@ def rank_candidates(
         Same index; ``formula``, ``n_sites``, ``source``, ``known_structure``, ``known_relation``,
         and :data:`STABILITY_COLUMNS` if known.
     training : TrainingRange
-        For flags and known formulas.
-    rules : FlagRules, optional
-    mobile : str
-        Mobile species of the candidates; another one than the labels' is out of domain throughout,
-        because no descriptor tells the model how one ion's barriers compare with another's.
+        For known formulas.
 
     Returns
     -------
     DataFrame
-        Columns :data:`RANKING_COLUMNS`.
+        Columns of :data:`RANKING_COLUMNS` but flags and shortlist.
     """
     table = pd.DataFrame(
         {
@@ -105,8 +103,12 @@ def rank_candidates(
         }
     ).round(DECIMALS)
     table["known_formula"] = table["formula"].isin(training.formulas)
-    table["flags"] = _flags(table, features, training, rules or FlagRules(), mobile)
-    return _sorted(table)[list(RANKING_COLUMNS)]
+    return in_order(_sorted(table))
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns in the order of :data:`RANKING_COLUMNS`; those that are missing are left out."""
+    return table[[name for name in RANKING_COLUMNS if name in table]]
 
 
 def _known(descriptions: pd.DataFrame, name: str) -> np.ndarray:
@@ -124,18 +126,3 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     )
     ordered["rank"] = np.arange(1, len(ordered) + 1)
     return ordered
-
-
-def _flags(
-    table: pd.DataFrame,
-    features: pd.DataFrame,
-    training: TrainingRange,
-    rules: FlagRules,
-    mobile: str,
-) -> list[str]:
-    answers = table[["p_fast", "domain_distance", "family_disagreement_log10"]].to_dict("records")
-    rows = features[flag_columns(features)].to_dict("records")
-    return [
-        ";".join(flag_reasons(answer, row, training, rules, mobile))
-        for answer, row in zip(answers, rows, strict=True)
-    ]

@@ -36,6 +36,7 @@ def screen(
     filters: str = typer.Option(None),
     entries: str = typer.Option(None),
     cache: bool = typer.Option(None, "--cache/--no-cache"),
+    follow_up: int = typer.Option(None, "--follow-up", metavar="N"),
     top: int = typer.Option(None),
     top_structures: int = typer.Option(None),
     json: bool = typer.Option(False, "--json", help="Print one JSON object instead of tables."),
