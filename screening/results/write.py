@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from ...data.atomic import (
@@ -30,6 +31,7 @@ from ...data.sources.files import identifier_of
 from ...data.sources.paths import reader_of
 from ...data.store.open import is_store
 from ...data.store.store import MANIFEST
+from ...data.units import ROOM_TEMPERATURE_K
 from ..pages.report import CALIBRATION, TOP_STRUCTURES, calibration_frame, render_report
 from ..screen.pipeline import ScreenResult
 from .optimade import OPTIMADE, SERVER, server_settings, write_optimade
@@ -180,6 +182,8 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
         "isolated_class_counts": _value_counts(result.ranking["isolated_class"]),
         "flag_counts": _value_counts(result.ranking["flags"].str.split(";").explode()),
         "follow_up": asdict(result.follow_up),
+        "known": known_conductors(result.ranking, result.trained.labels),
+        "ranking_columns": list(result.ranking.columns),
         "nan_notes": result.notes,
         "model": {
             "key": result.trained.key,
@@ -193,6 +197,34 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
         "ranking_sha256": hashlib.sha256(ranking_csv.encode()).hexdigest(),
         "versions": {**{p: _version(p) for p in _PACKAGES}, "python": platform.python_version()},
     }
+
+
+def known_conductors(ranking: pd.DataFrame, labels: pd.DataFrame) -> list[dict[str, Any]]:
+    """Ranked structures that are conductors of the AIMD table, best first, with their labels.
+
+    Of each the label nearest to 300 K: ``temperature_K`` and ``log10_sigma_S_cm``, or
+    ``log10_sigma_upper_S_cm`` where it is a bound.
+    """
+    found = []
+    distance = (labels["temperature_K"] - ROOM_TEMPERATURE_K).abs()
+    nearest = labels.loc[distance.sort_values(kind="stable").index]
+    by_structure = nearest.drop_duplicates("structure_id").set_index("structure_id")
+    for row in ranking[ranking["known_relation"] == "same"].to_dict("records"):
+        label = by_structure.loc[row["known_structure"]]
+        found.append(
+            {
+                **{name: row[name] for name in ("id", "formula", "rank", "p_fast")},
+                "known_structure": row["known_structure"],
+                "temperature_K": float(label["temperature_K"]),
+                "log10_sigma_S_cm": _log10(label["value"]),
+                "log10_sigma_upper_S_cm": _log10(label["upper"]),
+            }
+        )
+    return found
+
+
+def _log10(value: Any) -> float | None:
+    return None if pd.isna(value) else round(float(np.log10(value)), 4)
 
 
 def _value_counts(values: pd.Series) -> dict[str, int]:

@@ -235,7 +235,7 @@ def mechanism_suspicion(features: pd.DataFrame, training: TrainingRange) -> Susp
     for beyond, texts in signs:
         share = float(np.mean(beyond)) if len(beyond) else 0.0
         for i in np.flatnonzero(beyond):
-            reasons[i].append(f"{texts[i]} ({share:.1%} of this screen)")
+            reasons[i].append(f"{texts[int(i)]} ({share:.1%} of this screen)")
             strength[i] = max(strength[i], -np.log10(share))
     return Suspicion(strength, ["; ".join(own) for own in reasons])
 

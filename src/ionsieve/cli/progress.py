@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +15,11 @@ _PIPE_WIDTH = 120
 
 
 def console() -> Console:
-    """Console on standard output; a fixed width in a pipe, so that columns are not cut."""
+    """Console on standard output; in a pipe as wide as COLUMNS says, or wide enough for tables."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    in_pipe = int(os.environ.get("COLUMNS") or _PIPE_WIDTH)
+    return Console(width=None if sys.stdout.isatty() else in_pipe)
 
 
 @contextmanager
