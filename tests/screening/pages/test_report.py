@@ -117,7 +117,7 @@ def run_facts() -> dict:
             "seed": 0,
             "threshold_S_cm": 1e-3,
             "flags": {
-                "uncertain_p": [0.2, 0.8],
+                "crossing": 0.2,
                 "out_of_domain": 1.5,
                 "disagreement_log10": 1.0,
             },
