@@ -150,6 +150,9 @@ class StructureRecord:
         Total energy, eV/atom, with the corrections of the source; comparable within it only.
     li_window_low_V, li_window_high_V : float, optional
         Reduction and oxidation limit against lithium metal, V, where energies are known.
+    notes : tuple of str
+        Remarks of the reader that a user has to see, such as a difference between the sites and
+        the formula sum of the file.
 
     Raises
     ------
@@ -167,8 +170,10 @@ class StructureRecord:
     energy_eV_atom: float | None = None
     li_window_low_V: float | None = None
     li_window_high_V: float | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "notes", tuple(self.notes))
         if not self.species:
             raise StructureError(f"{self.id}: structure has no sites")
         content = tuple(_validated_content(self.id, i, c) for i, c in enumerate(self.species))

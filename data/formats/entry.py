@@ -6,11 +6,16 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from numbers import Real
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+
 from ..errors import StructureError
-from ..identifiers import no_formula
+from ..identifiers import no_formula, printable
 from ..records import Provenance, Quarantined, StructureRecord
+from .plausible import checked
 
 Entry: TypeAlias = StructureRecord | Quarantined
 
@@ -26,20 +31,24 @@ def clean_id(text: object) -> str:
 
     Identifiers of strangers become names of folders and cells of tables later on.
     """
-    cleaned = _UNSAFE.sub("_", printable(str(text))).strip().lstrip(".")
+    without_controls = _UNSAFE.sub("_", str(text))
+    cleaned = _UNSAFE.sub("_", printable(without_controls)).strip().lstrip(".")
     return no_formula(cleaned)[:MAX_ID_LENGTH] or "unnamed"
 
 
-def printable(text: str) -> str:
-    """Names of files may hold bytes that are no text: they are shown, not raised on."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def finite_or_none(value: object) -> float | None:
-    """The number, or None if a source gives none, NaN, infinity or something else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """The number, or None if a source gives none, NaN, infinity or something else.
+
+    Numbers of NumPy and decimals (``decimal.Decimal``, of Parquet) are numbers; truth values are
+    none.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal | np.number):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def first_number(entry: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
@@ -54,7 +63,9 @@ def first_text(entry: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     """The first of several names that holds a non-empty text or an integer."""
     for name in names:
         value = entry.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, str | int | np.integer) and str(value).strip():
             return str(value)
     return None
 
@@ -72,32 +83,6 @@ def with_values(
         band_gap_eV=band_gap,
         energy_eV_atom=energy_eV_atom,
     )
-
-
-def entry_or_quarantine(
-    context: Context,
-    read: Callable[[], StructureRecord],
-    e_above_hull: object = None,
-    band_gap: object = None,
-    energy_eV_atom: object = None,
-) -> Entry:
-    """The record that ``read`` makes with what a database says about it, or why it is broken.
-
-    Parameters
-    ----------
-    context : Context
-        Its identifier is that of the entry.
-    read : callable
-        Raises StructureError for a structure that cannot be used.
-    e_above_hull, band_gap, energy_eV_atom : object
-        As the database gives them, eV; what is no finite number leaves the field empty.
-    """
-    try:
-        record = read()
-    except StructureError as error:
-        return context.quarantined(context.identifier, error)
-    values = map(finite_or_none, (e_above_hull, band_gap, energy_eV_atom))
-    return with_values(record, *values)
 
 
 HULL_NAMES: Final[tuple[str, ...]] = (
@@ -150,3 +135,56 @@ class Context:
         """A quarantine entry for one structure of the file."""
         reason = error if isinstance(error, str) else reason_of(error, record_id)
         return Quarantined(record_id, self.provenance.file or "", "read", reason)
+
+
+def guarded(
+    context: Context,
+    record_id: str,
+    read: Callable[[], StructureRecord],
+    values: Callable[[StructureRecord], StructureRecord] | None = None,
+) -> Entry:
+    """The record that ``read`` makes, checked, or why this one entry is not used.
+
+    Whatever goes wrong with one structure of a file is its own quarantine, and costs no other:
+    every source reads its entries through here.
+
+    Parameters
+    ----------
+    context : Context
+    record_id : str
+    read : callable
+        Raises StructureError for a structure that cannot be used, and whatever it likes for what
+        nobody thought of.
+    values : callable, optional
+        Adds what the source says about stability.
+    """
+    try:
+        record = checked(read())
+        return record if values is None else values(record)
+    except StructureError as error:
+        return context.quarantined(record_id, error)
+    except Exception as error:
+        # Strangers' files fail in arbitrary ways; the cause is kept, and the others are read.
+        kind = type(error).__name__
+        return context.quarantined(record_id, f"cannot be read ({kind}: {reason_of(error)})"[:400])
+
+
+def entry_or_quarantine(
+    context: Context,
+    read: Callable[[], StructureRecord],
+    e_above_hull: object = None,
+    band_gap: object = None,
+    energy_eV_atom: object = None,
+) -> Entry:
+    """As :func:`guarded`, with what a database says about the structure.
+
+    Parameters
+    ----------
+    context : Context
+        Its identifier is that of the entry.
+    read : callable
+    e_above_hull, band_gap, energy_eV_atom : object
+        As the database gives them, eV; what is no finite number leaves the field empty.
+    """
+    numbers = [finite_or_none(value) for value in (e_above_hull, band_gap, energy_eV_atom)]
+    return guarded(context, context.identifier, read, lambda record: with_values(record, *numbers))

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..formats.entry import Context, Entry, clean_id, printable
+from ..formats.entry import Context, Entry, clean_id
 from ..formats.many import Reader, reader_for, stem_of
+from ..identifiers import printable
 from ..records import Provenance
 from .base import Item
 from .files import identifier_of, is_structure_file, read_file, unique_identifiers

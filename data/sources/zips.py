@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import InputError, StructureError
-from ..formats.entry import Context, Entry, clean_id, printable
+from ..formats.entry import Context, Entry, clean_id
+from ..identifiers import printable
 from ..records import Provenance
 from .files import (
     MAX_FILE_BYTES,
