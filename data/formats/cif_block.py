@@ -179,7 +179,7 @@ class CifBlock:
             label = printable(values["label"] or values["type_symbol"] or f"number {number}")[:40]
             if (values["calc_flag"] or "").lower() == "dum":
                 left["dummies"].append(label)
-            elif is_vacancy(values["type_symbol"] or values["label"] or ""):
+            elif is_vacancy(values["type_symbol"] or values["label"] or "", self.elements):
                 left["vacancies"].append(label)
             else:
                 occupancy = _occupancy(values["occupancy"], label, record_id)

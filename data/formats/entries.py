@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import StructureError
 from ..records import Provenance, SiteContent, SiteSpecies, StructureRecord
-from .cif import MAX_SITES
+from .cif_block import MAX_SITES
 from .entry import (
     GAP_NAMES,
     HULL_NAMES,
@@ -28,6 +28,7 @@ from .entry import (
     with_values,
 )
 from .optimade_read import record_from_attributes
+from .symbols import required_element
 
 
 def entry_id(entry: Any, fallback: str) -> str:
@@ -102,7 +103,8 @@ def _from_plain(entry: Mapping[str, Any], record_id: str, origin: Provenance) ->
         raise StructureError(f"{record_id}: species must be a list of element symbols")
     _check_size(len(species), record_id)
     lattice, frac = _numbers(entry["lattice"], record_id), _numbers(entry["frac"], record_id)
-    return StructureRecord.ordered(record_id, lattice, species, frac, origin)
+    elements = [required_element(symbol, record_id) for symbol in species]
+    return StructureRecord.ordered(record_id, lattice, elements, frac, origin)
 
 
 def _from_pymatgen_dict(
@@ -115,7 +117,7 @@ def _from_pymatgen_dict(
     try:
         matrix = entry["lattice"]["matrix"]
         frac = [site["abc"] for site in sites]
-        species = tuple(_site_content(site["species"]) for site in sites)
+        species = tuple(_site_content(site["species"], record_id) for site in sites)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StructureError(
             f"{record_id}: not a periodic pymatgen structure ({type(error).__name__}: {error})"
@@ -124,12 +126,13 @@ def _from_pymatgen_dict(
     return StructureRecord(record_id, lattice, species, positions, origin)
 
 
-def _site_content(species: Any) -> SiteContent:
+def _site_content(species: Any, record_id: str) -> SiteContent:
     content = []
     for one in species:
         state = finite_or_none(one.get("oxidation_state"))
-        symbol = "H" if one["element"] in ("D", "T") else str(one["element"])
-        content.append(SiteSpecies(symbol, float(one["occu"]), state))
+        content.append(
+            SiteSpecies(required_element(one["element"], record_id), float(one["occu"]), state)
+        )
     return tuple(sorted(content, key=repr)) if len(content) > 1 else tuple(content)
 
 

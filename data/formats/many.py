@@ -15,17 +15,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from ..convert import from_pymatgen
-from ..errors import InputError, StructureError
-from .cif import MAX_SITES
+from ..errors import InputError
+from .ase_atoms import atoms_entry
+from .cif_block import MAX_SITES
 from .entries import entry_id, record_from_entry
-from .entry import GAP_NAMES, HULL_NAMES, Context, Entry, clean_id, first_number, with_values
+from .entry import GAP_NAMES, HULL_NAMES, ID_NAMES, Context, Entry, clean_id, guarded, reason_of
 from .json_stream import iter_json_objects
 from .streams import CORRUPT, open_stream
 
 Reader: TypeAlias = Callable[[Path, Context, int], Iterator[Entry]]
 
 _BATCH_ROWS = 256
+_ISOTOPE = re.compile(rb"^(\s*)[DT](\s)")
+"""Deuterium and tritium, which ASE does not know, at the start of a line of atoms."""
 _UNREADABLE: Final[tuple[type[Exception], ...]] = (InputError, *CORRUPT)
 
 
@@ -77,10 +79,7 @@ def _line_entry(line: bytes, fallback: str, context: Context) -> Entry:
 
 def _entry(entry: Any, fallback: str, context: Context) -> Entry:
     record_id = entry_id(entry, fallback)
-    try:
-        return record_from_entry(entry, record_id, context)
-    except StructureError as error:
-        return context.quarantined(record_id, error)
+    return guarded(context, record_id, lambda: record_from_entry(entry, record_id, context))
 
 
 def _numbered(context: Context, index: int) -> str:
@@ -138,7 +137,8 @@ def _frame_entry(frame: list[bytes] | str, fallback: str, context: Context) -> E
         return context.quarantined(clean_id(fallback), frame)
     import ase.io
 
-    text = io.StringIO(b"\n".join(frame).decode("utf-8", "replace") + "\n")
+    lines = [_ISOTOPE.sub(rb"\1H\2", line) for line in frame]
+    text = io.StringIO(b"\n".join(lines).decode("utf-8", "replace") + "\n")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -146,76 +146,50 @@ def _frame_entry(frame: list[bytes] | str, fallback: str, context: Context) -> E
     except Exception as error:
         # ASE's parser meets arbitrary text and fails in arbitrary ways; the reason is kept.
         return context.quarantined(clean_id(fallback), f"not a readable frame: {error}"[:300])
-    return _atoms_entry(atoms, dict(atoms.info), fallback, context)
-
-
-def _atoms_entry(atoms: Any, info: dict[str, Any], fallback: str, context: Context) -> Entry:
-    from pymatgen.io.ase import AseAtomsAdaptor
-
-    record_id = entry_id(info, fallback)
-    try:
-        if not atoms.pbc.all():
-            raise StructureError(f"{record_id}: not periodic in three dimensions")
-        if len(atoms) > MAX_SITES:
-            raise StructureError(f"{record_id}: {len(atoms)} sites, more than {MAX_SITES}")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            structure = AseAtomsAdaptor.get_structure(atoms)
-        record = from_pymatgen(structure, record_id, context.provenance)
-    except (StructureError, ValueError, KeyError, ArithmeticError) as error:
-        return context.quarantined(record_id, error)
-    names = (context.stability_field,) if context.stability_field else HULL_NAMES
-    energy = first_number(_energies(atoms, info), ("energy",))
-    return with_values(
-        record,
-        first_number(info, names),
-        first_number(info, GAP_NAMES),
-        None if energy is None else energy / len(atoms),
-    )
-
-
-def _energies(atoms: Any, info: dict[str, Any]) -> dict[str, Any]:
-    """Energies stand in the info or in the results of an attached calculator."""
-    results = getattr(atoms.calc, "results", {}) if atoms.calc is not None else {}
-    found = {**info, **results}
-    return {k: float(v) for k, v in found.items() if k == "energy" and _is_number(v)}
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+    return atoms_entry(atoms, dict(atoms.info), fallback, context)
 
 
 def read_ase_db(path: Path, context: Context, skip: int) -> Iterator[Entry]:
-    """ASE database (SQLite), rows in the order of their ids, opened read-only by row."""
+    """ASE database (SQLite), rows in the order of their ids, each read alone."""
     import sqlite3
 
     import ase.db
 
-    index = 0
+    index = skip
     try:
+        ids = _row_ids(path)
         with ase.db.connect(str(path), type="db", use_lock_file=False) as database:
-            rows = database.select(sort="id", include_data=False, offset=skip)
-            index = skip
-            for row in rows:
+            for row_id in ids[skip:]:
+                yield _row_entry(database, row_id, f"{context.identifier}-{row_id}", context)
                 index += 1
-                yield _row_entry(row, f"{context.identifier}-{row.id}", context)
     except (sqlite3.Error, OSError, ValueError, KeyError, AssertionError) as error:
         yield _broken(context, index, error)
 
 
-def _row_entry(row: Any, fallback: str, context: Context) -> Entry:
-    values = dict(row.key_value_pairs)
-    if "energy" in row:
-        values["energy"] = row.energy
+def _row_ids(path: Path) -> list[int]:
+    """Ids of all rows, so that each can be read alone: one that is broken ends a selection."""
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        return [int(row[0]) for row in connection.execute("SELECT id FROM systems ORDER BY id")]
+
+
+def _row_entry(database: Any, row_id: int, fallback: str, context: Context) -> Entry:
     try:
+        row = database.get(id=row_id)
+        values = dict(row.key_value_pairs)
+        if "energy" in row:
+            values["energy"] = row.energy
         atoms = row.toatoms()
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        return context.quarantined(clean_id(fallback), error)
-    return _atoms_entry(atoms, values, fallback, context)
+    except Exception as error:
+        # A row holds whatever a stranger wrote there; the others are read.
+        return context.quarantined(clean_id(fallback), f"the row cannot be read: {_told(error)}")
+    return atoms_entry(atoms, values, fallback, context)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {reason_of(error)}"
 
 
 def read_parquet(path: Path, context: Context, skip: int) -> Iterator[Entry]:
@@ -232,15 +206,23 @@ def read_parquet(path: Path, context: Context, skip: int) -> Iterator[Entry]:
                 if index <= skip:
                     continue
                 first = max(0, skip - (index - n_rows))
-                for offset, row in enumerate(batch.slice(first).to_pylist(), start=first):
+                for offset in range(first, n_rows):
                     fallback = _numbered(context, index - n_rows + offset + 1)
-                    yield _entry(_without_empty(row), fallback, context)
+                    yield _parquet_entry(batch.slice(offset, 1), fallback, context)
     except (InputError, pa.ArrowException, OSError) as error:
         yield _broken(context, index, error)
 
 
+def _parquet_entry(row: Any, fallback: str, context: Context) -> Entry:
+    """One row, converted alone: text that is no UTF-8 must not cost the rows beside it."""
+    try:
+        values = _without_empty(row.to_pylist()[0])
+    except Exception as error:
+        return context.quarantined(clean_id(fallback), f"the row cannot be read: {_told(error)}")
+    return _entry(values, fallback, context)
+
+
 def _parquet_columns(present: list[str], context: Context) -> list[str]:
-    from .entry import ID_NAMES
     from .optimade_read import ATTRIBUTES
 
     needed = ("lattice_vectors", "cartesian_site_positions", "species_at_sites")

@@ -7,13 +7,15 @@ back with source, licence, reference, energies and oxidation states.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
 from ..errors import StructureError
 from ..records import Provenance, SiteContent, SiteSpecies, StructureRecord
-from .cif import MAX_SITES
+from .cif_block import MAX_SITES
+from .symbols import required_element
 
 ATTRIBUTES: Final[tuple[str, ...]] = (
     "lattice_vectors",
@@ -37,10 +39,13 @@ VALUES: Final[dict[str, str]] = {
 }
 """Field of the record → property; OPTIMADE allows no capital letters in names."""
 OXIDATION: Final[str] = f"{PREFIX}oxidation_states"
+NOTES: Final[str] = f"{PREFIX}notes"
+"""Remarks of the reader, a list of texts."""
 OWN_ATTRIBUTES: Final[tuple[str, ...]] = (
     *(PREFIX + name for name in ORIGIN),
     *VALUES.values(),
     OXIDATION,
+    NOTES,
 )
 """What to ask a provider for besides, if it serves what ionsieve wrote."""
 
@@ -82,8 +87,15 @@ def record_from_attributes(
     unknown = sorted({str(name) for name in names} - contents.keys())
     if unknown and attributes.get("species"):
         raise StructureError(f"{record_id}: species {unknown[0]!r} is used but not described")
-    species = tuple(contents.get(str(name), (SiteSpecies(str(name)),)) for name in names)
-    return _record(lattice, positions, species, record_id, origin_of(attributes, provenance))
+    species = tuple(
+        contents[str(name)] if str(name) in contents else _content([(name, 1.0, None)], record_id)
+        for name in names
+    )
+    notes = attributes.get(NOTES)
+    record = _record(lattice, positions, species, record_id, origin_of(attributes, provenance))
+    if not isinstance(notes, list | tuple):
+        return record
+    return replace(record, notes=tuple(str(note)[:400] for note in notes[:20]))
 
 
 def origin_of(attributes: Mapping[str, Any], given: Provenance) -> Provenance:
@@ -159,7 +171,11 @@ def _content(parts: list[tuple[Any, Any, Any]], record_id: str) -> SiteContent:
     if any(symbol == "X" for symbol, _, _ in parts):
         raise StructureError(f"{record_id}: a site holds an unknown element (X)")
     found = [
-        SiteSpecies(str(symbol), float(share), None if state is None else float(state))
+        SiteSpecies(
+            required_element(symbol, record_id),
+            float(share),
+            None if state is None else float(state),
+        )
         for symbol, share, state in parts
         if symbol != "vacancy"
     ]

@@ -15,7 +15,7 @@ from itertools import chain, count
 from typing import Any, Final
 
 from ..records import OCCUPANCY_TOLERANCE, SiteContent, StructureRecord, reduced_formula
-from .optimade_read import OXIDATION, PREFIX, VALUES
+from .optimade_read import NOTES, OXIDATION, PREFIX, VALUES
 
 API_VERSION: Final[str] = "1.2.0"
 PROVIDER: Final[Mapping[str, str]] = {
@@ -78,6 +78,7 @@ ORIGIN_PROPERTIES: Final[Mapping[str, Property]] = {
     VALUES["e_above_hull_eV_atom"]: Property("float", "eV", "energy above the hull per atom"),
     VALUES["band_gap_eV"]: Property("float", "eV", "band gap as the source gives it"),
     VALUES["energy_eV_atom"]: Property("float", "eV", "total energy per atom, as in the source"),
+    NOTES: Property("list", None, "remarks of the reader on the structure"),
     OXIDATION: Property(
         "list",
         "e",
@@ -156,6 +157,7 @@ def attributes_of(record: StructureRecord) -> dict[str, Any]:
         f"{PREFIX}licence": record.provenance.licence,
         f"{PREFIX}reference": record.provenance.reference,
         f"{PREFIX}note": record.provenance.note or None,
+        NOTES: list(record.notes) or None,
         **{name: getattr(record, attribute) for attribute, name in VALUES.items()},
         OXIDATION: _oxidation(names, species),
     }

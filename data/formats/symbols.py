@@ -11,6 +11,8 @@ from collections.abc import Container
 from typing import Final, NamedTuple
 
 from ..elements import ATOMIC_NUMBER
+from ..errors import StructureError
+from ..identifiers import printable
 
 ISOTOPES: Final[dict[str, str]] = {"D": "H", "T": "H"}
 """Symbols of isotopes and their element."""
@@ -33,9 +35,13 @@ class Ion(NamedTuple):
     charge: float | None = None
 
 
-def is_vacancy(text: str) -> bool:
-    """True for the words that stand for an empty site, such as ``Vac`` or ``□``."""
-    return text.strip().rstrip("0+-").lower() in _VACANCIES
+def is_vacancy(text: str, formula: Container[str] = ()) -> bool:
+    """True for the words that stand for an empty site, such as ``Vac1`` or ``□``.
+
+    ``Va`` is none where the formula holds vanadium.
+    """
+    word = text.strip().rstrip("0123456789+-").lower()
+    return word in _VACANCIES and not (word == "va" and "V" in formula)
 
 
 def element_of(text: str, formula: Container[str] = ()) -> Ion | None:
@@ -58,6 +64,21 @@ def element_of(text: str, formula: Container[str] = ()) -> Ion | None:
     if element is None or (match["number"] is not None and element not in formula):
         return None
     return Ion(element, charge)
+
+
+def required_element(symbol: object, record_id: str) -> str:
+    """The element of a symbol in a structured file.
+
+    Raises
+    ------
+    StructureError
+        If it is none.
+    """
+    ion = element_of(str(symbol))
+    if ion is None:
+        shown = printable(str(symbol))[:40]
+        raise StructureError(f"{record_id}: a site holds {shown!r}, no element")
+    return ion.element
 
 
 def _capitals(letters: str, formula: Container[str]) -> str | None:

@@ -10,13 +10,14 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from ..disorder.policy import DisorderPolicy, reason_against
 from ..errors import InputError, StructureError
 from ..formats.cif import parse_cif
+from ..formats.entry import Context, Entry, guarded, reason_of
 from ..formats.poscar import parse_poscar
 from ..identifiers import no_formula, printable
 from ..records import Provenance, Quarantined, StructureRecord
@@ -100,29 +101,38 @@ def iter_structures(paths: Sequence[str | Path]) -> Iterator[StructureRecord | Q
 def read_file(
     path: Path, identifier: str, provenance: Provenance | None = None
 ) -> list[StructureRecord | Quarantined]:
-    """Read one structure file."""
+    """Read one structure file; whatever goes wrong is its quarantine."""
+    origin = provenance or Provenance(source="user file", file=printable(path))
+    context = Context(identifier, replace(origin, file=origin.file or printable(path)))
     try:
         text = _text(path)
-        origin = provenance or Provenance(source="user file", file=printable(path))
-        return parse_structure_text(text, path.name, identifier, origin)
     except (StructureError, OSError, EOFError, zlib.error) as error:
-        reason = str(error).removeprefix(f"{identifier}: ")
-        return [Quarantined(identifier, printable(path), "read", reason)]
+        return [context.quarantined(identifier, error)]
+    return parse_structure_text(text, path.name, context)
 
 
-def parse_structure_text(
-    text: str, name: str, identifier: str, provenance: Provenance
-) -> list[StructureRecord | Quarantined]:
-    """Parse CIF or POSCAR text, told apart by the file's name.
+def parse_structure_text(text: str, name: str, context: Context) -> list[Entry]:
+    """Parse CIF or POSCAR text, told apart by the file's name; never raises.
 
-    Raises
-    ------
-    StructureError
-        If it cannot be used.
+    Parameters
+    ----------
+    text : str
+    name : str
+        Of the file.
+    context : Context
+        Its identifier is that of the structure, or the first part of those of several.
     """
+    identifier, origin = context.identifier, context.provenance
     if _POSCAR.search(name) and not _CIF.search(name):
-        return [parse_poscar(text, identifier, provenance)]
-    return list(parse_cif(text, identifier, provenance))
+        return [guarded(context, identifier, lambda: parse_poscar(text, identifier, origin))]
+    try:
+        return parse_cif(text, identifier, origin)
+    except StructureError as error:
+        return [context.quarantined(identifier, error)]
+    except Exception as error:
+        # The parser meets arbitrary text; one file must not cost the others.
+        kind = type(error).__name__
+        return [context.quarantined(identifier, f"cannot be read ({kind}: {reason_of(error)})")]
 
 
 def _text(path: Path) -> str:

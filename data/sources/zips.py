@@ -83,9 +83,9 @@ def _member_entries(
     own = replace(context, provenance=origin)
     try:
         text = _text(archive, member, record_id)
-        return parse_structure_text(text, parts[-1], record_id, origin)
     except (StructureError, *_BROKEN) as error:
         return [own.quarantined(record_id, error)]
+    return parse_structure_text(text, parts[-1], replace(own, identifier=record_id))
 
 
 def _text(archive: zipfile.ZipFile, member: zipfile.ZipInfo, record_id: str) -> str:

@@ -100,6 +100,7 @@ def _schema() -> Any:
         ("reference", pa.string()),
         ("file", pa.string()),
         ("note", pa.string()),
+        ("notes", pa.list_(pa.string())),
     ]
     return pa.schema(
         [
@@ -135,6 +136,7 @@ def _row(stored: StoredRecord) -> dict[str, Any]:
         "li_window_low_V": record.li_window_low_V,
         "li_window_high_V": record.li_window_high_V,
         **vars(record.provenance),
+        "notes": list(record.notes),
     }
 
 
@@ -288,6 +290,8 @@ def _stored(row: dict[str, Any]) -> StoredRecord:
         row["energy_eV_atom"],
         row["li_window_low_V"],
         row["li_window_high_V"],
+        # Stores of before 2.0 have no such column.
+        tuple(row.get("notes") or ()),
     )
     return StoredRecord(record, row["formula"], row["space_group"], row["hull_origin"])
 

@@ -400,8 +400,8 @@ def test_memory_stays_flat_however_large_the_file(tmp_path: Path) -> None:
 MEASURED = """
 import sys
 from pathlib import Path
-from ionsieve.data.ingest import IngestSettings, ingest
-from ionsieve.data.sources import open_source
+from ionsieve.data.store.ingest import IngestSettings, ingest
+from ionsieve.data.store.open import open_source
 ingest([open_source(sys.argv[1])], sys.argv[2], IngestSettings(duplicates="keep"), block=100)
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
