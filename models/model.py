@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ..data.errors import ModelError
+from ..data.rounding import meaningful_array
 from ..data.units import ROOM_TEMPERATURE_K
 from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, probability_above
 from .labels.censoring import FloatArray, is_exact
@@ -216,7 +217,7 @@ class StructureModel:
     def standardised(self, arrays: LabelArrays) -> FloatArray:
         """Bounds of labels as positions in the population, shape (n, 2)."""
         mean, scale = self.target.line(arrays.temperature_K)
-        return np.asarray((arrays.bounds - mean[:, None]) / scale[:, None])
+        return meaningful_array((arrays.bounds - mean[:, None]) / scale[:, None])
 
     def save(self, folder: str | Path) -> Path:
         """Write the model to a folder of plain formats (:mod:`.persistence`)."""
@@ -258,7 +259,7 @@ class StructureModel:
     def _label_weights(self, arrays: LabelArrays) -> FloatArray:
         """Certainty of labels; further temperatures of one material add less than new materials."""
         _, inverse, counts = np.unique(arrays.row, return_inverse=True, return_counts=True)
-        return np.asarray(self.target.label_weight(arrays) / np.sqrt(counts[inverse]))
+        return meaningful_array(self.target.label_weight(arrays) / np.sqrt(counts[inverse]))
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "ensemble_"):

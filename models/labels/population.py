@@ -14,6 +14,7 @@ only where the table does not speak, for instance when it holds a single tempera
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final, NamedTuple
 
@@ -32,6 +33,11 @@ _PRIOR_MEAN: Final[FloatArray] = np.array(
 )
 _PRIOR_LOG10_D0: Final[float] = -2.8
 """log10 of a²ν/6 in cm²/s."""
+_DECIMALS: Final = 6
+"""Of the fitted parameters: far finer than what labels say, far coarser than what is left of
+differences between processors."""
+_STEP: Final = 2e-3
+_NEWTON_STEPS: Final = 2
 _PRIOR_SD: Final[FloatArray] = np.array([0.7, 0.15 / EV_PER_DECADE_SLOPE, 0.5, 0.5, 0.5])
 
 
@@ -119,10 +125,60 @@ def fit_arrhenius_population(
         method="L-BFGS-B",
         bounds=[(c - 4 * w, c + 4 * w) for c, w in zip(prior, _PRIOR_SD, strict=True)],
     )
-    a, b, log_u, log_v, log_n = (float(p) for p in found.x)
+    sharp = _sharpened(found.x, blocks, prior)
+    a, b, log_u, log_v, log_n = (round(float(p), _DECIMALS) for p in sharp)
     return ArrheniusPopulation(
         float(times_temperature), a, b, *(float(np.exp(s)) for s in (log_u, log_v, log_n))
     )
+
+
+def _sharpened(start: FloatArray, blocks: list[_Block], prior: FloatArray) -> FloatArray:
+    """Newton's steps from where the search stopped to the maximum itself.
+
+    The search ends 1e-7 from it, at a place that differs between processors. Trees break ties
+    between splits by the last bit of their targets: the place has to be the same everywhere.
+    """
+    width = 4.0 * _PRIOR_SD
+    free = np.flatnonzero(np.abs(start - prior) < width * (1.0 - 1e-9))
+    place = start.copy()
+
+    def value(shift: FloatArray) -> float:
+        at = place.copy()
+        at[free] += shift
+        return _negative_log_posterior(at, blocks, prior)
+
+    curvature = _second_differences(value, len(free))
+    for _ in range(_NEWTON_STEPS):
+        step = np.linalg.solve(curvature, _differences(value, len(free)))
+        if not np.abs(step).max() < _STEP:
+            break  # not near: nothing that a step could sharpen
+        place[free] -= step
+    return np.clip(place, prior - width, prior + width)
+
+
+def _differences(value: Callable[[FloatArray], float], n: int) -> FloatArray:
+    """Gradient at zero, shape (n,), by differences of fourth order: correct to about 1e-11."""
+    found = np.empty(n)
+    for i, unit in enumerate(np.eye(n) * _STEP):
+        near, far = (value(k * unit) - value(-k * unit) for k in (1.0, 2.0))
+        found[i] = (8.0 * near - far) / (12.0 * _STEP)
+    return found
+
+
+def _second_differences(value: Callable[[FloatArray], float], n: int) -> FloatArray:
+    """Second derivatives at zero, shape (n, n), correct to about 1e-4."""
+    centre, units = value(np.zeros(n)), np.eye(n) * _STEP
+
+    def form(v: FloatArray) -> float:
+        """v·H·v, by the central difference."""
+        return value(v) + value(-v) - 2.0 * centre
+
+    single = [form(unit) for unit in units]
+    found = np.empty((n, n))
+    for i, j in zip(*np.tril_indices(n), strict=True):
+        mixed = form(units[i] + units[j]) - single[i] - single[j]
+        found[i, j] = found[j, i] = mixed / (2.0 * _STEP**2)
+    return found
 
 
 class _Block(NamedTuple):

@@ -11,6 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.utils import check_random_state
 from xgboost import DMatrix
 
+from ...data.rounding import meaningful_array
 from ..labels.censoring import (
     FloatArray,
     is_closed,
@@ -125,15 +126,20 @@ class BoundedExtraTrees(BoundedRegressor):
             return target
         known = target[closed] if closed.any() else target
         sd = spread_or_one(known)
-        target, _ = truncated_moments(bounds, float(np.mean(known)), sd)
+        target = _expected(bounds, float(np.mean(known)), sd)
         for step in range(self.imputation_rounds):
             forest = self._forest(max(self.n_trees // 4, 40), seed + 1 + step, oob=True)
             forest.fit(filled, target, sample_weight=weight)
             centre = np.asarray(forest.oob_prediction_, dtype=np.float64)
             residual = (target - centre)[closed] if closed.any() else target - centre
             sd = float(np.sqrt(np.mean(residual**2))) or 1.0
-            target, _ = truncated_moments(bounds, centre, sd)
+            target = _expected(bounds, centre, sd)
         return target
+
+
+def _expected(bounds: FloatArray, centre: FloatArray | float, sd: float) -> FloatArray:
+    """Expectations within the bounds, rounded: ties between splits go by the last bit."""
+    return meaningful_array(truncated_moments(bounds, centre, sd)[0])
 
 
 def _mostly_known(features: FloatArray) -> NDArray[np.intp]:

@@ -1,6 +1,9 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
+from ionsieve.models.labels import population
 from ionsieve.models.labels.population import (
     EV_PER_DECADE_SLOPE,
     fit_arrhenius_population,
@@ -69,3 +72,19 @@ def test_one_temperature_leaves_the_slope_to_the_prior():
     assert found.activation_energy_eV == pytest.approx(0.30, abs=0.1)
     assert float(found.mean(1000.0)) == pytest.approx(np.mean(y), abs=0.1)
     assert float(found.material_sd(300.0)) > 2 * float(found.material_sd(1000.0))
+
+
+def test_the_maximum_does_not_hang_on_where_the_search_stopped(monkeypatch: pytest.MonkeyPatch):
+    """Another processor's search ends elsewhere by 1e-7: the parameters are the same numbers."""
+    t, y, material = sample(20, [500.0, 1000.0])
+    table = t, np.column_stack([y, y]), material, np.zeros(len(t))
+    found = fit_arrhenius_population(*table)
+    search = population.minimize
+
+    def elsewhere(*args: Any, **options: Any) -> Any:
+        result = search(*args, **options)
+        result.x = result.x + 1e-6 * np.array([1.0, -1.0, 1.0, 1.0, -1.0])
+        return result
+
+    monkeypatch.setattr(population, "minimize", elsewhere)
+    assert fit_arrhenius_population(*table) == found
