@@ -113,8 +113,10 @@ def own_label(n_frames: int) -> Callable[[], str]:
     species = ("Li",) * N_MOBILE + ("S",) * (N_ATOMS - N_MOBILE)
     run = Trajectory(species, np.eye(3) * EDGE_A, frac, 2.0)
 
+    settings = AnalysisSettings(mobile="Li", temperature_K=800.0)
+
     def work() -> str:
-        return f"whole analysis, verdict {analyse(run, AnalysisSettings('Li', 800.0)).verdict}"
+        return f"whole analysis, verdict {analyse(run, settings).verdict}"
 
     return work
 

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from ..errors import TrajectoryError
 from ..records import Kind, Label
+from ..trajectories.cell import CellFluctuations, cell_fluctuations
 from ..trajectories.displacements import Displacements, displacements, equilibration_frames
-from ..trajectories.msd import collective_msd, mean_squared_displacement
 from ..trajectories.trajectory import FloatArray, Trajectory
 from ..units import nernst_einstein_sigma_S_cm
-from .diffusion import (
-    CM2_S_PER_A2_FS,
-    SITE_DISTANCE_A,
-    DiffusionFit,
-    effective_hops,
-    fit_diffusivity,
-    fit_window,
-)
-from .verdict import (
-    BALLISTIC_EXPONENT,
-    Evidence,
-    Verdict,
-    gather_evidence,
-    judge,
-    nearest_framework_distance,
-)
+from .bounds import haven_interval
+from .diffusion import SITE_DISTANCE_A, DiffusionFit
+from .directions import DiffusionTensor, diffusion_tensor
+from .verdict import Evidence, Verdict, judge_displacements, upper_bound
 
 REPORTED_LAGS_PS: Final[tuple[float, ...]] = (1.0, 5.0, 10.0, 20.0)
 CHARGES_E: Final[dict[str, float]] = {
@@ -44,9 +31,10 @@ CHARGES_E: Final[dict[str, float]] = {
 }
 """Formal charge of a mobile ion where none is given, units of e."""
 _RISKY_FRACTION: Final[float] = 1e-3
+_TENSOR_FRAMES: Final[int] = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AnalysisSettings:
     """What was asked for; saved with the result."""
 
@@ -58,9 +46,11 @@ class AnalysisSettings:
     """None: found automatically."""
     kind: Kind = "aimd"
     structure_id: str = ""
+    also_mobile: tuple[str, ...] = ()
+    """Elements that move beside it and are no part of the host."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TransportLabel:
     """What one run says about transport at one temperature, and on what grounds."""
 
@@ -77,9 +67,13 @@ class TransportLabel:
     fit: DiffusionFit | None
     """None unless the verdict is ``diffusive``."""
     diffusivity_upper_cm2_s: float | None
-    """95 % bound where there is no value: of the charge diffusivity if confined, else of D."""
+    """95 % bound where there is no value: of the charge diffusivity, or of D if that is larger."""
     haven_ratio: tuple[float, float] | None
     """95 % interval, or None when the run is too short for one."""
+    tensor: DiffusionTensor | None
+    """None for a run of a few frames."""
+    cell: CellFluctuations | None
+    """None where the cell is constant."""
     lag_ps: FloatArray
     msd_A2: FloatArray
     collective_msd_A2: FloatArray
@@ -129,6 +123,8 @@ class TransportLabel:
             "collective_msd_A2": self.at(self.collective_msd_A2),
             **self._numbers(),
             "haven_ratio": None if self.haven_ratio is None else list(self.haven_ratio),
+            **self._directions(),
+            "cell": None if self.cell is None else asdict(self.cell),
             "n_eff": self.n_eff,
             "site_distance_A": self.settings.site_distance_A,
             "sources": list(self.sources),
@@ -153,6 +149,14 @@ class TransportLabel:
             "interval_level": 0.95,
             "rel_errors": None if fit is None else fit.rel_errors(),
             "fit_window_ps": None if fit is None else list(fit.window_ps),
+        }
+
+    def _directions(self) -> dict[str, object]:
+        if self.tensor is None:
+            return {"diffusivity_tensor_cm2_s": None, "directions": []}
+        return {
+            "diffusivity_tensor_cm2_s": self.tensor.tensor_cm2_s.tolist(),
+            "directions": [asdict(d) for d in self.tensor.directions],
         }
 
     def label(self, source: str = "", group: str = "") -> Label | None:
@@ -199,47 +203,56 @@ def analyse(run: Trajectory, settings: AnalysisSettings) -> TransportLabel:
         if fewer than two frames are left after equilibration.
     """
     _check(settings, run)
-    moves = displacements(run, settings.mobile)
+    moves = displacements(run, [settings.mobile, *settings.also_mobile])
+    return analyse_displacements(run, moves.of(settings.mobile), settings)
+
+
+def analyse_displacements(
+    run: Trajectory, moves: Displacements, settings: AnalysisSettings
+) -> TransportLabel:
+    """The same from displacements that are already known, of ``settings.mobile`` alone."""
     discard = _discarded(moves, settings)
-    production = _production(moves, discard)
+    production = moves.after(discard)
     if production.n_frames < 2:
         raise TrajectoryError(
             f"{run.name}: {production.n_frames} of {run.n_frames} frames are left after "
             "equilibration; discard less (--equilibration-ps)"
         )
-    msd = mean_squared_displacement(production.positions_A)
-    collective = collective_msd(production.positions_A)
-    site = settings.site_distance_A
-    window = fit_window(msd, site)
-    fit = None
-    if window is not None:
-        fit = fit_diffusivity(production.positions_A, msd, window, run.frame_spacing_fs, site)
-    n_eff = effective_hops(msd, production.n_mobile, site)
-    evidence = gather_evidence(production, msd, collective, site)
-    verdict, reason = judge(evidence, fit, n_eff, nearest_framework_distance(production))
-    warnings = [*run.warnings, *_warnings(run, moves, discard)]
-    kept = fit if verdict == "diffusive" else None
-    if kept is not None and moves.risky_steps > _RISKY_FRACTION * moves.positions_A[1:, :, 0].size:
+    found = judge_displacements(production, settings.site_distance_A)
+    warnings = [*run.warnings, *_warnings(run, moves, discard), *found.warnings]
+    fit = found.fit if found.verdict == "diffusive" else None
+    if fit is not None and moves.risky_steps > _RISKY_FRACTION * moves.positions_A[1:, :, 0].size:
         warnings.append("diffusivity withheld: too many steps are ambiguous to unwrap the run")
-        kept = None
+        fit = None
+    upper = upper_bound(found, production, settings.site_distance_A)
     return TransportLabel(
-        settings,
-        verdict,
-        _with_reason(evidence, reason),
-        run.n_frames,
-        discard,
-        run.frame_spacing_fs,
-        moves.n_mobile,
-        moves.mean_volume_A3,
-        n_eff,
-        kept,
-        _upper_bound(verdict, production, msd, collective, settings, evidence),
-        None if kept is None else _haven_interval(kept, production, collective),
-        np.asarray(np.arange(production.n_frames) * (run.frame_spacing_fs / 1000.0), np.float64),
-        msd,
-        collective,
-        tuple(_sources(run)),
-        tuple(warnings),
+        settings=settings,
+        verdict=found.verdict,
+        evidence=found.evidence,
+        n_frames=run.n_frames,
+        n_equilibration_frames=discard,
+        frame_spacing_fs=run.frame_spacing_fs,
+        n_mobile=moves.n_mobile,
+        mean_volume_A3=moves.mean_volume_A3,
+        n_eff=found.n_eff,
+        fit=fit,
+        diffusivity_upper_cm2_s=upper,
+        haven_ratio=None if fit is None else haven_interval(fit, production, found.collective_A2),
+        tensor=_tensor(production, settings.site_distance_A),
+        cell=cell_fluctuations(run, discard),
+        lag_ps=np.asarray(np.arange(production.n_frames) * (run.frame_spacing_fs / 1000.0)),
+        msd_A2=found.msd_A2,
+        collective_msd_A2=found.collective_A2,
+        sources=tuple(_sources(run)),
+        warnings=tuple(warnings),
+    )
+
+
+def _tensor(moves: Displacements, site_distance_A: float) -> DiffusionTensor | None:
+    if moves.n_frames < _TENSOR_FRAMES:
+        return None
+    return diffusion_tensor(
+        moves.positions_A, moves.lattice, moves.frame_spacing_fs, site_distance_A
     )
 
 
@@ -260,28 +273,6 @@ def _discarded(moves: Displacements, settings: AnalysisSettings) -> int:
     return min(round(settings.equilibration_ps * 1000.0 / moves.frame_spacing_fs), moves.n_frames)
 
 
-def _production(moves: Displacements, discard: int) -> Displacements:
-    if discard == 0:
-        return moves
-    return Displacements(
-        moves.positions_A[discard:],
-        moves.framework_A[discard:],
-        moves.framework_species,
-        moves.frame_spacing_fs,
-        moves.mean_volume_A3,
-        moves.temperature_proxy_A2[discard:],
-        moves.volumes_A3,
-        moves.risky_steps,
-        moves.first_risky_frame,
-        moves.restart_jumps,
-        moves.max_drift_A,
-    )
-
-
-def _with_reason(evidence: Evidence, reason: str) -> Evidence:
-    return Evidence(**{**evidence.__dict__, "reason": reason})
-
-
 def _warnings(run: Trajectory, moves: Displacements, discard: int) -> list[str]:
     texts = [
         f"{run.file_and_frame(frame)} (frame {frame + 1} of the joined run): "
@@ -300,88 +291,13 @@ def _warnings(run: Trajectory, moves: Displacements, discard: int) -> list[str]:
         )
     if not moves.framework_species:
         texts.append("every atom is mobile: no drift was subtracted, melting cannot be told")
+    cell = cell_fluctuations(run, discard)
+    if cell is not None and cell.drifts:
+        texts.append(
+            f"the cell volume drifts by {100 * cell.volume_drift:+.1f} % between the halves of the "
+            "run: it has not settled; discard more (--equilibration-ps) or run longer"
+        )
     return texts
-
-
-def _upper_bound(
-    verdict: Verdict,
-    moves: Displacements,
-    msd_A2: FloatArray,
-    collective_A2: FloatArray,
-    settings: AnalysisSettings,
-    evidence: Evidence,
-) -> float | None:
-    site2 = settings.site_distance_A**2
-    if verdict == "confined":
-        bound = _charge_bound(collective_A2, moves.n_mobile, site2)
-    elif verdict == "too_short" and (evidence.msd_exponent or 2.0) <= BALLISTIC_EXPONENT:
-        bound = _hop_bound(msd_A2, moves.n_mobile, site2)
-    else:
-        return None
-    return bound * CM2_S_PER_A2_FS / moves.frame_spacing_fs
-
-
-def _charge_bound(collective_A2: FloatArray, n_mobile: int, site2: float) -> float:
-    """95 % bound on the long-time slope of the collective MSD over six, Å² a frame.
-
-    The growth of the collective MSD from a tenth to half of the run is what diffusion could hide
-    in; its sampling law at half of the run is near χ² with nine degrees of freedom. Three
-    uncompensated hops could always have been missed (Poisson).
-    """
-    n = len(collective_A2) - 1
-    first, last = n // 10, n // 2
-    noise = 1.645 * float(collective_A2[first : last + 1].std())
-    growth = max(float(collective_A2[last] - collective_A2[first]), 0.0) + noise
-    hidden = growth * 9.0 / stats.chi2.ppf(0.05, 9) / (6.0 * (last - first))
-    return max(float(hidden), 3.0 * site2 / (6.0 * n_mobile * n))
-
-
-def _hop_bound(msd_A2: FloatArray, n_mobile: int, site2: float) -> float:
-    """95 % Poisson bound on D, from the effective hops within half of the run, Å² a frame."""
-    half = (len(msd_A2) - 1) // 2
-    hops = n_mobile * float(msd_A2[half]) / site2
-    most = float(stats.chi2.ppf(0.95, 2.0 * (hops + 1.0))) / 2.0
-    return most * site2 / (6.0 * n_mobile * half)
-
-
-def _haven_interval(
-    fit: DiffusionFit, moves: Displacements, collective_A2: FloatArray
-) -> tuple[float, float] | None:
-    """95 % interval of the Haven ratio D* / D_σ; None where the run is too short for one.
-
-    D_σ is the slope of the collective MSD from the start of the fit window to twice that lag or a
-    tenth of the run. The displacement of the whole charge is a single random walk, so the slope
-    follows χ²/ν. Its variance 2/ν was found by simulating Brownian walks: with x the last lag over
-    the run and f the first lag over the last, 2/ν = x (0.55 + f) (1 + x/2), right to a tenth for
-    x ≤ 0.2 and f ≤ 0.5 in three dimensions. ν shrinks in proportion where ions move in fewer.
-    """
-    n, spacing_fs = len(collective_A2), moves.frame_spacing_fs
-    first = max(round(fit.window_ps[0] * 1000.0 / spacing_fs), 1)
-    last = max(n // 10, 2 * first)
-    if last > n // 5 or last - first < 3:
-        return None
-    lags = np.arange(first, last + 1)
-    slope = float(np.polyfit(lags, collective_A2[lags], 1)[0])
-    charge_cm2_s = slope / 6.0 * CM2_S_PER_A2_FS / spacing_fs
-    if charge_cm2_s <= 0:
-        return None
-    share, start = last / n, first / last
-    freedom = 2.0 / (share * (0.55 + start) * (1.0 + share / 2.0))
-    freedom *= _dimension(moves.positions_A, first) / 3.0
-    low, high = (float(q) / freedom for q in stats.chi2.ppf((0.025, 0.975), freedom))
-    own = 1.96 * max(e for e in (fit.ion_rel_error, fit.block_rel_error, 0.0) if e is not None)
-    ratio = fit.diffusivity_cm2_s / charge_cm2_s
-    return (
-        ratio * math.exp(-math.hypot(math.log(low), own)),
-        ratio * math.exp(math.hypot(math.log(high), own)),
-    )
-
-
-def _dimension(positions_A: FloatArray, lag: int) -> float:
-    """Effective number of dimensions of the motion, 1 to 3: (tr C)² / tr C² of displacements."""
-    moved = (positions_A[lag :: max(1, lag)] - positions_A[: -lag : max(1, lag)]).reshape(-1, 3)
-    covariance = moved.T @ moved
-    return float(np.trace(covariance) ** 2 / np.trace(covariance @ covariance))
 
 
 def _sources(run: Trajectory) -> list[dict[str, object]]:

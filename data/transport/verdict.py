@@ -9,15 +9,28 @@ still rises on a log–log scale.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
-from ..trajectories.displacements import Displacements
-from ..trajectories.msd import mean_squared_displacement
+from ..trajectories.displacements import (
+    MOBILE_CANDIDATES,
+    Displacements,
+    equilibration_frames,
+)
+from ..trajectories.msd import collective_msd, mean_squared_displacement
 from ..trajectories.trajectory import FloatArray
-from .diffusion import DiffusionFit
+from .bounds import charge_bound, effective_dimension, hop_bound
+from .diffusion import (
+    CM2_S_PER_A2_FS,
+    SITE_DISTANCE_A,
+    DiffusionFit,
+    effective_hops,
+    fit_diffusivity,
+    fit_window,
+)
+from .single_file import ONE_DIMENSION, is_single_file
 
 Verdict = Literal["diffusive", "confined", "molten", "too_short"]
 
@@ -40,11 +53,15 @@ LINDEMANN: Final[float] = 0.2
 """Thermal amplitude over neighbour distance; crystals melt at 0.10–0.15 (Lindemann)."""
 MINIMUM_MOVED_HOPS: Final[float] = 13.0
 """Below this the error of He 2018 exceeds 100 %: too little motion to say where it leads."""
+CAGE_REACH: Final[float] = 2.0
+CAGE_REACH_A: Final[float] = 6.0
+"""The farthest per cent of caged ions cover less than two site distances, and less than 6 Å: they
+reach 5.2 Å in Li6PS5Cl, whose cages are among the largest."""
 MINIMUM_CONFINED_PS: Final[float] = 5.0
 """Shorter runs cannot have seen the relaxation of a cage, a few picoseconds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """The numbers behind a verdict; None where they could not be had."""
 
@@ -64,6 +81,10 @@ class Evidence:
     framework_msd_A2: dict[str, float]
     """MSD of each framework species at half of the run, Å²."""
     framework_exponent: dict[str, float]
+    dimension: float = 3.0
+    """Effective number of dimensions of the motion at half of the run, 1 to 3."""
+    single_file: bool = False
+    """Ions move along channels without passing each other."""
     reason: str = ""
 
     def as_dict(self) -> dict[str, object]:
@@ -89,16 +110,21 @@ def gather_evidence(
     distances = [_moved(moves.positions_A, lag) for lag in (max(half // 4, 1), max(half, 1))]
     r99 = [float(np.quantile(d, 0.99)) for d in distances]
     framework = _framework_msd(moves)
+    exponent, growth = _exponent(msd_A2, 0.4, 1.0), _collective_growth(msd_A2, collective_A2)
     return Evidence(
-        (moves.n_frames - 1) * moves.frame_spacing_fs / 1000.0,
-        _exponent(msd_A2, 0.4, 1.0),
-        _exponent(msd_A2, 0.1, 1.0),
-        _collective_growth(msd_A2, collective_A2),
-        _log_ratio(r99[1], r99[0], 4.0) if half >= 4 else None,
-        r99[1],
-        float((distances[1] > 1.5 * site_distance_A).mean()),
-        {s: float(m[half]) for s, m in framework.items()},
-        {s: e for s, m in framework.items() if (e := _exponent(m, 0.2, 1.0)) is not None},
+        duration_ps=(moves.n_frames - 1) * moves.frame_spacing_fs / 1000.0,
+        msd_exponent=exponent,
+        plateau_exponent=_exponent(msd_A2, 0.1, 1.0),
+        collective_growth=growth,
+        van_hove_tail_exponent=_log_ratio(r99[1], r99[0], 4.0) if half >= 4 else None,
+        van_hove_r99_A=r99[1],
+        fraction_beyond_1_5_a=float((distances[1] > 1.5 * site_distance_A).mean()),
+        framework_msd_A2={s: float(m[half]) for s, m in framework.items()},
+        framework_exponent={
+            s: e for s, m in framework.items() if (e := _exponent(m, 0.2, 1.0)) is not None
+        },
+        dimension=effective_dimension(moves.positions_A, half) if half > 0 else 3.0,
+        single_file=is_single_file(moves, exponent, growth),
     )
 
 
@@ -156,8 +182,118 @@ def nearest_framework_distance(moves: Displacements) -> dict[str, float]:
     return {str(s): float(np.median(distance[species == s])) for s in set(species)}
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Judgement:
+    """A verdict with the curves and the fit it rests on."""
+
+    verdict: Verdict
+    evidence: Evidence
+    n_eff: float
+    fit: DiffusionFit | None
+    """Where one could be made, whatever the verdict."""
+    msd_A2: FloatArray
+    collective_A2: FloatArray
+    warnings: tuple[str, ...] = ()
+
+
+def judge_displacements(
+    moves: Displacements, site_distance_A: float = SITE_DISTANCE_A
+) -> Judgement:
+    """Judge the production part of a run.
+
+    Parameters
+    ----------
+    moves : Displacements
+        Without equilibration.
+    site_distance_A : float
+        Mean site distance a, Å.
+    """
+    msd = mean_squared_displacement(moves.positions_A)
+    collective = collective_msd(moves.positions_A)
+    window = fit_window(msd, site_distance_A)
+    fit = None
+    if window is not None:
+        spacing = moves.frame_spacing_fs
+        fit = fit_diffusivity(moves.positions_A, msd, window, spacing, site_distance_A)
+    n_eff = effective_hops(msd, moves.n_mobile, site_distance_A)
+    evidence = gather_evidence(moves, msd, collective, site_distance_A)
+    distance = nearest_framework_distance(moves)
+    verdict, reason = judge(evidence, fit, n_eff, distance, site_distance_A)
+    others = [s for s in _walking(evidence, distance) if s in MOBILE_CANDIDATES]
+    warnings = [
+        f"{element} moves through the crystal, too: give --mobile with both elements"
+        for element in others
+        if verdict != "molten"
+    ]
+    return Judgement(
+        verdict=verdict,
+        evidence=replace(evidence, reason=reason),
+        n_eff=n_eff,
+        fit=fit,
+        msd_A2=msd,
+        collective_A2=collective,
+        warnings=tuple(warnings),
+    )
+
+
+def verdict(
+    moves: Displacements, site_distance_A: float = SITE_DISTANCE_A, max_frames: int = 2000
+) -> tuple[Verdict, str]:
+    """Quick verdict on a run that is still growing, cheap enough to ask again and again.
+
+    Parameters
+    ----------
+    moves : Displacements
+        All frames so far; equilibration is discarded here.
+    site_distance_A : float
+        Mean site distance a, Å.
+    max_frames : int
+        Longer runs are thinned to this many frames; the verdict needs no more.
+
+    Returns
+    -------
+    verdict, reason : str
+    """
+    found = moves.after(equilibration_frames(moves))
+    step = -(-found.n_frames // max_frames)
+    if step > 1:
+        found = replace(
+            found,
+            positions_A=found.positions_A[::step],
+            framework_A=found.framework_A[::step],
+            frame_spacing_fs=found.frame_spacing_fs * step,
+        )
+    judged = judge_displacements(found, site_distance_A)
+    return judged.verdict, judged.evidence.reason
+
+
+def upper_bound(
+    found: Judgement, moves: Displacements, site_distance_A: float = SITE_DISTANCE_A
+) -> float | None:
+    """95 % bound where a run gives no value, cm²/s; None for a molten one or one in flight.
+
+    Confined ions can carry charge only as far as their collective displacement grows. Where a run
+    is too short to tell, the hops seen bound the tracer. Along channels the charge may outrun it
+    (ions in single file slow down for ever, their charge does not): the larger bound holds.
+    """
+    dimension, n_mobile = found.evidence.dimension, moves.n_mobile
+    flying = (found.evidence.msd_exponent or 2.0) > BALLISTIC_EXPONENT
+    if found.verdict not in ("confined", "too_short") or (flying and found.verdict == "too_short"):
+        return None
+    bounds = []
+    if found.verdict == "too_short":
+        bounds.append(hop_bound(found.msd_A2, n_mobile, site_distance_A, dimension))
+    if found.verdict == "confined" or dimension <= ONE_DIMENSION:
+        bounds.append(charge_bound(found.collective_A2, n_mobile, site_distance_A, dimension))
+    return max(bounds) * CM2_S_PER_A2_FS / moves.frame_spacing_fs
+
+
 def judge(
-    evidence: Evidence, fit: DiffusionFit | None, n_eff: float, neighbour_A: dict[str, float]
+    evidence: Evidence,
+    fit: DiffusionFit | None,
+    n_eff: float,
+    neighbour_A: dict[str, float],
+    site_distance_A: float = SITE_DISTANCE_A,
 ) -> tuple[Verdict, str]:
     """Weigh the evidence in a fixed order: molten, flight, cage, statistics, diffusion.
 
@@ -170,6 +306,8 @@ def judge(
         Effective number of hops.
     neighbour_A : dict
         Neighbour distance of each framework species, Å.
+    site_distance_A : float
+        Mean site distance, Å.
 
     Returns
     -------
@@ -183,9 +321,14 @@ def judge(
         return "too_short", "too few frames to see how the MSD grows"
     if exponent > BALLISTIC_EXPONENT:
         return "too_short", f"the MSD grows as τ^{exponent:.2f}: flight, not yet diffusion"
-    caged = _caged(evidence, n_eff)
+    caged = _caged(evidence, n_eff, site_distance_A)
     if caged:
         return "confined", caged
+    if evidence.single_file:
+        return "too_short", (
+            f"ions move in single file (τ^{exponent:.2f}): a tracer that nothing can pass has no "
+            "diffusivity to extrapolate, the charge may still move"
+        )
     if fit is None:
         return "too_short", (
             f"the MSD rises by less than half a squared site distance "
@@ -202,23 +345,39 @@ def judge(
 
 
 def _molten_species(evidence: Evidence, neighbour_A: dict[str, float]) -> list[str]:
-    """Framework species that diffuse.
+    """Host species that diffuse.
 
     A ligand that rotates about its centre at distance d keeps MSD ≤ 2 d²; beyond 2.5 d² it has
-    left. Without that margin, all species together must exceed Lindemann and keep growing.
+    left. Without that margin, all species together must exceed Lindemann and keep growing. Other
+    cations that may move (Na beside Li) are no host where anything else is: they do not melt it.
     """
-    msd, growth = evidence.framework_msd_A2, evidence.framework_exponent
-    growing = {s for s, e in growth.items() if e > MOLTEN_EXPONENT}
-    left = sorted(s for s in growing if msd[s] > 2.5 * neighbour_A[s] ** 2)
+    host = [s for s in evidence.framework_msd_A2 if s not in MOBILE_CANDIDATES]
+    host = host or list(evidence.framework_msd_A2)
+    left = [s for s in _walking(evidence, neighbour_A) if s in host]
     if left:
         return left
-    limit = {s: 2.0 * (LINDEMANN * min(max(d, 2.5), 4.5)) ** 2 for s, d in neighbour_A.items()}
-    everyone = bool(msd) and all(s in growing and msd[s] > 2.0 * limit[s] for s in msd)
-    return sorted(msd) if everyone else []
+    msd, growing = evidence.framework_msd_A2, _growing(evidence)
+    limit = {s: 2.0 * (LINDEMANN * min(max(neighbour_A[s], 2.5), 4.5)) ** 2 for s in host}
+    everyone = bool(host) and all(s in growing and msd[s] > 2.0 * limit[s] for s in host)
+    return sorted(host) if everyone else []
 
 
-def _caged(evidence: Evidence, n_eff: float) -> str:
-    """Say why the ions are confined, or return an empty string."""
+def _growing(evidence: Evidence) -> set[str]:
+    return {s for s, e in evidence.framework_exponent.items() if e > MOLTEN_EXPONENT}
+
+
+def _walking(evidence: Evidence, neighbour_A: dict[str, float]) -> list[str]:
+    """Framework species that have left their neighbours and keep moving."""
+    msd = evidence.framework_msd_A2
+    return sorted(s for s in _growing(evidence) if msd[s] > 2.5 * neighbour_A[s] ** 2)
+
+
+def _caged(evidence: Evidence, n_eff: float, site_distance_A: float) -> str:
+    """Say why the ions are confined, or return an empty string.
+
+    Beyond a plateau of the MSD, only ions that stay within the reach of a cage can be: few walkers
+    in one dimension pause often enough to look stopped after they have gone farther.
+    """
     if evidence.duration_ps < MINIMUM_CONFINED_PS:
         return ""
     plateau = evidence.plateau_exponent
@@ -226,6 +385,8 @@ def _caged(evidence: Evidence, n_eff: float) -> str:
         return f"the MSD is a plateau (τ^{plateau:.2f} over a decade of lags)"
     growth, tail = evidence.collective_growth, evidence.van_hove_tail_exponent
     late = evidence.msd_exponent
+    if (evidence.van_hove_r99_A or 0.0) > max(CAGE_REACH * site_distance_A, CAGE_REACH_A):
+        return ""
     if n_eff < MINIMUM_MOVED_HOPS or growth is None or tail is None or late is None:
         return ""
     if late < STOPPED_EXPONENTS[0] and tail < STOPPED_EXPONENTS[1]:
@@ -233,9 +394,18 @@ def _caged(evidence: Evidence, n_eff: float) -> str:
             f"the MSD stops growing (τ^{late:.2f}) and so does the van Hove tail (τ^{tail:.2f}) "
             f"at {evidence.van_hove_r99_A:.1f} Å"
         )
-    if growth < COLLECTIVE_GROWTH_CONFINED and tail < TAIL_EXPONENT_CONFINED:
+    if growth < _growth_limit(evidence.dimension) and tail < TAIL_EXPONENT_CONFINED:
         return (
             f"the collective displacement does not grow ({growth:.2f} of the MSD's growth) and the "
             f"van Hove tail stops at {evidence.van_hove_r99_A:.1f} Å (τ^{tail:.2f})"
         )
     return ""
+
+
+def _growth_limit(dimension: float) -> float:
+    """Growth of the collective MSD below which it stands still, for motion in fewer dimensions.
+
+    One walker in one dimension falls below 0.15 of its mean in one run of twelve, in three
+    dimensions in one of seven hundred; the limit keeps that rarity.
+    """
+    return float(np.interp(dimension, (1.0, 2.0, 3.0), (0.02, 0.07, COLLECTIVE_GROWTH_CONFINED)))

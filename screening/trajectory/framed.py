@@ -28,7 +28,7 @@ class FramedRun:
 
     @property
     def mobile(self) -> str:
-        """Element of the mobile ions."""
+        """Element of the (first of the) mobile ions."""
         return self.species[0]
 
     @property
@@ -56,13 +56,13 @@ class FramedRun:
         return max(1, round(duration_ps * 1000.0 / self.frame_spacing_fs))
 
 
-def frame_run(run: Trajectory, moves: Displacements, mobile: str, discard: int = 0) -> FramedRun:
+def frame_run(run: Trajectory, moves: Displacements, discard: int = 0) -> FramedRun:
     """Express all atoms in the mean cell, framework at rest, without ``discard`` first frames."""
-    lattice = run.lattices.mean(axis=0)
+    lattice = moves.lattice
     inverse = np.linalg.inv(lattice)
     ions, rest = moves.positions_A[discard:], moves.framework_A[discard:]
     return FramedRun(
-        species=(mobile,) * moves.n_mobile + moves.framework_species,
+        species=moves.mobile_species + moves.framework_species,
         frac=np.concatenate([ions @ inverse, rest @ inverse], axis=1),
         n_mobile=moves.n_mobile,
         lattice=lattice,

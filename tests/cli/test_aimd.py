@@ -14,6 +14,7 @@ import pytest
 from ionsieve.cli.main import main
 from ionsieve.features.motion.sites import site_entropy
 from li2b12h12 import write_cif, write_run
+from walks import lattice_walk, run_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -233,3 +234,30 @@ def test_site_entropy_of_known_occupancies(
     # What averages over single sites instead depends on how long ions stay.
     if residence == 96:
         assert found["per_site_entropy_kB"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_several_mobile_species(run, tmp_path):
+    rng = np.random.default_rng(3)
+    ions = np.concatenate([lattice_walk(rng, 500, 12, r, 3) for r in (0.06, 0.03)], axis=1)
+    made = run_of(rng, ions, ("Li",) * 12 + ("Na",) * 12)
+    lines = ["mixed", "1.0", "12 0 0", "0 12 0", "0 0 12", "Li Na S", "12 12 32"]
+    for number, frame in enumerate(made.frac, start=1):
+        lines.append(f"Direct configuration= {number}")
+        lines += [f"{x:.6f} {y:.6f} {z:.6f}" for x, y, z in frame]
+    (tmp_path / "XDATCAR").write_text("\n".join(lines) + "\n")
+    common = ("aimd", tmp_path / "XDATCAR", *OPTIONS, "--mobile", "Li,Na")
+    done = run(*common, "--json", "--labels", tmp_path / "labels.jsonl")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert set(result["species"]) == {"Li", "Na"}
+    assert result["mobile"] == "Li"
+    assert [t["first"] + t["second"] for t in result["cross_terms"]] == ["LiNa"]
+    rows = (tmp_path / "labels.jsonl").read_text().splitlines()
+    assert [json.loads(row)["analysis"]["mobile"] for row in rows] == ["Li", "Na"]
+    other = json.loads(run(*common, "--json", "--charges", "Li=1,Na=0.5").stdout)
+    ratio = other["species"]["Na"]["sigma_mS_cm"] / result["species"]["Na"]["sigma_mS_cm"]
+    assert ratio == pytest.approx(0.25, rel=1e-9)
+    assert "Na" in run(*common).stdout
+    wrong = run(*common, "--charges", "Li:1")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert "--charges" in wrong.stderr

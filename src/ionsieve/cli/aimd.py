@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -24,8 +24,13 @@ def aimd(
         "--time-step",
         help="MD time step, fs; times the steps a LAMMPS dump counts, else one frame a step.",
     ),
-    mobile: str = typer.Option("Li", "--mobile", help="Mobile element."),
+    mobile: str = typer.Option(
+        "Li", "--mobile", help="Mobile element, or several that move side by side: Li,Na."
+    ),
     charge: float | None = typer.Option(None, "--charge", help="Its charge, units of e."),
+    charges: str | None = typer.Option(
+        None, "--charges", help="Charges of elements, units of e: Li=1,Na=1,B=0.8."
+    ),
     site_distance: float = typer.Option(3.0, "--site-distance", help="Mean site distance, Å."),
     equilibration_ps: float | None = typer.Option(
         None, "--equilibration-ps", help="Time to discard, ps; found automatically by default."
@@ -59,9 +64,12 @@ def aimd(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Decide whether a run shows diffusion, and how much, with uncertainty or as a bound."""
+    from dataclasses import replace
+
     from ..data.errors import InputError
     from ..data.trajectories.readers import read_trajectory
     from ..data.transport.analysis import AnalysisSettings, analyse
+    from ..data.transport.species import analyse_species
 
     if kind not in ("aimd", "mlip_md"):
         raise InputError(f"--kind {kind}: a trajectory gives a label of kind aimd or mlip_md")
@@ -69,23 +77,58 @@ def aimd(
         files, frame_spacing_fs, time_step, cell, elements.split(",") if elements else None
     )
     settings = AnalysisSettings(
-        mobile,
-        temperature,
-        charge,
-        site_distance,
-        equilibration_ps,
-        "aimd" if kind == "aimd" else "mlip_md",
-        structure_id,
+        mobile=mobile,
+        temperature_K=temperature,
+        charge_e=charge,
+        site_distance_A=site_distance,
+        equilibration_ps=equilibration_ps,
+        kind="aimd" if kind == "aimd" else "mlip_md",
+        structure_id=structure_id,
     )
-    label = analyse(run, settings)
-    result = label.as_dict()
+    ions = [e.strip() for e in mobile.split(",")]
+    known = None if charges is None else parse_charges(charges)
+    if len(ions) > 1:
+        together = analyse_species(run, settings, ions, known)
+        found = list(together.labels.values())
+        result = {**found[0].as_dict(), **together.as_dict()}
+    else:
+        own = (known or {}).get(mobile)
+        found = [analyse(run, replace(settings, charge_e=own) if charge is None else settings)]
+        result = found[0].as_dict()
+    label = found[0]
     if frustration or sites or density or summary:
         result.update(_more(run, label, frustration, sites, density, summary, arrhenius_table))
     if labels is not None:
         from ..data.transport.label_history import append_label
 
-        result["label_version"] = append_label(labels, label)
+        versions = [append_label(labels, one) for one in found]
+        result["label_version"] = versions[0]
     typer.echo(json.dumps(result, allow_nan=False) if as_json else _summary(result))
+
+
+def parse_charges(text: str) -> dict[str, float]:
+    """``Li=1,B=0.8`` → charge by element.
+
+    Raises
+    ------
+    InputError
+        If a part is no element with a finite number.
+    """
+    import math
+
+    from ..data.elements import ATOMIC_NUMBER
+    from ..data.errors import InputError
+
+    charges = {}
+    for part in text.split(","):
+        element, _, number = part.partition("=")
+        try:
+            charges[element.strip()] = float(number)
+        except ValueError:
+            charges[element.strip()] = math.nan
+        if element.strip() not in ATOMIC_NUMBER or not math.isfinite(charges[element.strip()]):
+            raise InputError(f"--charges {text}: {part!r} is no charge; write Li=1,B=0.8")
+    return charges
 
 
 def _more(
@@ -108,19 +151,20 @@ def _more(
     from ..screening.trajectory.summary import write_summary
 
     points = None if arrhenius_table is None else read_points(arrhenius_table)
-    moves = displacements(run, label.settings.mobile)
-    framed = frame_run(run, moves, label.settings.mobile, label.n_equilibration_frames)
+    wanted = [label.settings.mobile, *label.settings.also_mobile]
+    moves = displacements(run, wanted)
+    framed = frame_run(run, moves, label.n_equilibration_frames)
     given = None if sites is None else sites_from_structure(read_one_structure(sites), framed)
     found = measure(framed, given) if frustration else None
     if density is not None:
         write_density(density, framed)
     if summary is not None:
         fit = None if points is None else (fit_arrhenius(points), points)
-        write_summary(summary, label, moves, found, fit)
+        write_summary(summary, label, moves.of(label.settings.mobile), found, fit)
     return {} if found is None else {"frustration": found}
 
 
-def _summary(result: dict[str, object]) -> str:
+def _summary(result: dict[str, Any]) -> str:
     keys = (
         "verdict",
         "n_frames",
@@ -138,11 +182,25 @@ def _summary(result: dict[str, object]) -> str:
     evidence = result["evidence"]
     if isinstance(evidence, dict):
         lines.insert(1, f"{'reason':26s} {evidence['reason']}")
+    for element, label in (result.get("species") or {}).items():
+        lines += [f"{element}: {label['verdict']}, {label['evidence']['reason']}"]
+        lines += [f"  {key:24s} {_shown(label[key])}" for key in keys[3:]]
+    for key in ("cross_terms", "sigma_sum_mS_cm", "sigma_charge_mS_cm", "haven_ratio_together"):
+        if key in result:
+            lines.append(f"{key:26s} {_together(result[key])}")
     lines += _flat(result.get("frustration"))
     warnings = result["warnings"]
     if isinstance(warnings, list):
         lines += [f"warning: {text}" for text in warnings]
     return "\n".join(lines)
+
+
+def _together(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "; ".join(
+            f"{t['first']}–{t['second']} {t['correlation']:.2f} ± {t['error']:.2f}" for t in value
+        )
+    return _shown(value)
 
 
 def _flat(values: object, prefix: str = "") -> list[str]:

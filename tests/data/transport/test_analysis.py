@@ -20,7 +20,7 @@ from ionsieve.data.transport.diffusion import (
 
 EDGE_A = 12.0
 SPACING_FS = 100.0
-SETTINGS = AnalysisSettings("Li", 500.0, structure_id="synthetic")
+SETTINGS = AnalysisSettings(mobile="Li", temperature_K=500.0, structure_id="synthetic")
 
 
 def crystal(rng, n_frames, amplitude=0.15):
@@ -231,14 +231,14 @@ def test_ambiguous_steps_withhold_the_value():
 def test_settings_are_checked():
     run = run_of(np.zeros((9, 2, 3)), np.ones((9, 2, 3)))
     with pytest.raises(TrajectoryError, match="temperature"):
-        analyse(run, AnalysisSettings("Li", -5.0))
+        analyse(run, AnalysisSettings(mobile="Li", temperature_K=-5.0))
     with pytest.raises(TrajectoryError, match="--charge"):
         analyse(
             Trajectory(("Xe", "S"), np.eye(3) * 5, np.zeros((9, 2, 3)), 1.0),
-            AnalysisSettings("Xe", 300.0),
+            AnalysisSettings(mobile="Xe", temperature_K=300.0),
         )
     with pytest.raises(TrajectoryError, match="0 of 9 frames"):
-        analyse(run, AnalysisSettings("Li", 300.0, equilibration_ps=100.0))
+        analyse(run, AnalysisSettings(mobile="Li", temperature_K=300.0, equilibration_ps=100.0))
 
 
 def test_latp_numbers(shared_data: Path):
@@ -308,7 +308,9 @@ def test_segments_in_wrong_order_are_noticed(shared_data: Path):
 
 def test_lgps_is_too_short(shared_data: Path):
     path = shared_data / "trajectories" / "LGPS_600K" / "positions_unwrapped.npz"
-    label = analyse(read_trajectory([path], 20.0), AnalysisSettings("Li", 600.0))
+    label = analyse(
+        read_trajectory([path], 20.0), AnalysisSettings(mobile="Li", temperature_K=600.0)
+    )
     assert label.verdict == "too_short"
     assert label.n_eff == pytest.approx(3.74, abs=0.01)
     assert "3.7 effective hops" in label.evidence.reason

@@ -26,7 +26,7 @@ def result(tmp_path):
         100.0,
         segments=(Segment(str(source), 0, 600),),
     )
-    return analyse(run, AnalysisSettings("Li", 800.0, structure_id="mp-1"))
+    return analyse(run, AnalysisSettings(mobile="Li", temperature_K=800.0, structure_id="mp-1"))
 
 
 def test_versions_and_current_labels(tmp_path, result):

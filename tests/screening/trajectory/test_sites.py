@@ -72,7 +72,7 @@ def test_what_does_not_fit_is_refused():
 def test_cages_of_an_ordered_argyrodite_do_not_depend_on_the_choice_of_sites(shared_data: Path):
     folder = shared_data / "trajectories" / "argyrodites_500K" / "Li6PS5Cl" / "0p"
     run = read_trajectory(sorted(folder.glob("*.gz"))[:2], 100.0)
-    moves = frame_run(run, displacements(run, "Li"), "Li")
+    moves = frame_run(run, displacements(run, "Li"))
     measured = read_one_structure(shared_data / "truth" / "structures" / "Li6PS5Cl_exp48h.cif")
     for sites in (None, sites_from_structure(measured, moves)):
         found = frustration(moves, sites)
