@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import numpy as np
+from scipy.constants import physical_constants
 
 from ..elements import ATOMIC_NUMBER
 from ..errors import TrajectoryError
+from .clock import Clock, first_time_fs, frame_spacing
 from .trajectory import FloatArray, Segment, Trajectory
 
 _WRAPPED, _SCALED = ("x", "y", "z"), ("xs", "ys", "zs")
@@ -19,9 +22,32 @@ _UNWRAPPED, _SCALED_UNWRAPPED = ("xu", "yu", "zu"), ("xsu", "ysu", "zsu")
 _IMAGES = ("ix", "iy", "iz")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class _Units:
+    """Length and time of a LAMMPS unit style, in Å and fs."""
+
+    length_A: float
+    time_fs: float
+
+
+_ANGSTROM_M, _FEMTOSECOND_S = 1e-10, 1e-15
+_UNITS: Final[dict[str, _Units]] = {
+    "metal": _Units(length_A=1.0, time_fs=1000.0),
+    "real": _Units(length_A=1.0, time_fs=1.0),
+    "si": _Units(length_A=1.0 / _ANGSTROM_M, time_fs=1.0 / _FEMTOSECOND_S),
+    "cgs": _Units(length_A=1e-2 / _ANGSTROM_M, time_fs=1.0 / _FEMTOSECOND_S),
+    "electron": _Units(length_A=physical_constants["Bohr radius"][0] / _ANGSTROM_M, time_fs=1.0),
+    "micro": _Units(length_A=1e-6 / _ANGSTROM_M, time_fs=1e-6 / _FEMTOSECOND_S),
+    "nano": _Units(length_A=1e-9 / _ANGSTROM_M, time_fs=1e-9 / _FEMTOSECOND_S),
+}
+"""https://docs.lammps.org/units.html; "lj" has no lengths of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Frame:
     step: int
+    time: float
+    """In the time unit of the dump; NaN where it gives none."""
     species: tuple[str, ...]
     cell: FloatArray
     frac: FloatArray
@@ -41,6 +67,8 @@ def read_lammps_dump(
     path : Path
         Dump with columns ``id``, ``element`` or ``type``, and x y z, xs ys zs, xu yu zu or
         xsu ysu zsu; image flags ix iy iz are used where present. Atoms may come in any order.
+        Boxes are orthogonal, restricted triclinic or general triclinic. Lengths and times are
+        converted by the section UNITS, and are in Å where there is none.
     frame_spacing_fs : float, optional
         Time between frames, fs.
     time_step_fs : float, optional
@@ -55,9 +83,10 @@ def read_lammps_dump(
     """
     opener = gzip.open if path.suffix == ".gz" else open
     frames: list[_Frame] = []
+    units: list[str] = []
     with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
         while True:
-            frame = _read_frame(stream, f"{path}: frame {len(frames) + 1}", elements)
+            frame = _read_frame(stream, f"{path}: frame {len(frames) + 1}", elements, units)
             if frame is None:
                 break
             # A restart writes the last frame again.
@@ -67,15 +96,23 @@ def read_lammps_dump(
     if not frames:
         raise TrajectoryError(f"{path}: no frame in it (frame 1 is missing)")
     _check_atoms(path, frames)
-    cells = np.array([f.cell for f in frames])
+    style = _style(path, units)
+    cells = np.array([f.cell for f in frames]) * (1.0 if style is None else style.length_A)
+    clock = Clock(
+        times=[f.time for f in frames],
+        time_unit_fs=None if style is None else style.time_fs,
+        steps=[f.step for f in frames],
+    )
+    spacing = _spacing(path, clock, frame_spacing_fs, time_step_fs)
+    start = first_time_fs(clock, spacing)
     constant = bool(np.array_equal(cells, np.broadcast_to(cells[0], cells.shape)))
     return Trajectory(
         frames[0].species,
         cells[:1] if constant else cells,
         np.array([f.frac for f in frames]),
-        _spacing(path, [f.step for f in frames], frame_spacing_fs, time_step_fs),
+        spacing,
         all(f.unwrapped for f in frames),
-        segments=(Segment(str(path), 0, len(frames)),),
+        segments=(Segment(str(path), 0, len(frames), first_time_fs=start),),
     )
 
 
@@ -85,24 +122,30 @@ def _check_atoms(path: Path, frames: Sequence[_Frame]) -> None:
             raise TrajectoryError(f"{path}: frame {number}: the atoms change within the file")
 
 
-def _spacing(
-    path: Path, steps: Sequence[int], given_fs: float | None, time_step_fs: float | None
-) -> float:
-    between = np.diff(steps)
-    if len(between) and (between != between[0]).any():
-        frame = int(np.argmax(between != between[0])) + 2
+def _style(path: Path, units: list[str]) -> _Units | None:
+    """Units of the dump, None where it has no section UNITS; they stand before a frame or all."""
+    if not units:
+        return None
+    name = units[0]
+    if name not in _UNITS or any(other != name for other in units):
         raise TrajectoryError(
-            f"{path}: frame {frame}: {between[frame - 2]} steps after the frame before, elsewhere "
-            f"{between[0]}; irregular frames cannot be analysed"
+            f"{path}: units {', '.join(dict.fromkeys(units))[:40]!r}; known are "
+            f"{', '.join(_UNITS)}, the same in all frames"
         )
-    if given_fs is not None:
-        return given_fs
-    if time_step_fs is None or not len(between):
+    return _UNITS[name]
+
+
+def _spacing(path: Path, clock: Clock, spacing_fs: float | None, step_fs: float | None) -> float:
+    if spacing_fs is None and step_fs is None and not np.isfinite(clock.times).all():
         raise TrajectoryError(f"{path}: give --frame-spacing-fs or --time-step (fs)")
-    return float(between[0]) * time_step_fs
+    if spacing_fs is None and len(clock.steps) < 2:
+        raise TrajectoryError(f"{path}: one frame only; give --frame-spacing-fs (fs)")
+    return frame_spacing(path, clock, spacing_fs, step_fs)
 
 
-def _read_frame(stream: IO[str], where: str, elements: Sequence[str] | None) -> _Frame | None:
+def _read_frame(
+    stream: IO[str], where: str, elements: Sequence[str] | None, units: list[str]
+) -> _Frame | None:
     head: dict[str, list[str]] = {}
     sizes = {"TIMESTEP": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3, "UNITS": 1, "TIME": 1}
     while line := stream.readline():
@@ -119,7 +162,9 @@ def _read_frame(stream: IO[str], where: str, elements: Sequence[str] | None) -> 
         head[key] = [stream.readline() for _ in range(sizes[key])]
         if key == "BOX BOUNDS":
             head["BOX STYLE"] = item.split()[2:]
-    if head:
+        if key == "UNITS":
+            units.append(head["UNITS"][0].strip().lower())
+    if head.keys() - {"UNITS", "TIME"}:
         raise TrajectoryError(f"{where}: cut off before its atoms")
     return None
 
@@ -133,12 +178,15 @@ def _finish(
 ) -> _Frame:
     try:
         step, count = int(head["TIMESTEP"][0]), int(head["NUMBER OF ATOMS"][0])
-        cell, origin = _cell(head["BOX BOUNDS"])
+        time = float(head["TIME"][0]) if "TIME" in head else math.nan
+        cell, origin = _box(head, where)
     except (KeyError, ValueError, IndexError):
         raise TrajectoryError(f"{where}: time step, number of atoms or box is missing") from None
-    rows = [stream.readline().split() for _ in range(count)]
-    for atom, row in enumerate(rows):
-        if len(row) != len(columns):
+    rows: list[list[str]] = []
+    for atom in range(count):
+        rows.append(stream.readline().split())
+        if len(rows[-1]) != len(columns):
+            row = rows[-1]
             raise TrajectoryError(
                 f"{where}: cut off or malformed at atom {atom + 1} of {count} "
                 f"({len(row)} of {len(columns)} columns)"
@@ -150,7 +198,36 @@ def _finish(
     except ValueError:
         raise TrajectoryError(f"{where}: a number cannot be read") from None
     species = _species(table, elements, where)
-    return _Frame(step, tuple(species[i] for i in order), cell, frac[order], unwrapped)
+    return _Frame(
+        step=step,
+        time=time,
+        species=tuple(species[i] for i in order),
+        cell=cell,
+        frac=frac[order],
+        unwrapped=unwrapped,
+    )
+
+
+def _box(head: dict[str, list[str]], where: str) -> tuple[FloatArray, FloatArray]:
+    """Cell and origin; the header says which of the three layouts follows.
+
+    General triclinic (``abc origin``): a row of components for each vector, the origin behind
+    them (https://docs.lammps.org/Howto_triclinic.html).
+    """
+    style = head.get("BOX STYLE", [])
+    if style[:2] == ["abc", "origin"]:
+        table = np.array([[float(x) for x in line.split()] for line in head["BOX BOUNDS"]])
+        if table.shape != (3, 4):
+            raise ValueError
+        cell, origin, edges = table[:, :3], table[:, 3], style[2:]
+    else:
+        cell, origin = _cell(head["BOX BOUNDS"])
+        edges = [word for word in style if word not in ("xy", "xz", "yz")]
+    if any(edge != "pp" for edge in edges):
+        raise TrajectoryError(
+            f"{where}: the box is not periodic in three dimensions ({' '.join(edges)})"
+        )
+    return cell, origin
 
 
 def _cell(lines: list[str]) -> tuple[FloatArray, FloatArray]:

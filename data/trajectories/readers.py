@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from ..errors import TrajectoryError
+from .clock import Clock, clock_of_infos, first_time_fs, frame_spacing
+from .joining import join
 from .lammps import read_lammps_dump
-from .trajectory import Segment, Trajectory, join
+from .trajectory import Segment, Trajectory
 from .xdatcar import read_xdatcar
 from .xyz import read_cp2k_xyz
-
-SPACING_TOLERANCE: Final[float] = 1e-4
 
 
 def read_trajectory(
@@ -26,6 +26,7 @@ def read_trajectory(
     cell: str | Path | None = None,
     elements: Sequence[str] | None = None,
     torn_end: bool = False,
+    consecutive: bool = False,
 ) -> Trajectory:
     """Read consecutive segments of one run and join them in the order given.
 
@@ -46,6 +47,8 @@ def read_trajectory(
     torn_end : bool
         XDATCAR, vasprun.xml and CP2K xyz: drop a last frame that a kill cut off and say so in
         ``warnings``, instead of raising.
+    consecutive : bool
+        The files are one run even where a file does not begin near the end of the one before.
 
     Raises
     ------
@@ -60,8 +63,11 @@ def read_trajectory(
         _check_file(path)
         read = _TORN.get(_reader(path), _reader(path)) if torn_end else _reader(path)
         parts.append(read(path, frame_spacing_fs, time_step_fs, cell, elements))
-    return join(parts)
+    return join(parts, consecutive)
 
+
+_NVE: Final[float] = -3.0
+"""SMASS of VASP's microcanonical runs, where TEBEG sets the first velocities only."""
 
 Reader = Callable[
     [Path, float | None, float | None, str | Path | None, Sequence[str] | None], Trajectory
@@ -105,18 +111,6 @@ def _head(path: Path) -> str:
         raise TrajectoryError(f"{path}: the gzip file is cut off or damaged ({error})") from error
 
 
-def _needed(path: Path, spacing_fs: float | None, step_fs: float | None) -> float:
-    """Spacing given, or one frame a time step; the file itself does not tell."""
-    if spacing_fs is None and step_fs is not None:
-        return step_fs
-    if spacing_fs is None:
-        raise TrajectoryError(
-            f"{path}: the file does not say the time between frames; give --frame-spacing-fs "
-            "(VASP: POTIM × NBLOCK)"
-        )
-    return spacing_fs
-
-
 def _read_xdatcar(
     path: Path,
     spacing_fs: float | None,
@@ -125,18 +119,18 @@ def _read_xdatcar(
     _elements: object,
     torn_end: bool = False,
 ) -> Trajectory:
-    return read_xdatcar(path, _needed(path, spacing_fs, step_fs), torn_end=torn_end)
+    return read_xdatcar(path, spacing_fs, torn_end=torn_end, time_step_fs=step_fs)
 
 
 def _read_xyz(
     path: Path,
     spacing_fs: float | None,
-    _step: object,
+    step_fs: float | None,
     cell: str | Path | None,
     _elements: object,
     torn_end: bool = False,
 ) -> Trajectory:
-    return read_cp2k_xyz(path, spacing_fs, cell, torn_end)
+    return read_cp2k_xyz(path, spacing_fs, cell, torn_end, step_fs)
 
 
 def _read_lammps(
@@ -153,13 +147,12 @@ def _read_ase(
     path: Path, spacing_fs: float | None, step_fs: float | None, _cell: object, _elements: object
 ) -> Trajectory:
     """ASE ``.traj`` or extended xyz, frame by frame."""
-    import ase.io
-
-    kind = "traj" if path.name.lower().endswith(".traj") else "extxyz"
-    frac, cells, species, times = [], [], None, []
+    frac, cells, species = [], [], None
+    infos: list[Mapping[str, object]] = []
     number = 0
+    kind = "traj" if path.name.lower().endswith(".traj") else "extxyz"
     try:
-        for number, atoms in enumerate(ase.io.iread(path, index=":", format=kind), start=1):
+        for number, atoms in enumerate(_ase_frames(path, kind), start=1):
             own = tuple(atoms.get_chemical_symbols())
             if species is not None and own != species:
                 raise TrajectoryError(f"{path}: frame {number}: the atoms change within the file")
@@ -168,7 +161,7 @@ def _read_ase(
             species = own
             cells.append(np.asarray(atoms.cell))
             frac.append(atoms.get_scaled_positions(wrap=False))
-            times.append(atoms.info.get("time_fs", atoms.info.get("Time", np.nan)))
+            infos.append(atoms.info)
     except TrajectoryError:
         raise
     except Exception as error:
@@ -177,16 +170,34 @@ def _read_ase(
         ) from error
     if species is None:
         raise TrajectoryError(f"{path}: no frame in it (frame 1 is missing)")
-    _check_regular(path, times)
+    clock = clock_of_infos(infos)
+    spacing = frame_spacing(path, clock, spacing_fs, step_fs)
+    start = first_time_fs(clock, spacing)
     cell_array = np.array(cells)
     constant = bool(np.array_equal(cell_array, np.broadcast_to(cell_array[0], cell_array.shape)))
     return Trajectory(
         species,
         cell_array[:1] if constant else cell_array,
         np.array(frac),
-        _needed(path, spacing_fs, step_fs),
-        segments=(Segment(str(path), 0, len(frac)),),
+        spacing,
+        segments=(Segment(str(path), 0, len(frac), first_time_fs=start),),
     )
+
+
+def _ase_frames(path: Path, kind: str) -> Iterator[Any]:
+    """Frames by ASE, which takes an ``@`` in a file's name for a selection: it gets no name."""
+    if kind == "traj":
+        from ase.io.trajectory import TrajectoryReader
+
+        with path.open("rb") as stream:
+            reader = TrajectoryReader(stream)
+            yield from (reader[k] for k in range(len(reader)))
+        return
+    from ase.io.extxyz import read_xyz
+
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8", errors="replace") as text:
+        yield from read_xyz(text, index=slice(None))
 
 
 def _first_line(error: Exception) -> str:
@@ -194,26 +205,10 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
-def _check_regular(path: Path, times_fs: Sequence[object]) -> None:
-    try:
-        steps = np.diff(np.array(times_fs, dtype=np.float64))
-    except (TypeError, ValueError):
-        return
-    if len(steps) < 2 or not np.isfinite(steps).all():
-        return
-    odd = np.abs(steps - np.median(steps)) > SPACING_TOLERANCE * abs(float(np.median(steps)))
-    if odd.any():
-        frame = int(np.argmax(odd)) + 2
-        raise TrajectoryError(
-            f"{path}: frame {frame}: {steps[frame - 2]:g} fs after the frame before, elsewhere "
-            f"{np.median(steps):g}; irregular frames cannot be analysed, thin them to equal steps"
-        )
-
-
 def _read_vasprun(
     path: Path,
     spacing_fs: float | None,
-    _step_fs: float | None,
+    step_fs: float | None,
     _cell: object,
     _elements: object,
     torn_end: bool = False,
@@ -241,8 +236,8 @@ def _read_vasprun(
         ) from error
     if not structures:
         raise TrajectoryError(f"{path}: no ionic step in it (frame 1 is missing)")
-    spacing = spacing_fs if spacing_fs is not None else _vasprun_spacing(path, run, len(structures))
     _check_vasprun(path, run, len(structures))
+    spacing = frame_spacing(path, _vasprun_clock(run, len(structures)), spacing_fs, step_fs)
     cells = np.array([s.lattice.matrix for s in structures])
     constant = bool(np.array_equal(cells, np.broadcast_to(cells[0], cells.shape)))
     return Trajectory(
@@ -251,7 +246,8 @@ def _read_vasprun(
         np.array([s.frac_coords for s in structures]),
         spacing,
         segments=(Segment(str(path), 0, len(structures)),),
-        warnings=_torn_xml(path, len(structures)) if torn_end else (),
+        warnings=(*_ramp(path, run), *(_torn_xml(path, len(structures)) if torn_end else ())),
+        temperature_K=_vasprun_temperature(run),
     )
 
 
@@ -287,15 +283,38 @@ def _check_vasprun(path: Path, run: object, n_frames: int) -> None:
         )
 
 
-def _vasprun_spacing(path: Path, run: object, n_frames: int) -> float:
-    """POTIM × steps between frames: vasprun.xml holds every step, or every NBLOCK-th (ML_MODE)."""
+def _vasprun_clock(run: object, n_frames: int) -> Clock:
+    """POTIM a frame: vasprun.xml holds every step, of a machine-learned run each NBLOCK-th."""
     time_step = _parameter(run, "POTIM", 0.0)
-    steps, block = _parameter(run, "NSW", 0.0), _parameter(run, "NBLOCK", 1.0)
-    if time_step <= 0:
-        raise TrajectoryError(f"{path}: no POTIM in it; give --frame-spacing-fs")
-    if block > 1 and steps and n_frames <= steps // block:
-        return time_step * block
-    return time_step
+    steps, block = _parameter(run, "NSW", 0.0), int(_parameter(run, "NBLOCK", 1.0))
+    learned = bool(getattr(run, "incar", {}).get("ML_LMLFF", False))
+    thinned = learned and block > 1 and steps > 0 and n_frames <= steps // block
+    return Clock(
+        steps=[block * k for k in range(1, n_frames + 1)] if thinned else (),
+        step_fs=time_step if time_step > 0 else None,
+        step_name=f"POTIM = {time_step:g} fs",
+    )
+
+
+def _vasprun_temperature(run: object) -> float | None:
+    """TEBEG, K, where TEEND says nothing else; None for a ramp or a run without thermostat."""
+    start, end = _thermostat(run)
+    no_thermostat = _parameter(run, "SMASS", 0.0) == _NVE
+    return start if start > 0 and end == start and not no_thermostat else None
+
+
+def _thermostat(run: object) -> tuple[float, float]:
+    """TEBEG and TEEND, K; VASP takes TEBEG where TEEND is not given."""
+    start = _parameter(run, "TEBEG", 0.0)
+    end = _parameter(run, "TEEND", start)
+    return start, end if end > 0 else start
+
+
+def _ramp(path: Path, run: object) -> tuple[str, ...]:
+    start, end = _thermostat(run)
+    if start == end:
+        return ()
+    return (f"{path}: the temperature goes from TEBEG {start:g} K to TEEND {end:g} K",)
 
 
 def _read_displacement_archive(
@@ -318,7 +337,7 @@ def _read_displacement_archive(
         tuple(str(s) for s in species),
         latt,
         frac0 + disp @ np.linalg.inv(latt),
-        _needed(path, spacing_fs, step_fs),
+        frame_spacing(path, Clock(), spacing_fs, step_fs),
         unwrapped=True,
         segments=(Segment(str(path), 0, len(disp)),),
     )

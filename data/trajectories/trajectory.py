@@ -6,7 +6,6 @@ import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -56,6 +55,8 @@ class Segment:
     n_frames: int
     """Frames kept, after overlap with the segment before was dropped."""
     sha256: str = ""
+    first_time_fs: float | None = None
+    """Time of its first frame as the file counts it, fs; None where it does not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,8 @@ class Trajectory:
         The files, in order.
     warnings : tuple of str
         What the reader noticed and the user should know.
+    temperature_K : float, optional
+        Of the thermostat, K, where the file says it and it is constant.
 
     Raises
     ------
@@ -92,6 +95,7 @@ class Trajectory:
     unwrapped: bool = False
     segments: tuple[Segment, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    temperature_K: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lattices", np.atleast_3d(np.asarray(self.lattices, float)))
@@ -152,6 +156,7 @@ class Trajectory:
             self.unwrapped,
             (),
             self.warnings,
+            self.temperature_K,
         )
 
 
@@ -197,98 +202,3 @@ def _check_finite(run: Trajectory) -> None:
         if not finite.all():
             where = run.file_and_frame(start + int(np.argmin(finite)))
             raise TrajectoryError(f"{where}: a coordinate is NaN or infinite")
-
-
-def join(parts: Sequence[Trajectory]) -> Trajectory:
-    """Concatenate consecutive segments in the order given.
-
-    Frames at the start of a segment that repeat frames of the segment before (a restart that
-    overlaps) are dropped and counted in ``warnings``.
-
-    Raises
-    ------
-    TrajectoryError
-        If atoms, frame spacing or kind of coordinates differ between segments.
-    """
-    if not parts:
-        raise TrajectoryError("no trajectory given; name at least one file")
-    if len(parts) == 1:
-        return parts[0]
-    for part in parts[1:]:
-        _check_same_system(parts[0], part)
-    overlaps = [0, *(_overlap(a, b) for a, b in pairwise(parts))]
-    warnings = [text for part in parts for text in part.warnings]
-    for part, overlap in zip(parts, overlaps, strict=True):
-        if overlap:
-            warnings.append(f"{part.name}: {overlap} frames repeat the segment before; dropped")
-    return _concatenated(parts, overlaps, tuple(warnings))
-
-
-def _check_same_system(first: Trajectory, other: Trajectory) -> None:
-    if first.species != other.species:
-        raise TrajectoryError(
-            f"{other.name}: its {other.n_atoms} atoms are not the {first.n_atoms} atoms of "
-            f"{first.name} in the same order; join segments of one run only"
-        )
-    if not math.isclose(first.frame_spacing_fs, other.frame_spacing_fs, rel_tol=1e-6):
-        raise TrajectoryError(
-            f"{other.name}: frames every {other.frame_spacing_fs:g} fs, but "
-            f"{first.frame_spacing_fs:g} fs in {first.name}"
-        )
-    if first.unwrapped != other.unwrapped:
-        raise TrajectoryError(
-            f"{other.name}: wrapped and unwrapped coordinates cannot be joined with {first.name}"
-        )
-    drift = np.abs(first.lattices.mean(axis=0) - other.lattices.mean(axis=0)).max()
-    scale = float(np.linalg.norm(first.lattices.mean(axis=0), axis=1).min())
-    if drift > 0.1 * scale:
-        raise TrajectoryError(
-            f"{other.name}: its mean cell differs by {drift:.2f} Å from {first.name}; "
-            "join segments of one run only"
-        )
-
-
-def _same_frame(left: FloatArray, right: FloatArray) -> bool:
-    difference = left - right
-    difference -= np.rint(difference)
-    return bool(np.abs(difference).max() < 1e-6)
-
-
-def _overlap(before: Trajectory, after: Trajectory) -> int:
-    """Count the frames at the start of ``after`` that end ``before``."""
-    first_atom = before.frac[:, 0] - after.frac[0, 0]
-    first_atom = first_atom - np.rint(first_atom)
-    candidates = np.flatnonzero((np.abs(first_atom) < 1e-6).all(axis=1))
-    for start in candidates:
-        length = before.n_frames - int(start)
-        if length <= after.n_frames and all(
-            _same_frame(before.frac[start + k], after.frac[k]) for k in range(length)
-        ):
-            return length
-    return 0
-
-
-def _concatenated(
-    parts: Sequence[Trajectory], overlaps: list[int], warnings: tuple[str, ...]
-) -> Trajectory:
-    kept = [part.n_frames - overlap for part, overlap in zip(parts, overlaps, strict=True)]
-    empty = [part.name for part, n in zip(parts, kept, strict=True) if n == 0]
-    frac = allocate((sum(kept), parts[0].n_atoms, 3))
-    constant = all(np.array_equal(part.lattices, parts[0].lattices[:1]) for part in parts)
-    lattices, segments, start = [], [], 0
-    for part, overlap, n in zip(parts, overlaps, kept, strict=True):
-        frac[start : start + n] = part.frac[overlap:]
-        lattices.append(np.broadcast_to(part.lattices, (part.n_frames, 3, 3))[overlap:])
-        segments.append(
-            Segment(part.name, start, n, part.segments[0].sha256 if part.segments else "")
-        )
-        start += n
-    return Trajectory(
-        parts[0].species,
-        parts[0].lattices[:1] if constant else np.concatenate(lattices),
-        frac,
-        parts[0].frame_spacing_fs,
-        parts[0].unwrapped,
-        tuple(segments),
-        (*warnings, *(f"{name}: adds no new frame" for name in empty)),
-    )

@@ -7,6 +7,7 @@ and a file larger than memory can be read.
 from __future__ import annotations
 
 import gzip
+import re
 import tempfile
 from pathlib import Path
 from typing import IO, Final, cast
@@ -17,12 +18,14 @@ from numpy.typing import NDArray
 
 from ..elements import ATOMIC_NUMBER
 from ..errors import TornFrameError, TrajectoryError
+from .clock import Clock, first_time_fs, frame_spacing
 from .trajectory import IN_MEMORY_BYTES, FloatArray, Segment, Trajectory
 
 _CHUNK: Final[int] = 1 << 24
 _SPACE, _NEWLINE, _RETURN, _TAB = 32, 10, 13, 9
 _NEED_MORE: Final[int] = -1
 _MALFORMED: Final[int] = -2
+_NUMBER: Final = re.compile(r"configuration\s*=\s*(\d{1,15})\b", re.IGNORECASE)
 
 Bytes = NDArray[np.uint8]
 
@@ -214,9 +217,10 @@ class _Frames:
 
 def read_xdatcar(
     path: str | Path,
-    frame_spacing_fs: float,
+    frame_spacing_fs: float | None,
     in_memory_bytes: int = IN_MEMORY_BYTES,
     torn_end: bool = False,
+    time_step_fs: float | None = None,
 ) -> Trajectory:
     """Read a VASP XDATCAR, plain or gzip.
 
@@ -226,39 +230,50 @@ def read_xdatcar(
         The file. Read are: one header or a header before each frame (changing cell), a scale line
         (positive: factor; negative: volume in Å³), element labels after the coordinates, and any
         spacing in ``Direct configuration=``.
-    frame_spacing_fs : float
+    frame_spacing_fs : float, optional
         Time between frames, fs (POTIM × NBLOCK); the file does not say it.
     in_memory_bytes : int
         Coordinates beyond this size are kept in a mapped temporary file.
     torn_end : bool
         Drop a last frame that is cut off and say so in ``warnings``, instead of raising.
+    time_step_fs : float, optional
+        MD time step, fs; the numbers in ``Direct configuration=`` say how many lie between frames.
 
     Raises
     ------
     TrajectoryError
         With file and frame, when a frame is cut off or malformed, when the header is not one of
-        VASP 5 or later, or when the atoms change.
+        VASP 5 or later, when the atoms change, or a number of a configuration is left out.
     """
     path = Path(path)
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as stream:
             source = _Source(cast(IO[bytes], stream))
-            return _read(source, str(path), frame_spacing_fs, in_memory_bytes, torn_end)
+            return _read(
+                source, str(path), (frame_spacing_fs, time_step_fs), in_memory_bytes, torn_end
+            )
     except (EOFError, gzip.BadGzipFile) as error:
         raise TrajectoryError(f"{path}: the gzip file is cut off or damaged ({error})") from error
 
 
-def _read(source: _Source, name: str, spacing_fs: float, limit: int, torn_end: bool) -> Trajectory:
+def _read(
+    source: _Source,
+    name: str,
+    given_fs: tuple[float | None, float | None],
+    limit: int,
+    torn_end: bool,
+) -> Trajectory:
     title = source.line()
     if title is None:
         raise TrajectoryError(f"{name}: the file is empty (frame 1 is missing)")
     species, lattice = _header(source, name, 1)
     frames = _Frames(len(species), limit)
     lattices: list[FloatArray] = []
+    numbers: list[int | None] = []
     warnings: tuple[str, ...] = ()
     try:
-        _read_frames(source, name, species, lattice, frames, lattices)
+        _read_frames(source, name, species, lattice, frames, lattices, numbers)
         _refuse_cut(source, name, frames, torn_end)
     except TornFrameError as error:
         if not torn_end:
@@ -266,14 +281,17 @@ def _read(source: _Source, name: str, spacing_fs: float, limit: int, torn_end: b
         warnings = (f"{error}; dropped",)
     if not frames.count:
         raise TrajectoryError(f"{name}: the header is there, but frame 1 is missing")
-    del lattices[frames.count :]
+    del lattices[frames.count :], numbers[frames.count :]
     constant = all(np.array_equal(other, lattices[0]) for other in lattices[1:])
+    clock = _clock(numbers)
+    spacing = frame_spacing(name, clock, *given_fs)
+    start = first_time_fs(clock, spacing)
     return Trajectory(
         species,
         np.array(lattices[:1] if constant else lattices),
         frames.array(),
-        spacing_fs,
-        segments=(Segment(name, 0, frames.count),),
+        spacing,
+        segments=(Segment(name, 0, frames.count, first_time_fs=start),),
         warnings=warnings,
     )
 
@@ -285,8 +303,9 @@ def _read_frames(
     lattice: FloatArray,
     frames: _Frames,
     lattices: list[FloatArray],
+    numbers: list[int | None],
 ) -> None:
-    """Read to the end of the file into ``frames`` and ``lattices``."""
+    """Read to the end of the file into ``frames``, ``lattices`` and ``numbers``."""
     while (line := source.line()) is not None:
         number = frames.count + 1
         if not line.strip():
@@ -310,6 +329,16 @@ def _read_frames(
             slot[:] = slot @ np.linalg.inv(lattice)
         frames.keep()
         lattices.append(lattice)
+        found = _NUMBER.search(line)
+        numbers.append(int(found[1]) if found else None)
+
+
+def _clock(numbers: list[int | None]) -> Clock:
+    """Configurations are counted in MD steps where VASP writes each NBLOCK-th, else in frames."""
+    counted = [number for number in numbers if number is not None]
+    if len(counted) < len(numbers):
+        return Clock()
+    return Clock(steps=counted, restarts=True)
 
 
 def _refuse_cut(source: _Source, name: str, frames: _Frames, torn_end: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,11 @@ import numpy as np
 
 from ..elements import ATOMIC_NUMBER
 from ..errors import TornFrameError, TrajectoryError
+from .clock import Clock, first_time_fs, frame_spacing
 from .trajectory import FloatArray, Segment, Trajectory
 
-_TIME = re.compile(r"time\s*=\s*([-+0-9.Ee]+)")
+_TIME = re.compile(r"\btime\s*=\s*([-+]?[0-9.]+(?:[Ee][-+]?[0-9]+)?)")
+_STEP = re.compile(r"\bi\s*=\s*([0-9]{1,15})\b")
 
 
 def read_cp2k_xyz(
@@ -22,6 +25,7 @@ def read_cp2k_xyz(
     frame_spacing_fs: float | None = None,
     cell: str | Path | None = None,
     torn_end: bool = False,
+    time_step_fs: float | None = None,
 ) -> Trajectory:
     """Read an xyz trajectory whose cell stands in a CP2K ``.cell`` file.
 
@@ -31,20 +35,28 @@ def read_cp2k_xyz(
         ``PROJECT-pos-1.xyz``, plain or gzip.
     frame_spacing_fs : float, optional
         Time between frames, fs; taken from the comment lines (``time = …``) where they have it.
+        They also count MD steps (``i = …``).
     cell : path, optional
         The cell file; by default ``PROJECT-1.cell`` beside the xyz file.
     torn_end : bool
         Drop a last frame that is cut off and say so in ``warnings``, instead of raising.
+    time_step_fs : float, optional
+        MD time step, fs; compared with what the file says.
 
     Raises
     ------
     TrajectoryError
         With file and frame.
     """
-    species, positions, times, torn = _read_frames(path, torn_end)
+    species, positions, comments, torn = _read_frames(path, torn_end)
+    times = [math.nan if (t := _TIME.search(c)) is None else float(t[1]) for c in comments]
+    counted = [match for c in comments if (match := _STEP.search(c))]
+    steps = [int(match[1]) for match in counted] if len(counted) == len(comments) else []
     cell_path = Path(cell) if cell is not None else _cell_beside(path)
     cells = _read_cells(cell_path, path, times)
-    spacing = _spacing(path, times, frame_spacing_fs)
+    clock = Clock(times=times, steps=steps)
+    spacing = frame_spacing(path, clock, frame_spacing_fs, time_step_fs)
+    start = first_time_fs(clock, spacing)
     frac = np.matmul(positions, np.linalg.inv(cells))
     constant = bool(np.array_equal(cells, np.broadcast_to(cells[0], cells.shape)))
     return Trajectory(
@@ -52,17 +64,18 @@ def read_cp2k_xyz(
         cells[:1] if constant else cells,
         frac,
         spacing,
-        segments=(Segment(str(path), 0, len(positions)),),
+        segments=(Segment(str(path), 0, len(positions), first_time_fs=start),),
         warnings=torn,
     )
 
 
 def _read_frames(
     path: Path, torn_end: bool
-) -> tuple[tuple[str, ...], FloatArray, list[float], tuple[str, ...]]:
+) -> tuple[tuple[str, ...], FloatArray, list[str], tuple[str, ...]]:
+    """Elements, positions (frames, atoms, 3) in Å, comment lines, and what was cut off."""
     opener = gzip.open if path.suffix == ".gz" else open
     frames: list[FloatArray] = []
-    times: list[float] = []
+    comments: list[str] = []
     species: tuple[str, ...] = ()
     torn: tuple[str, ...] = ()
     with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
@@ -76,15 +89,14 @@ def _read_frames(
                     )
                 species = symbols
                 frames.append(positions)
-                found = _TIME.search(comment)
-                times.append(float(found.group(1)) if found else np.nan)
+                comments.append(comment)
         except TornFrameError as error:
             if not torn_end:
                 raise
             torn = (f"{error}; dropped",)
     if not frames:
         raise TrajectoryError(f"{path}: no frame in it (frame 1 is missing)")
-    return species, np.array(frames), times, torn
+    return species, np.array(frames), comments, torn
 
 
 def _frames(
@@ -164,24 +176,3 @@ def _read_cells(cell_path: Path, path: Path, times: list[float]) -> FloatArray:
     if len(cells) != len(times):
         raise TrajectoryError(f"{cell_path}: {len(cells)} cells for {len(times)} frames of {path}")
     return np.asarray(cells)
-
-
-def _spacing(path: Path, times: list[float], given_fs: float | None) -> float:
-    steps = np.diff(times)
-    if len(steps) and np.isfinite(steps).all():
-        typical = float(np.median(steps))
-        odd = np.abs(steps - typical) > 1e-3 * abs(typical)
-        if odd.any():
-            frame = int(np.argmax(odd)) + 2
-            raise TrajectoryError(
-                f"{path}: frame {frame}: {steps[frame - 2]:g} fs after the frame before, elsewhere "
-                f"{typical:g}; irregular frames cannot be analysed, thin them to equal steps"
-            )
-        if given_fs is not None and abs(given_fs - typical) > 1e-3 * typical:
-            raise TrajectoryError(
-                f"{path}: frames are {typical:g} fs apart by their times, not {given_fs:g} fs"
-            )
-        return typical
-    if given_fs is None:
-        raise TrajectoryError(f"{path}: no times in it; give --frame-spacing-fs")
-    return given_fs

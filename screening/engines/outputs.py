@@ -17,8 +17,9 @@ import numpy as np
 from scipy import constants
 
 from ...data.errors import TrajectoryError
+from ...data.trajectories.joining import join
 from ...data.trajectories.readers import read_trajectory
-from ...data.trajectories.trajectory import FloatArray, IntArray, Segment, Trajectory, join
+from ...data.trajectories.trajectory import FloatArray, IntArray, Segment, Trajectory
 from ...data.transport.analysis import file_sha256
 from ..jobs.plan import AimdPlan
 from .run_log import RunLog

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def aimd(
     files: list[Path] = typer.Argument(..., help="Consecutive segments of one run, in order."),
-    temperature: float = typer.Option(..., "--temperature", help="Temperature, K."),
+    temperature: float | None = typer.Option(
+        None, "--temperature", help="Temperature, K; needed where the file does not say it."
+    ),
     frame_spacing_fs: float | None = typer.Option(
         None, "--frame-spacing-fs", help="Time between frames, fs (VASP: POTIM × NBLOCK)."
     ),
@@ -61,6 +63,9 @@ def aimd(
     labels: Path | None = typer.Option(
         None, "--labels", help="Append the label to this table (.jsonl); nothing is overwritten."
     ),
+    consecutive: bool = typer.Option(
+        False, "--consecutive", help="The files are one run, although positions jump between them."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Decide whether a run shows diffusion, and how much, with uncertainty or as a bound."""
@@ -74,8 +79,14 @@ def aimd(
     if kind not in ("aimd", "mlip_md"):
         raise InputError(f"--kind {kind}: a trajectory gives a label of kind aimd or mlip_md")
     run = read_trajectory(
-        files, frame_spacing_fs, time_step, cell, elements.split(",") if elements else None
+        files,
+        frame_spacing_fs,
+        time_step,
+        cell,
+        elements.split(",") if elements else None,
+        consecutive=consecutive,
     )
+    temperature = _temperature(temperature, run)
     settings = AnalysisSettings(
         mobile=mobile,
         temperature_K=temperature,
@@ -129,6 +140,23 @@ def parse_charges(text: str) -> dict[str, float]:
         if element.strip() not in ATOMIC_NUMBER or not math.isfinite(charges[element.strip()]):
             raise InputError(f"--charges {text}: {part!r} is no charge; write Li=1,B=0.8")
     return charges
+
+
+def _temperature(given_K: float | None, run: Trajectory) -> float:
+    """The temperature of the option and that of the thermostat, which must not differ."""
+    from ..data.errors import InputError
+
+    stated_K = run.temperature_K
+    if given_K is None and stated_K is None:
+        raise InputError(f"{run.name}: the file does not say the temperature; give --temperature")
+    if given_K is None or stated_K is None:
+        return given_K or stated_K or 0.0
+    if abs(given_K - stated_K) > 0.01 * stated_K:
+        raise InputError(
+            f"{run.name}: its thermostat is set to {stated_K:g} K, not to --temperature "
+            f"{given_K:g}; correct or leave out the option"
+        )
+    return given_K
 
 
 def _more(

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ionsieve.data.errors import TrajectoryError
+from ionsieve.data.trajectories.joining import join
 from ionsieve.data.trajectories.readers import read_trajectory
-from ionsieve.data.trajectories.trajectory import Segment, Trajectory, allocate, join
+from ionsieve.data.trajectories.trajectory import Segment, Trajectory, allocate
 from ionsieve.data.trajectories.xdatcar import read_xdatcar
 
 HEADER = "run\n{scale}\n {a} 0.0 0.0\n 0.0 5.0 0.0\n 0.5 0.0 6.0\nLi S\n2 1\n"

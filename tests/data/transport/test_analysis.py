@@ -300,7 +300,10 @@ def test_segments_in_wrong_order_are_noticed(shared_data: Path):
     files = sorted(
         (shared_data / "trajectories" / "argyrodites_500K" / "Li6PS5Cl" / "50p").glob("*.gz")
     )
-    label = analyse(read_trajectory([files[0], files[2]], SPACING_FS), SETTINGS)
+    with pytest.raises(TrajectoryError, match="independent runs, or not in order"):
+        read_trajectory([files[0], files[2]], SPACING_FS)
+    run = read_trajectory([files[0], files[2]], SPACING_FS, consecutive=True)
+    label = analyse(run, SETTINGS)
     assert len(label.warnings) == 1
     assert "frame 141 of the joined run" in label.warnings[0]
     assert "run3.XDATCAR.gz: frame 1" in label.warnings[0]
