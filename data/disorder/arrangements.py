@@ -24,6 +24,7 @@ ENUMERATION_LIMIT: Final[int] = 20_000
 """Up to so many arrangements are all ranked; beyond, annealing finds the low ones."""
 CLOSEST_A: Final[float] = 1.3
 """Alternatives of one split position lie closer than any two real atoms but those of H."""
+_LARGEST_CLUSTER: Final[int] = 16
 _OVERLAP_EV: Final[float] = 50.0
 _SYMPREC_A: Final[float] = 0.01
 _STARTS, _STEPS, _HOT_EV, _COLD_EV = 6, 6000, 2.0, 0.02
@@ -170,14 +171,67 @@ class _Energy:
 
 
 def _clashes(cell: DisorderedCell) -> FloatArray:
-    """1 for positions that exclude each other; two that are never empty do not (C–O, N–O, O–H)."""
-    from pymatgen.core import Lattice
+    """1 for positions that exclude each other; two that are never empty do not (C–O, N–O, O–H).
 
-    distance = Lattice(cell.lattice).get_all_distances(cell.frac, cell.frac)
-    np.fill_diagonal(distance, np.inf)
+    Where every site of an orbit lies that close to one that is never empty, no arrangement avoids
+    it: the coordinates are what they are, and such pairs do not count.
+    """
     can_be_empty = np.array([None in options for options in cell.options])
     is_choice = can_be_empty[:, None] | can_be_empty[None, :]
-    return np.asarray((distance < CLOSEST_A) & is_choice, dtype=np.float64)
+    clash = too_close(cell.lattice, cell.frac) & is_choice
+    for orbit in cell.counts:
+        own = cell.orbit == orbit
+        if clash[np.ix_(own, ~can_be_empty)].any(axis=1).all():
+            clash[np.ix_(own, ~can_be_empty)] = False
+            clash[np.ix_(~can_be_empty, own)] = False
+    return clash.astype(np.float64)
+
+
+def too_close(lattice: FloatArray, frac: FloatArray) -> NDArray[np.bool_]:
+    """Pairs of sites closer than :data:`CLOSEST_A`, shape (n, n); none with itself."""
+    from pymatgen.core import Lattice
+
+    distance = Lattice(lattice).get_all_distances(frac, frac)
+    np.fill_diagonal(distance, np.inf)
+    return np.asarray(distance < CLOSEST_A, dtype=np.bool_)
+
+
+def capacity(excluded: NDArray[np.bool_]) -> int:
+    """Most sites that can be filled together.
+
+    Parameters
+    ----------
+    excluded : array (n, n) of bool
+        Pairs that cannot both be filled, symmetric.
+
+    Returns
+    -------
+    int
+        Exact for clusters of up to 16 sites; a larger cluster counts in full.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    n_clusters, label = connected_components(excluded, directed=False)
+    total = 0
+    for cluster in range(n_clusters):
+        sites = np.flatnonzero(label == cluster)
+        if len(sites) > _LARGEST_CLUSTER:
+            total += len(sites)
+            continue
+        block = excluded[np.ix_(sites, sites)]
+        masks = [sum(1 << int(j) for j in np.flatnonzero(row)) for row in block]
+        total += _most_independent((1 << len(sites)) - 1, masks)
+    return total
+
+
+def _most_independent(left: int, masks: Sequence[int]) -> int:
+    """Largest set without an excluded pair among the sites whose bits are set in ``left``."""
+    if not left:
+        return 0
+    site = left.bit_length() - 1
+    without = left & ~(1 << site)
+    taken = 1 + _most_independent(without & ~masks[site], masks)
+    return taken if not without & masks[site] else max(taken, _most_independent(without, masks))
 
 
 def _all_choices(cell: DisorderedCell) -> IntArray:
@@ -325,8 +379,10 @@ def _distinct(ordered: IntArray, permutations: IntArray, keep: int) -> list[NDAr
 __all__ = [
     "Arrangement",
     "DisorderedCell",
+    "capacity",
     "ewald_matrix",
     "n_configurations",
     "rank_arrangements",
     "site_permutations",
+    "too_close",
 ]

@@ -23,7 +23,15 @@ import numpy as np
 
 from ..errors import StructureError
 from ..records import FloatArray, SiteContent, SiteSpecies, StructureRecord
-from .arrangements import Arrangement, DisorderedCell, rank_arrangements, site_permutations
+from .arrangements import (
+    CLOSEST_A,
+    Arrangement,
+    DisorderedCell,
+    capacity,
+    rank_arrangements,
+    site_permutations,
+    too_close,
+)
 
 MAX_SUPERCELL_SITES: Final[int] = 160
 MAX_MULTIPLE: Final[int] = 8
@@ -33,6 +41,8 @@ fits a small enough cell is taken, and the largest move is noted with the struct
 _CHARGE_TOLERANCES: Final[tuple[float, ...]] = (0.01, 0.05, 0.10)
 """Net charge over positive charge that refined occupancies may leave; the first that any
 combination of oxidation states meets."""
+_MOST_COMBINATIONS: Final[int] = 20_000
+"""Of oxidation states: more elements than a handful would take minutes."""
 _SYMPREC_A: Final[float] = 0.01
 _FULL: Final[float] = 0.999
 
@@ -72,7 +82,8 @@ def ordered_cells(record: StructureRecord, count: int) -> list[OrderedCell]:
     StructureError
         If charges cannot be assigned, no supercell of at most 160 sites holds whole numbers of
         all species without net charge when occupancies move by up to 0.10, or split positions
-        cannot be kept apart.
+        cannot be kept apart. Two halves of a split position whose occupancies sum to a little
+        over one share what one position holds.
     """
     charges = _charges(record)
     parent = _primitive(record)
@@ -101,7 +112,7 @@ def _charges(record: StructureRecord) -> dict[str, float]:
         given[species.element].add(math.nan if species.oxidation is None else species.oxidation)
     if all(len(states) == 1 and not math.isnan(min(states)) for states in given.values()):
         return {element: min(states) for element, states in given.items()}
-    options = {element: _states(element) for element in given}
+    options = _likeliest({element: _states(element) for element in given})
     for tolerance in _CHARGE_TOLERANCES:
         if found := _most_common(record.composition, options, tolerance):
             return found
@@ -109,6 +120,18 @@ def _charges(record: StructureRecord) -> dict[str, float]:
         f"{record.id}: is disordered, and no oxidation states, one an element, make it neutral; "
         "give oxidation states"
     )
+
+
+def _likeliest(
+    options: dict[str, list[tuple[float, float]]],
+) -> dict[str, list[tuple[float, float]]]:
+    """The states with the rarest left out until their combinations can all be tried."""
+    kept = {e: sorted(states, key=lambda s: -s[1]) for e, states in options.items()}
+    while math.prod(map(len, kept.values())) > _MOST_COMBINATIONS:
+        # The element whose last state is the least likely of all; each keeps one.
+        rarest = min((e for e in kept if len(kept[e]) > 1), key=lambda e: kept[e][-1][1])
+        kept[rarest].pop()
+    return kept
 
 
 def _states(element: str) -> list[tuple[float, float]]:
@@ -199,10 +222,24 @@ def _supercell(
     sizes: dict[int, tuple[int, ...]] = {}
     for multiples in options:
         sizes.setdefault(math.prod(multiples), multiples)
+    groups = _groups(parent)
+    excluded = too_close(parent.lattice, parent.frac)
+    room = [capacity(excluded[np.ix_(members, members)]) for _, members in groups]
     for rounding in ROUNDING:
         for size, multiples in sizes.items():
-            if counts := _whole_numbers(_groups(parent), size, charges, rounding):
+            if counts := _whole_numbers(groups, room, size, charges, rounding):
                 return multiples, counts
+    overfull = [
+        content[0].element
+        for (content, members), most in zip(groups, room, strict=True)
+        if sum(s.occupancy for s in content) * len(members) > most + ROUNDING[-1] * len(members)
+    ]
+    if overfull:
+        raise StructureError(
+            f"{parent.id}: is disordered, and its {overfull[0]} positions lie closer than "
+            f"{CLOSEST_A} Å to each other with occupancies too high to be kept apart; check the "
+            "structure"
+        )
     raise StructureError(
         f"{parent.id}: is disordered, and no supercell of up to {MAX_SUPERCELL_SITES} sites holds "
         f"whole numbers of its species without net charge, even if occupancies move by "
@@ -212,15 +249,20 @@ def _supercell(
 
 def _whole_numbers(
     groups: Sequence[tuple[SiteContent, list[int]]],
+    room: Sequence[int],
     multiple: int,
     charges: dict[str, float],
     rounding: float,
 ) -> list[tuple[int, ...]] | None:
-    """Numbers of each species in each group, neutral together, nearest to the occupancies."""
+    """Numbers of each species in each group, neutral together, nearest to the occupancies.
+
+    ``room``: most sites of each group that can be filled together in one cell. Refined occupancies
+    of two halves of a split position may sum to a little over one.
+    """
     # By net charge so far: smallest deviation, and the numbers that lead there.
     reached: dict[float, tuple[float, list[tuple[int, ...]]]] = {0.0: (0.0, [])}
-    for content, members in groups:
-        dealt = _dealt(content, multiple * len(members), charges, rounding)
+    for (content, members), most in zip(groups, room, strict=True):
+        dealt = _dealt(content, multiple * len(members), multiple * most, charges, rounding)
         further: dict[float, tuple[float, list[tuple[int, ...]]]] = {}
         for charge, (deviation, before) in reached.items():
             for numbers, more, off in dealt:
@@ -244,7 +286,7 @@ def _largest_move(
 
 
 def _dealt(
-    content: SiteContent, n_sites: int, charges: dict[str, float], rounding: float
+    content: SiteContent, n_sites: int, most: int, charges: dict[str, float], rounding: float
 ) -> list[tuple[tuple[int, ...], float, float]]:
     """Whole numbers a group may have, each with its charge and its squared deviation."""
     exact = [n_sites * s.occupancy for s in content]
@@ -256,7 +298,7 @@ def _dealt(
     found = []
     for numbers in product(*options):
         total = sum(numbers)
-        if total > n_sites or (is_full and total != n_sites):
+        if (is_full and total != n_sites) or (not is_full and total > most):
             continue
         charge = sum(n * charges[s.element] for n, s in zip(numbers, content, strict=True))
         off = sum((n - x) ** 2 for n, x in zip(numbers, exact, strict=True))

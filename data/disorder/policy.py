@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from ..errors import InputError
 from ..records import StructureRecord
 
-DisorderMode = Literal["ordered", "occupancy"]
+DisorderMode = Literal["occupancy", "enumerate", "ordered"]
 
 _FULL = 0.95
 
@@ -19,9 +19,10 @@ class DisorderPolicy:
 
     Parameters
     ----------
-    mode : {'occupancy', 'ordered'}
+    mode : {'occupancy', 'enumerate', 'ordered'}
         ``occupancy``: disordered structures are used, occupancies as weights, within the two
-        limits below. ``ordered``: any disorder is refused.
+        limits below; beyond, an ordered cell stands for each. ``enumerate``: an ordered cell
+        stands for every disordered structure. ``ordered``: any disorder is refused.
     min_full_framework : float
         Smallest share of framework cations and anions on sites that are full (mixed species
         allowed, total ≥ 0.95). Below, the average structure resembles no real cell.
@@ -53,23 +54,28 @@ def reason_against(
         return f"holds no {mobile}"
     if len(record.composition) == 1:
         return f"is elemental {mobile}: there is no anion"
-    return None if record.is_ordered else _reason_of_disorder(record, mobile, policy)
+    if not record.is_ordered and policy.mode == "ordered":
+        return (
+            "is disordered, and the policy is 'ordered'; with 'enumerate' an ordered cell stands "
+            "for it"
+        )
+    return None
 
 
-def _reason_of_disorder(record: StructureRecord, mobile: str, policy: DisorderPolicy) -> str | None:
-    if policy.mode == "ordered":
-        return "is disordered, and the policy is 'ordered'; enumerate ordered cells first"
+def reason_to_order(
+    record: StructureRecord, mobile: str = "Li", policy: DisorderPolicy | None = None
+) -> str | None:
+    """Why an ordered cell must stand for a structure, or None if descriptors take it as it is."""
+    policy = policy or DisorderPolicy()
+    if record.is_ordered:
+        return None
+    if policy.mode == "enumerate":
+        return "every disordered structure is ordered"
     full, mixed = _shares(record, mobile)
     if full < policy.min_full_framework:
-        return (
-            f"is disordered beyond policy: only {full:.0%} of the framework lies on full sites; "
-            "enumerate ordered cells first"
-        )
+        return f"only {full:.0%} of the framework lies on full sites"
     if mixed > policy.max_mixed_mobile:
-        return (
-            f"is disordered beyond policy: {mixed:.0%} of {mobile} shares its sites with other "
-            "elements; enumerate ordered cells first"
-        )
+        return f"{mixed:.0%} of {mobile} shares its sites with other elements"
     return None
 
 

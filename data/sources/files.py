@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ..disorder.policy import DisorderPolicy, reason_against
+from ..disorder.representative import Representative, representative
 from ..errors import InputError, StructureError
 from ..formats.cif import parse_cif
 from ..formats.entry import Context, Entry, guarded, reason_of
@@ -38,6 +39,14 @@ class ReadResult:
 
     records: list[StructureRecord] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    """By id: why another structure than the one read stands under it, and which."""
+
+    def add(self, found: Representative | None, read: StructureRecord) -> None:
+        """Take a structure, or what stands for it."""
+        self.records.append(read if found is None else found.record)
+        if found is not None and found.note:
+            self.notes[read.id] = found.note
 
 
 def is_structure_file(path: Path) -> bool:
@@ -167,7 +176,7 @@ def read_structures(
     mobile : str, optional
         Structures without it go to quarantine.
     policy : DisorderPolicy, optional
-        Applied when ``mobile`` is given.
+        Applied when ``mobile`` is given: an ordered cell stands for what is too disordered.
 
     Returns
     -------
@@ -181,7 +190,7 @@ def read_structures(
             continue
         reason = reason_against(item, mobile, policy) if mobile else None
         if reason is None:
-            result.records.append(item)
+            result.add(representative(item, mobile, policy) if mobile else None, item)
         else:
             file = item.provenance.file or ""
             result.quarantined.append(Quarantined(item.id, file, "policy", reason))

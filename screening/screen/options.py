@@ -52,7 +52,9 @@ class ScreenSettings:
     seed: int = setting(0, "Same seed, same ranking.", low=0, high=2**32 - 1)
     families: tuple[str, ...] | None = setting(None, "Descriptor families; all by default.")
     disorder: DisorderMode = setting(  # noqa: RUF009 (a field, not a value)
-        "occupancy", "Disordered structures: 'occupancy' uses them, 'ordered' refuses them."
+        "occupancy",
+        "Disordered structures: 'occupancy' uses them, and an ordered cell for those beyond the "
+        "limits; 'enumerate' an ordered cell for each; 'ordered' refuses them.",
     )
     policy: PolicyLimits = field(default_factory=PolicyLimits)
     filters: str | tuple[Any, ...] | None = setting(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..batch.batch import FeatureJob, general_reason
 from ..batch.reading import read_isolated
 from .candidates import Advance, Candidates, collect_candidates
 from .describe import Described, DescriptorRun, describe
+from .disorder import order_candidates
 from .filters import families_of, is_unknown, split_by_cost
 from .flags import add_flags
 from .follow_up import FollowUp, add_follow_up
@@ -81,7 +83,21 @@ def run_screen(
     run = DescriptorRun(work, settings.workers, settings.timeout_s)
     # Inputs first: a wrong path should not cost a training.
     candidates = collect_candidates(
-        inputs, settings.mobile, settings.disorder_policy, settings.chosen_filters, advance
+        inputs,
+        settings.mobile,
+        settings.disorder_policy,
+        settings.chosen_filters,
+        advance,
+        partial(_read, settings=settings),
+    )
+    _need_any(candidates)
+    ordering = order_candidates(
+        candidates,
+        settings.mobile,
+        settings.disorder_policy,
+        settings.workers,
+        settings.timeout_s,
+        lambda done, total: advance("ordering", done, total),
     )
     _need_any(candidates)
     _filter_by_features(candidates, settings, run, advance)
@@ -111,7 +127,7 @@ def run_screen(
         trained.range.mobile,
         lambda done, total: advance("known", done, total),
     )
-    ranking = _rank(described.features, described.records, known, trained, settings)
+    ranking = _rank(described.features, described.records, known, trained, settings, ordering.notes)
     ranking, follow_up = _decided(ranking, described, trained, settings)
     return ScreenResult(
         ranking=ranking,
@@ -124,6 +140,7 @@ def run_screen(
             "ranked": len(ranking),
             "filtered": len(candidates.filtered),
             "quarantined": len(candidates.quarantined),
+            **ordering.counts,
         },
         notes=_count_notes(described.notes),
         funnel=candidates.funnel.frame(),
@@ -218,6 +235,7 @@ def _rank(
     known: Sequence[Known],
     trained: TrainedModel,
     settings: ScreenSettings,
+    notes: Mapping[str, str],
 ) -> pd.DataFrame:
     predictions = trained.model.predict(
         features[numeric_columns(settings.families)], temperature_K=ROOM_TEMPERATURE_K
@@ -227,6 +245,7 @@ def _rank(
             "formula": [reduced_formula(r.composition) for r in records],
             "n_sites": [r.n_sites for r in records],
             "source": [r.provenance.file or r.provenance.source for r in records],
+            "note": [notes.get(r.id, "") for r in records],
             "known_structure": [one.structure for one in known],
             "known_relation": [one.relation for one in known],
             "e_above_hull_meV_atom": [_times(1000.0, r.e_above_hull_eV_atom) for r in records],

@@ -41,6 +41,7 @@ RANKING_COLUMNS: Final[tuple[str, ...]] = (
     "core_hours",
     "n_sites",
     "source",
+    "note",
     "e_above_hull_meV_atom",
     "li_window_low_V",
     "li_window_high_V",
@@ -71,7 +72,7 @@ def rank_candidates(
         Same index; columns of :meth:`ConductivityModel.predict`, log10 S/cm.
     descriptions : DataFrame
         Same index; ``formula``, ``n_sites``, ``source``, ``known_structure``, ``known_relation``,
-        and :data:`STABILITY_COLUMNS` if known.
+        ``note`` if another structure stands for some, and :data:`STABILITY_COLUMNS` if known.
     training : TrainingRange
         For known formulas.
 
@@ -99,6 +100,7 @@ def rank_candidates(
             "known_relation": descriptions["known_relation"].to_numpy(),
             "n_sites": descriptions["n_sites"].to_numpy(),
             "source": descriptions["source"].to_numpy(),
+            "note": descriptions["note"].to_numpy() if "note" in descriptions else "",
             **{name: _known(descriptions, name) for name in STABILITY_COLUMNS},
         }
     ).round(DECIMALS)

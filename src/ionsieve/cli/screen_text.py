@@ -223,8 +223,19 @@ def closing_lines(run: dict[str, Any], out: Path) -> list[str]:
         *(_funnel_lines(run["funnel"]) if counts["filtered"] else []),
         f"{counts['ranked']:,} ranked, {counts['filtered']:,} filtered out (funnel.csv), "
         f"{counts['quarantined']:,} quarantined (quarantine.csv), all in {out}",
+        *_disorder_lines(counts),
         f"next: open {out / 'report.html'}; why a rank: ionsieve explain {out} 1; screen your "
         "own: ionsieve screen FOLDER_OF_CIFS --out DIR",
+    ]
+
+
+def _disorder_lines(counts: dict[str, int]) -> list[str]:
+    ordered, average = counts.get("ordered", 0), counts.get("average", 0)
+    if not ordered + average:
+        return []
+    return [
+        f"{ordered + average:,} too disordered for descriptors: for {ordered:,} an ordered cell "
+        f"stands, {average:,} are used as their average (column note)"
     ]
 
 

@@ -1,6 +1,8 @@
 """Policy ``enumerate`` on real disorder: charge, composition, energy, symmetry, refusal."""
 
+import contextlib
 import math
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,14 @@ from pymatgen.transformations.standard_transformations import (
 
 import structures
 from ionsieve.data.convert import from_pymatgen, to_pymatgen
+from ionsieve.data.disorder.arrangements import CLOSEST_A, capacity
 from ionsieve.data.disorder.ordering import (
     MAX_SUPERCELL_SITES,
     ROUNDING,
     ordered_cells,
     ordered_variants,
 )
+from ionsieve.data.embedded.experiment import load_experiment_structures
 from ionsieve.data.errors import StructureError
 from ionsieve.data.records import SiteSpecies, StructureRecord
 from ionsieve.data.sources.files import read_one_structure
@@ -155,6 +159,53 @@ def test_positions_that_exclude_each_other_are_never_both_taken() -> None:
     )
     with pytest.raises(StructureError, match=r"closer than 1\.3 Å"):
         list(ordered_variants(from_pymatgen(structure, "split"), 1))
+
+
+def test_occupancies_of_a_split_pair_may_sum_to_more_than_one() -> None:
+    """Li10GeP2S12 of 10.1021/acs.chemmater.8b00266: Li 0.54 on both halves of a position."""
+    record = next(r for r in load_experiment_structures() if r.id == "9rc")
+    split = {c[0].occupancy for c in record.species if c[0].occupancy == 0.54}
+    assert split == {0.54}
+    (cell,) = ordered_cells(record, 1)
+    frac = cell.record.frac[:, None] - cell.record.frac[None]
+    distance = np.linalg.norm((frac - np.rint(frac)) @ cell.record.lattice, axis=2)
+    assert distance[~np.eye(cell.record.n_sites, dtype=bool)].min() > CLOSEST_A
+
+
+def test_what_lies_too_close_to_a_full_site_everywhere_is_no_choice() -> None:
+    """bi3: every Li on 96h lies 1.28 Å from an O that is always there (perturbed coordinates)."""
+    record = next(r for r in load_experiment_structures() if r.id == "bi3")
+    (cell,) = ordered_cells(record, 1)
+    assert cell.record.composition["O"] == 48
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [([], 5), ([(0, 1)], 4), ([(0, 1), (1, 2), (0, 2)], 3), ([(0, 1), (1, 2), (2, 3), (3, 4)], 3)],
+)
+def test_capacity_is_the_largest_set_without_an_excluded_pair(
+    pairs: list[tuple[int, int]], expected: int
+) -> None:
+    excluded = np.zeros((5, 5), dtype=bool)
+    for i, j in pairs:
+        excluded[i, j] = excluded[j, i] = True
+    sets = (
+        subset
+        for size in range(6)
+        for subset in combinations(range(5), size)
+        if not excluded[np.ix_(subset, subset)].any()
+    )
+    assert capacity(excluded) == max(map(len, sets)) == expected
+
+
+def test_many_elements_with_many_states_are_no_hang() -> None:
+    elements = ["Mn", "Fe", "Co", "Ni", "Cr", "V", "Mo", "W", "Re", "Ru"]
+    content = dict.fromkeys(elements, 0.09) | {"Li": 0.1}
+    structure = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.2), [content, "O"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    with contextlib.suppress(StructureError):
+        ordered_cells(from_pymatgen(structure, "alloy"), 1)
 
 
 def test_every_disordered_crystal_of_obelix_is_ordered_or_refused(shared_data: Path) -> None:

@@ -17,7 +17,7 @@ from pymatgen.io.cif import CifWriter
 
 from ionsieve.data import InputError, Quarantined, StructureRecord
 from ionsieve.data.convert import to_pymatgen
-from ionsieve.data.disorder.policy import DisorderPolicy, reason_against
+from ionsieve.data.disorder.policy import DisorderPolicy, reason_against, reason_to_order
 from ionsieve.data.sources.files import iter_structures, read_structures, structure_files
 
 LI2S = Structure.from_spacegroup(
@@ -307,11 +307,16 @@ def disordered(species: list, coordinates: list) -> StructureRecord:
 def test_disorder_policy() -> None:
     points = [[0, 0, 0], [0.5, 0.5, 0.5]]
     vacant_framework = disordered([{"Li": 1.0}, {"Cl": 0.3}], points)
-    assert "only 0% of the framework" in reason_against(vacant_framework)
+    assert "only 0% of the framework" in reason_to_order(vacant_framework)
     mixed = disordered([{"Li": 0.5, "Mg": 0.5}, {"Cl": 1.0}], points)
-    assert "100% of Li shares" in reason_against(mixed)
+    assert "100% of Li shares" in reason_to_order(mixed)
+    assert reason_against(vacant_framework) is None
+    assert reason_against(mixed) is None
     partial_mobile = disordered([{"Li": 0.4}, {"S": 0.5, "Cl": 0.5}], points)
     assert reason_against(partial_mobile) is None
+    assert reason_to_order(partial_mobile) is None
+    every = DisorderPolicy(mode="enumerate")
+    assert "every disordered" in reason_to_order(partial_mobile, "Li", every)
     assert "'ordered'" in reason_against(partial_mobile, "Li", DisorderPolicy(mode="ordered"))
     assert reason_against(partial_mobile, "Na") == "holds no Na"
 
