@@ -28,9 +28,10 @@ import numpy as np
 from pymatgen.core import Composition
 
 from ionsieve.data.atomic import write_text_atomic
-from ionsieve.data.embedded.experiment import experiment_record
+from ionsieve.data.embedded.entries import entry_record
+from ionsieve.data.embedded.orbits import expand_site, lattice_matrix
 from ionsieve.data.embedded.registry import REGISTRY_FILE, TABLE_FOLDER, table_sha256
-from ionsieve.data.records import reduced_formula
+from ionsieve.data.records import FloatArray, reduced_formula
 
 SOURCE = "OBELiX training part (NRC-Mila)"
 LICENCE = "CC BY 4.0 (OBELiX, NRC-Mila)"
@@ -85,7 +86,6 @@ LABEL_COLUMNS = (
 COMPOSITION_COLUMNS = (
     "id",
     "composition",
-    "formula_units",
     "formula",
     "a_A",
     "b_A",
@@ -169,7 +169,6 @@ def composition_row(row: dict[str, str]) -> dict[str, str]:
     return {
         "id": row["ID"],
         "composition": " ".join(f"{element}{amount:g}" for element, amount in cell.items()),
-        "formula_units": row["Z"],
         "formula": formula(row),
         "a_A": number(row["a"]),
         "b_A": number(row["b"]),
@@ -230,7 +229,7 @@ def structure_entry(row: dict[str, str], path: Path) -> dict[str, Any]:
             "beta_deg": small.cell.beta,
             "gamma_deg": small.cell.gamma,
         },
-        "sites": asymmetric_unit(block),
+        "sites": asymmetric_unit(block, space_group.hall, cell_matrix(small.cell)),
         "positions": positions(block, bool(row["ICSD ID"].strip())),
         "match": "close_match" if row["close match"] == "Yes" else "measured_material",
         "source": f"OBELiX training part (NRC-Mila), entry {row['ID']}",
@@ -238,13 +237,13 @@ def structure_entry(row: dict[str, str], path: Path) -> dict[str, Any]:
         "reference": closest or row["DOI"].strip(),
         "note": "",
     }
-    record = experiment_record(entry)
+    record = entry_record(entry)
     entry["formula"] = reduced_formula(record.composition)
     entry["note"] = structure_note(entry, record.composition, row)
     return entry
 
 
-def asymmetric_unit(block: Any) -> list[dict[str, Any]]:
+def asymmetric_unit(block: Any, hall: str, lattice: FloatArray) -> list[dict[str, Any]]:
     """Positions with all that is on them, in the order of the CIF."""
     tags = ("type_symbol", "symmetry_multiplicity", "fract_x", "fract_y", "fract_z", "occupancy")
     content: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
@@ -252,14 +251,28 @@ def asymmetric_unit(block: Any) -> list[dict[str, Any]]:
         symbol = re.sub(r"[\d+-]+$", "", line[0])
         on_site = content[tuple(line[i] for i in (1, 2, 3, 4))]
         on_site[symbol] = on_site.get(symbol, 0.0) + float(line[5])
-    return [
-        {
-            "multiplicity": int(place[0]),
-            "occupancy": {element: round(occupancy, 8) for element, occupancy in found.items()},
-            "xyz": [float(text) for text in place[1:]],
-        }
-        for place, found in content.items()
-    ]
+    return [merged(place, found, hall, lattice) for place, found in content.items()]
+
+
+def merged(
+    place: tuple[str, ...], occupancy: dict[str, float], hall: str, lattice: FloatArray
+) -> dict[str, Any]:
+    """One site; copies within 0.05 Å of each other are one position that holds what both do."""
+    point = np.array([float(text) for text in place[1:]])
+    images = expand_site(hall, lattice, point)
+    shares = int(place[0]) / len(images)
+    if shares > 1:
+        gaps = images - point
+        point = point + (gaps - np.round(gaps))[np.linalg.norm(gaps @ lattice, axis=1).argmin()]
+    return {
+        "multiplicity": len(images),
+        "occupancy": {element: round(o * shares, 8) for element, o in occupancy.items()},
+        "xyz": [round(float(x), 8) for x in point],
+    }
+
+
+def cell_matrix(cell: Any) -> FloatArray:
+    return lattice_matrix((cell.a, cell.b, cell.c, cell.alpha, cell.beta, cell.gamma))
 
 
 def positions(block: Any, from_icsd: bool) -> str:

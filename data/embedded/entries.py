@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError, StructureError
 from ..records import FloatArray, Provenance, SiteContent, SiteSpecies, StructureRecord
-from .orbits import SAME_POINT_A, expand_site, lattice_matrix
+from .orbits import expand_site, lattice_matrix
 from .registry import read_table
 
 CELL: Final[tuple[str, ...]] = ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")
@@ -45,14 +45,8 @@ def read_entries(table: str, matches: dict[str, str]) -> tuple[dict[str, Any], .
     return tuple(entries)
 
 
-def entry_record(entry: dict[str, Any], same_point_A: float = SAME_POINT_A) -> StructureRecord:
+def entry_record(entry: dict[str, Any]) -> StructureRecord:
     """Expand one entry to all sites of its conventional cell.
-
-    Parameters
-    ----------
-    entry : dict
-    same_point_A : float
-        As in :func:`.orbits.expand_site`, Å.
 
     Raises
     ------
@@ -64,8 +58,7 @@ def entry_record(entry: dict[str, Any], same_point_A: float = SAME_POINT_A) -> S
     species: list[SiteContent] = []
     points: list[FloatArray] = []
     for site in entry["sites"]:
-        point = np.array(site["xyz"], dtype=np.float64)
-        images = expand_site(hall, lattice, point, same_point_A)
+        images = expand_site(hall, lattice, np.array(site["xyz"], dtype=np.float64))
         if len(images) != _multiplicity(site):
             raise StructureError(
                 f"{entry['id']}: site {site['xyz']} expands to {len(images)} positions, "

@@ -38,9 +38,6 @@ POSITIONS: Final[dict[str, str]] = {
 }
 """What the coordinates of a structure are worth."""
 
-SAME_POINT_A: Final[float] = 0.005
-"""Eight digits are stored: split positions 0.02 Å beside a mirror stay two positions."""
-
 _NUMBERS: Final = (
     "temperature_K",
     "value",
@@ -51,11 +48,6 @@ _NUMBERS: Final = (
     "sigma_bulk_S_cm",
 )
 _CELL: Final = ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")
-
-
-def experiment_record(entry: dict[str, Any]) -> StructureRecord:
-    """Expand one stored entry of the structure table."""
-    return entry_record(entry, SAME_POINT_A)
 
 
 @lru_cache(maxsize=1)
@@ -87,7 +79,7 @@ def load_experiment_structures(mobile: str | None = None) -> list[StructureRecor
     InputError, StructureError
         If the table does not agree with its hash, or a site with its multiplicity.
     """
-    records = [experiment_record(entry) for entry in _entries()]
+    records = [entry_record(entry) for entry in _entries()]
     return [r for r in records if mobile is None or mobile in r.composition]
 
 
@@ -123,10 +115,10 @@ def load_experiment_compositions() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``id``; ``composition``, atoms per cell; ``formula_units`` in the cell; ``formula``,
-        reduced; ``a_A``, ``b_A``, ``c_A`` in Å, ``alpha_deg``, ``beta_deg``, ``gamma_deg``;
-        ``space_group`` as the source spells it and ``space_group_number``; ``group``; ``doi``.
-        Written as CSV it is an input of ``ionsieve predict --compositions``.
+        ``id``; ``composition``, atoms per cell; ``formula``, reduced; ``a_A``, ``b_A``, ``c_A`` in
+        Å, ``alpha_deg``, ``beta_deg``, ``gamma_deg``; ``space_group`` as the source spells it and
+        ``space_group_number``; ``group``; ``doi``. Written as CSV it is an input of
+        ``ionsieve predict --compositions``.
     """
     import pandas as pd
 
@@ -134,8 +126,7 @@ def load_experiment_compositions() -> pd.DataFrame:
     table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
     for name in _CELL:
         table[name] = pd.to_numeric(table[name]).astype("float64")
-    for name in ("formula_units", "space_group_number"):
-        table[name] = pd.to_numeric(table[name]).astype("int64")
+    table["space_group_number"] = table["space_group_number"].astype("int64")
     return table
 
 

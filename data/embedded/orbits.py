@@ -70,9 +70,7 @@ def _operations(hall: str) -> tuple[FloatArray, FloatArray]:
     return rotations, shifts
 
 
-def expand_site(
-    hall: str, lattice: FloatArray, point: FloatArray, same_point_A: float = SAME_POINT_A
-) -> FloatArray:
+def expand_site(hall: str, lattice: FloatArray, point: FloatArray) -> FloatArray:
     """All positions of a site under a space group.
 
     Parameters
@@ -83,9 +81,6 @@ def expand_site(
         Rows are the lattice vectors.
     point : array (3,), fractional
         One position of the site; a rounded special position is put back on its symmetry element.
-    same_point_A : float
-        Images closer than this, Å, are one position. Coordinates printed with few digits need the
-        default; split positions beside a symmetry element need less.
 
     Returns
     -------
@@ -100,12 +95,12 @@ def expand_site(
     images = rotations @ point + shifts
     offset = images - point
     offset -= np.round(offset)
-    fixing = np.linalg.norm(offset @ lattice, axis=1) < same_point_A
+    fixing = np.linalg.norm(offset @ lattice, axis=1) < SAME_POINT_A
     # Averaging over the stabiliser restores 1/3 from 0.333333 and keeps free coordinates.
     exact = point + offset[fixing].mean(axis=0)
     images = rotations @ exact + shifts
     images -= np.floor(images)
-    kept = images[_first_of_each(images, lattice, same_point_A)]
+    kept = images[_first_of_each(images, lattice)]
     if len(kept) * int(fixing.sum()) != len(rotations):
         raise StructureError(
             f"site at {point.tolist()} has {len(kept)} images and {int(fixing.sum())} fixing "
@@ -136,12 +131,10 @@ def expand_site_primitive(
     return images[_first_of_each(images, basis @ lattice)]
 
 
-def _first_of_each(
-    frac: FloatArray, lattice: FloatArray, same_point_A: float = SAME_POINT_A
-) -> BoolArray:
+def _first_of_each(frac: FloatArray, lattice: FloatArray) -> BoolArray:
     """True for points that differ, modulo the lattice, from all earlier ones."""
     # Three-fold positions leave 0.9999999: the nearest-image difference absorbs it.
     gaps = frac[:, None] - frac[None, :]
     gaps -= np.round(gaps)
-    same = np.linalg.norm(gaps @ lattice, axis=2) < same_point_A
+    same = np.linalg.norm(gaps @ lattice, axis=2) < SAME_POINT_A
     return np.asarray(same.argmax(axis=1) == np.arange(len(frac)))
