@@ -10,8 +10,10 @@ import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from ..void.blocks import block_radius
+from ...data.records import FloatArray, IntArray
+from ..void.blocks import block_center, block_radius, points_of_block
 from ..void.grid import BLOCK
 
 _TWO_OVER_ROOT_PI = 1.1283791670955126
@@ -60,59 +62,128 @@ def tabulated(parameters, cutoff, farthest, bins, shortest):  # type: ignore[no-
 
 
 @njit(cache=True)
-def energy_grid(lattice, shape, position, kind, weight, table, cutoff, bins):  # type: ignore[no-untyped-def]
-    """Energy at every grid point, eV, flat with the last axis fastest."""
-    out = np.empty(shape[0] * shape[1] * shape[2])
+def energy_grid(
+    lattice: FloatArray,
+    shape: IntArray,
+    wanted: np.ndarray,
+    position: FloatArray,
+    kind: IntArray,
+    weight: FloatArray,
+    table: NDArray[np.float32],
+    cutoff: float,
+    bins: int,
+) -> FloatArray:
+    """Energy at the wanted points of a grid over the cell.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+    shape : array (3,)
+    wanted : bool array (n_points,)
+        Last axis fastest.
+    position : array (n_atoms, 3), Å
+        All periodic copies in reach of the cell, as seen from the first grid point.
+    kind : array (n_atoms,)
+    weight : array (n_atoms,)
+        Occupancies.
+    table : array (n_kinds, n_bins)
+        Pair energies, see :func:`tabulated`.
+    cutoff : float
+        Å.
+    bins : int
+        Rows of the table up to the cutoff.
+
+    Returns
+    -------
+    array (n_points,)
+        eV; zero where not wanted.
+    """
+    out = np.zeros(len(wanted))
     step = lattice / shape.reshape(3, 1)
-    half = (BLOCK - 1) / 2
-    scale = bins / (cutoff * cutoff)
-    radius = block_radius(step)
-    flat = table.ravel()
-    columns = table.shape[1]
-    reach2 = (cutoff + radius) ** 2
-    # Atoms in reach of the block, copied so that the inner loops read them in a row.
-    near_x, near_y, near_z = np.empty((3, len(position)))
-    near_weight, place = np.empty((2, len(position)))
+    reach = cutoff + block_radius(step)
+    index, point = np.empty(BLOCK**3, dtype=np.int64), np.empty((BLOCK**3, 3))
+    near, near_weight = np.empty((3, len(position))), np.empty(len(position))
     row = np.empty(len(position), dtype=np.int64)
-    column = np.empty(len(position), dtype=np.int64)
-    for i0 in range(0, shape[0], BLOCK):
-        for j0 in range(0, shape[1], BLOCK):
-            for k0 in range(0, shape[2], BLOCK):
-                ci, cj, ck = i0 + half, j0 + half, k0 + half
-                cx = ci * step[0, 0] + cj * step[1, 0] + ck * step[2, 0]
-                cy = ci * step[0, 1] + cj * step[1, 1] + ck * step[2, 1]
-                cz = ci * step[0, 2] + cj * step[1, 2] + ck * step[2, 2]
-                n_near = 0
-                for a in range(len(position)):
-                    x, y, z = position[a, 0] - cx, position[a, 1] - cy, position[a, 2] - cz
-                    if x * x + y * y + z * z < reach2:
-                        near_x[n_near] = position[a, 0]
-                        near_y[n_near] = position[a, 1]
-                        near_z[n_near] = position[a, 2]
-                        near_weight[n_near] = weight[a]
-                        row[n_near] = kind[a] * columns
-                        n_near += 1
-                for i in range(i0, min(i0 + BLOCK, shape[0])):
-                    for j in range(j0, min(j0 + BLOCK, shape[1])):
-                        for k in range(k0, min(k0 + BLOCK, shape[2])):
-                            px = i * step[0, 0] + j * step[1, 0] + k * step[2, 0]
-                            py = i * step[0, 1] + j * step[1, 1] + k * step[2, 1]
-                            pz = i * step[0, 2] + j * step[1, 2] + k * step[2, 2]
-                            # Two loops: the first one is plain arithmetic on rows of numbers.
-                            for m in range(n_near):
-                                x, y, z = near_x[m] - px, near_y[m] - py, near_z[m] - pz
-                                u = (x * x + y * y + z * z) * scale
-                                whole = np.int64(u)
-                                place[m] = u - whole
-                                column[m] = row[m] + whole
-                            energy = 0.0
-                            for m in range(n_near):
-                                # Unsigned, so that no index is taken to count from the end.
-                                c = np.uint64(column[m])
-                                low, high = flat[c], flat[c + np.uint64(1)]
-                                energy += near_weight[m] * (low + place[m] * (high - low))
-                            out[(i * shape[1] + j) * shape[2] + k] = energy
+    column, place = np.empty(len(position), dtype=np.int64), np.empty(len(position))
+    flat, scale = table.ravel(), bins / (cutoff * cutoff)
+    for i in range(0, shape[0], BLOCK):
+        for j in range(0, shape[1], BLOCK):
+            for k in range(0, shape[2], BLOCK):
+                corner = (i, j, k)
+                n_points = points_of_block(corner, shape, step, wanted, index, point)
+                if n_points == 0:
+                    continue
+                center = block_center(corner, step)
+                n_near = _gather(
+                    center, reach, position, kind, weight, table.shape[1], near, near_weight, row
+                )
+                for p in range(n_points):
+                    out[index[p]] = _interpolated(
+                        point[p], n_near, near, near_weight, row, flat, scale, column, place
+                    )
     return out
+
+
+@njit(cache=True)
+def _gather(
+    center: tuple[float, float, float],
+    reach: float,
+    position: FloatArray,
+    kind: IntArray,
+    weight: FloatArray,
+    columns: int,
+    near: FloatArray,
+    near_weight: FloatArray,
+    row: IntArray,
+) -> int:
+    """Copy the atoms in reach of a point, so that the inner loops read them in a row.
+
+    Into ``near`` (3, n), ``near_weight`` (n,) and ``row`` (n,), where the energies of the atom's
+    kind begin in the flat table. Returns their number.
+    """
+    count = 0
+    for a in range(len(position)):
+        x, y, z = position[a, 0] - center[0], position[a, 1] - center[1], position[a, 2] - center[2]
+        if x * x + y * y + z * z < reach * reach:
+            for axis in range(3):
+                near[axis, count] = position[a, axis]
+            near_weight[count] = weight[a]
+            row[count] = kind[a] * columns
+            count += 1
+    return count
+
+
+@njit(cache=True)
+def _interpolated(
+    point: FloatArray,
+    n_near: int,
+    near: FloatArray,
+    near_weight: FloatArray,
+    row: IntArray,
+    flat: NDArray[np.float32],
+    scale: float,
+    column: IntArray,
+    place: FloatArray,
+) -> float:
+    """Energy (eV) at a point from the tabulated pair energies of the atoms gathered.
+
+    ``column`` and ``place`` (n,) are working space. Two loops: the first one is plain arithmetic
+    on rows of numbers, which compilers turn into wide instructions; the second one looks up.
+    """
+    px, py, pz = point[0], point[1], point[2]
+    for m in range(n_near):
+        x, y, z = near[0, m] - px, near[1, m] - py, near[2, m] - pz
+        u = (x * x + y * y + z * z) * scale
+        whole = np.int64(u)
+        place[m] = u - whole
+        column[m] = row[m] + whole
+    energy = 0.0
+    for m in range(n_near):
+        # Unsigned, so that no index is taken to count from the end.
+        c = np.uint64(column[m])
+        low, high = flat[c], flat[c + np.uint64(1)]
+        energy += near_weight[m] * (low + place[m] * (high - low))
+    return energy
 
 
 @njit(cache=True)

@@ -37,6 +37,7 @@ from ..void.blocks import block_radius
 from ..void.grid import adaptive_spacing_A, grid_shape, images_within
 from ..void.host import Host, host_of, numbered
 from ..void.percolation import PercolationLevels, percolation_levels
+from ..void.symmetry import symmetric_grid
 from .kernels import (
     coincident,
     descend,
@@ -146,12 +147,13 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
     host = host_of(prepared)
     field = force_field(prepared, host)
     spacing = adaptive_spacing_A(host.volume_A3, SPACING_A, LEAST_POINTS, MOST_POINTS)
-    shape = np.array(grid_shape(host.lattice, spacing), dtype=np.int64)
-    start = _START / shape @ host.lattice
+    grid = symmetric_grid(host, grid_shape(host.lattice, spacing), _START)
+    shape, start = grid.shape, grid.start_A
     farthest = CUTOFF_A + 2 * block_radius(host.lattice / shape[:, None])
-    energy = energy_grid(
+    of_first = energy_grid(
         host.lattice,
         shape,
+        grid.is_first,
         field.position_A - start,
         field.kind,
         field.weight,
@@ -159,6 +161,7 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
         CUTOFF_A,
         _BINS,
     )
+    energy = of_first[grid.first][grid.orbit]
     if not energy.all():
         raise FeatureError(
             f"part of the cell is farther than {CUTOFF_A:g} Å from every host atom (a molecule or "

@@ -156,9 +156,9 @@ def _volumes(host: Host, found: Similarity) -> Values:
 
     edge = 0.2 * LIKE_DIFFERENCE * np.sqrt(2.0)
     like = 0.5 * erfc((found.distance - LIKE_DIFFERENCE) / edge)
-    inside = np.zeros(int(found.shape.prod()), dtype=bool)
-    inside[found.grid_index[(found.distance < LIKE_DIFFERENCE) & (found.weights > 0.5)]] = True
-    dimension: Value = float(region_dimension(inside, found.shape))
+    is_like = np.zeros(len(found.grid.first), dtype=bool)
+    is_like[found.orbit[(found.distance < LIKE_DIFFERENCE) & found.is_inside]] = True
+    dimension: Value = float(region_dimension(is_like[found.grid.orbit], found.grid.shape))
     return {
         "void_fraction": found.void_fraction,
         "mobile_like_void_fraction": float(np.average(like, weights=found.weights)),

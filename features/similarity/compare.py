@@ -33,6 +33,7 @@ from ...data.records import FloatArray, IntArray
 from ..core.prepared import PreparedStructure
 from ..void.grid import adaptive_spacing_A, grid_shape, images_within
 from ..void.host import Host, host_of
+from ..void.symmetry import SymmetricGrid, symmetric_grid
 from .acsf import CUTOFF_A, N_RADIAL, element_channels, environment_vectors, radial_table
 from .kernels import (
     WIDTH,
@@ -48,17 +49,17 @@ CLEARANCE_A: Final[float] = 1.9
 MOBILE_LIKE_SHARE: Final[float] = 0.10
 EDGE_A: Final[float] = 0.1
 EDGE_RELATIVE: Final[float] = 0.2
-SPACING_A: Final[float] = 0.4
-LEAST_POINTS: Final[int] = 9_000
+SPACING_A: Final[float] = 0.36
+LEAST_POINTS: Final[int] = 12_000
 MOST_POINTS: Final[int] = 60_000
 
 _START = np.array([0.37, 0.23, 0.41])
-"""First point in grid steps from a host atom: points on symmetry elements would be oversampled."""
+"""First point, in steps from a host atom, where there is no symmetry to begin a grid with."""
 _FLAT = 1e-4
 """A column that varies less than this over the void says nothing and would only amplify noise."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Similarity:
     """How the void resembles mobile-ion environments.
 
@@ -75,14 +76,16 @@ class Similarity:
         Share of the cell that is void.
     threshold : float
         Root-mean-square difference per column, in spreads, that bounds the mobile-like 10 %.
-    distance : array (n_points,)
-        Root-mean-square difference per column to the nearest mobile environment, per void point.
-    weights : array (n_points,)
-        Void weight of each point, 0 to 1.
-    grid_index : array (n_points,)
-        Flat index of each point in the grid.
-    shape : array (3,)
-        Grid points along each axis of the host cell.
+    distance : array (n_void,)
+        Root-mean-square difference per column to the nearest mobile environment, for one void
+        point of each orbit.
+    weights : array (n_void,)
+        Void weight of each orbit, 0 to its number of points.
+    is_inside : bool array (n_void,)
+        Whether the point is more in the void than not.
+    orbit : array (n_void,)
+        Orbit of each point in the grid.
+    grid : SymmetricGrid
     environments : array (n_mobile, n_columns)
         Mobile-ion environments in units of the void's spread.
     """
@@ -95,8 +98,9 @@ class Similarity:
     threshold: float
     distance: FloatArray
     weights: FloatArray
-    grid_index: IntArray
-    shape: IntArray
+    is_inside: np.ndarray
+    orbit: IntArray
+    grid: SymmetricGrid
     environments: FloatArray
 
 
@@ -145,9 +149,12 @@ def compare_void(host: Host, name: str = "host") -> Similarity:
     FeatureError
         If there is no void or the host looks the same from everywhere.
     """
-    shape = np.array(grid_shape(host.lattice, _spacing_A(host)), dtype=np.int64)
-    index, clearance, vectors, nearest, nearest_A = _map(host, shape)
-    weights = clearance_weights(clearance, CLEARANCE_A, EDGE_A)
+    grid = symmetric_grid(host, grid_shape(host.lattice, _spacing_A(host)), _START)
+    index, clearance, vectors, nearest, nearest_A = _map(host, grid)
+    orbit = grid.orbit[index]
+    inside = clearance_weights(clearance, CLEARANCE_A, EDGE_A)
+    # Each point stands for its orbit.
+    weights = inside * grid.size[orbit]
     if weights.sum() < 1.0:
         raise FeatureError(f"{name}: no point is {CLEARANCE_A} Å away from every host atom")
     spread = weighted_spread(vectors, weights)
@@ -166,20 +173,33 @@ def compare_void(host: Host, name: str = "host") -> Similarity:
     sums = shell_sums(
         nearest, nearest_A, weights, distance, threshold, EDGE_RELATIVE, EDGE_A, len(host.z)
     )
-    enrichment, radius, width, like = _scores(sums, host.is_anion)
+    enrichment, radius, width, like = _scores(_shared(sums, host), host.is_anion)
     return Similarity(
-        enrichment,
-        radius,
-        width,
-        like,
-        float(weights.sum() / shape.prod()),
-        float(threshold),
-        distance,
-        weights,
-        index,
-        shape,
-        environments,
+        enrichment=enrichment,
+        shell_radius_A=radius,
+        shell_spread_A=width,
+        mobile_like_weight=like,
+        void_fraction=float(weights.sum() / grid.shape.prod()),
+        threshold=float(threshold),
+        distance=distance,
+        weights=weights,
+        is_inside=inside > 0.5,
+        orbit=orbit,
+        grid=grid,
+        environments=environments,
     )
+
+
+def _shared(sums: FloatArray, host: Host) -> FloatArray:
+    """Sums over one point of each orbit, as they are over all points.
+
+    The other points of an orbit count for the anions that symmetry makes of its own, so that equal
+    anions have equal shares of what all of them have.
+    """
+    first = host.symmetry.first_atom
+    total = np.zeros_like(sums)
+    np.add.at(total, first, sums)
+    return np.asarray(total[first] / np.bincount(first, minlength=len(first))[first][:, None])
 
 
 def _spacing_A(host: Host) -> float:
@@ -187,16 +207,17 @@ def _spacing_A(host: Host) -> float:
 
 
 def _map(
-    host: Host, shape: IntArray
-) -> tuple[IntArray, FloatArray, FloatArray, IntArray, FloatArray]:
+    host: Host, grid: SymmetricGrid
+) -> tuple[IntArray, FloatArray, NDArray[np.float32], IntArray, NDArray[np.float32]]:
     # The centre of a block of points may lie outside the cell by the block's own size.
     images = images_within(host, CUTOFF_A + 4 * _spacing_A(host))
     channel = element_channels(host)
     anion = np.where(host.is_anion, np.arange(len(host.z)), -1)
     return void_map(
         host.lattice,
-        shape,
-        images.position_A - _START / shape @ host.lattice,
+        grid.shape,
+        grid.is_first,
+        images.position_A - grid.start_A,
         channel[images.atom],
         host.occupancy[images.atom],
         anion[images.atom],

@@ -9,8 +9,10 @@ import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from ..void.blocks import block_radius
+from ...data.records import FloatArray, IntArray
+from ..void.blocks import block_center, block_radius, points_of_block
 from ..void.grid import BLOCK
 
 WIDTH = 8
@@ -20,122 +22,115 @@ MAX_NEAREST = 8
 
 
 @njit(cache=True)
-def void_map(  # type: ignore[no-untyped-def]
-    lattice, shape, position, channel, weight, anion, n_channels, table, cutoff, clearance, tie
-):
-    """Environment and nearest anions of every grid point farther than ``clearance`` from the host.
+def void_map(
+    lattice: FloatArray,
+    shape: IntArray,
+    wanted: np.ndarray,
+    position: FloatArray,
+    channel: IntArray,
+    weight: FloatArray,
+    anion: IntArray,
+    n_channels: int,
+    table: NDArray[np.float32],
+    cutoff: float,
+    clearance: float,
+    tie: float,
+) -> tuple[IntArray, FloatArray, NDArray[np.float32], IntArray, NDArray[np.float32]]:
+    """Environment and nearest anions of the wanted grid points that lie in the void.
 
-    Returns per void point: flat grid index, distance to the nearest host atom and to the nearest
-    anion (Å), vector, anions within ``tie`` of the nearest (−1 fills), their distances.
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+    shape : array (3,)
+    wanted : bool array (n_points,)
+        Last axis fastest.
+    position : array (n_atoms, 3), Å
+        All periodic copies in reach of the cell, as seen from the first grid point.
+    channel : array (n_atoms,)
+        Number of each atom's element.
+    weight : array (n_atoms,)
+        Occupancies.
+    anion : array (n_atoms,)
+        Host atom of each copy of an anion, −1 for cations.
+    n_channels : int
+    table : array (n_rows, 8)
+        Radial functions on an even grid of r², zero beyond the cutoff.
+    cutoff : float
+        Å.
+    clearance : float
+        Å; points at least so far from every atom are void.
+    tie : float
+        Å; anions farther than the nearest by no more than this are listed with it.
+
+    Returns
+    -------
+    index : array (n_void,)
+        Flat grid index of each void point.
+    host_distance : array (n_void,), Å
+    vectors : float32 array (n_void, n_channels × 8)
+    nearest : int32 array (n_void, 8)
+        Nearest anions; −1 fills.
+    nearest_distance : float32 array (n_void, 8), Å
     """
-    total = shape[0] * shape[1] * shape[2]
-    index = np.empty(total, dtype=np.int64)
-    host_distance = np.empty(total)
-    vectors = np.empty((total, n_channels * WIDTH), dtype=np.float32)
-    nearest = np.full((total, MAX_NEAREST), -1, dtype=np.int32)
-    nearest_distance = np.full((total, MAX_NEAREST), np.inf, dtype=np.float32)
+    most = wanted.sum()
+    index, host_distance = np.empty(most, dtype=np.int64), np.empty(most)
+    vectors = np.empty((most, n_channels * WIDTH), dtype=np.float32)
+    nearest = np.full((most, MAX_NEAREST), -1, dtype=np.int32)
+    nearest_distance = np.full((most, MAX_NEAREST), np.inf, dtype=np.float32)
     step = lattice / shape.reshape(3, 1)
-    half = (BLOCK - 1) / 2
     radius = block_radius(step)
     n = len(position)
     order, first = by_channel(channel, n_channels)
     square = np.empty(n)
-    near = np.empty((3, n))
-    near_weight = np.empty(n, dtype=np.float32)
-    start = np.zeros(n_channels + 1, dtype=np.int64)
+    near, near_weight = np.empty((3, n)), np.empty(n, dtype=np.float32)
+    begin = np.zeros(n_channels + 1, dtype=np.int64)
     close_host, close_anion = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    row, low, high = np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.float32)
-    last_row = table.shape[0] - 2
-    scale = last_row / (cutoff * cutoff)
+    rows = np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.float32)
+    of_block, point = np.empty(BLOCK**3, dtype=np.int64), np.empty((BLOCK**3, 3))
     count = 0
-    for i0 in range(0, shape[0], BLOCK):
-        for j0 in range(0, shape[1], BLOCK):
-            for k0 in range(0, shape[2], BLOCK):
-                ci, cj, ck = i0 + half, j0 + half, k0 + half
-                cx = ci * step[0, 0] + cj * step[1, 0] + ck * step[2, 0]
-                cy = ci * step[0, 1] + cj * step[1, 1] + ck * step[2, 1]
-                cz = ci * step[0, 2] + cj * step[1, 2] + ck * step[2, 2]
-                host2 = anion2 = np.inf
-                for a in range(n):
-                    x, y, z = position[a, 0] - cx, position[a, 1] - cy, position[a, 2] - cz
-                    square[a] = x * x + y * y + z * z
-                    if square[a] < host2:
-                        host2 = square[a]
-                    if anion[a] >= 0 and square[a] < anion2:
-                        anion2 = square[a]
-                # What is not among these cannot be nearest to any point of the block.
-                host_reach2 = (math.sqrt(host2) + 2.0 * radius + 1e-6) ** 2
-                anion_reach2 = (math.sqrt(anion2) + 2.0 * radius + tie + 1e-6) ** 2
-                n_host = n_anion = n_near = 0
-                for e in range(n_channels):
-                    for slot in range(first[e], first[e + 1]):
-                        a = order[slot]
-                        if square[a] < host_reach2:
-                            close_host[n_host] = a
-                            n_host += 1
-                        if anion[a] >= 0 and square[a] < anion_reach2:
-                            close_anion[n_anion] = a
-                            n_anion += 1
-                        if square[a] < (cutoff + radius) ** 2:
-                            near[0, n_near] = position[a, 0]
-                            near[1, n_near] = position[a, 1]
-                            near[2, n_near] = position[a, 2]
-                            near_weight[n_near] = weight[a]
-                            n_near += 1
-                    start[e + 1] = n_near
-                for i in range(i0, min(i0 + BLOCK, shape[0])):
-                    for j in range(j0, min(j0 + BLOCK, shape[1])):
-                        for k in range(k0, min(k0 + BLOCK, shape[2])):
-                            px = i * step[0, 0] + j * step[1, 0] + k * step[2, 0]
-                            py = i * step[0, 1] + j * step[1, 1] + k * step[2, 1]
-                            pz = i * step[0, 2] + j * step[1, 2] + k * step[2, 2]
-                            closest2 = np.inf
-                            for m in range(n_host):
-                                a = close_host[m]
-                                x, y, z = (
-                                    position[a, 0] - px,
-                                    position[a, 1] - py,
-                                    position[a, 2] - pz,
-                                )
-                                closest2 = min(closest2, x * x + y * y + z * z)
-                            if closest2 < clearance * clearance:
-                                continue
-                            closest_anion2 = np.inf
-                            for m in range(n_anion):
-                                a = close_anion[m]
-                                x, y, z = (
-                                    position[a, 0] - px,
-                                    position[a, 1] - py,
-                                    position[a, 2] - pz,
-                                )
-                                square[m] = x * x + y * y + z * z
-                                closest_anion2 = min(closest_anion2, square[m])
-                            limit2 = min((math.sqrt(closest_anion2) + tie) ** 2, cutoff * cutoff)
-                            slots = 0
-                            for m in range(n_anion):
-                                if square[m] <= limit2 and slots < MAX_NEAREST:
-                                    nearest[count, slots] = anion[close_anion[m]]
-                                    nearest_distance[count, slots] = math.sqrt(square[m])
-                                    slots += 1
-                            # Plain arithmetic on rows of numbers first; beyond the cutoff the last
-                            # rows of the table are zero.
-                            for m in range(n_near):
-                                x, y, z = near[0, m] - px, near[1, m] - py, near[2, m] - pz
-                                u = (x * x + y * y + z * z) * scale
-                                whole = min(np.int64(u), last_row)
-                                part = np.float32(u - whole) * near_weight[m]
-                                row[m], high[m], low[m] = whole, part, near_weight[m] - part
-                            for e in range(n_channels):
-                                add_rows(
-                                    table,
-                                    row[start[e] : start[e + 1]],
-                                    low[start[e] : start[e + 1]],
-                                    high[start[e] : start[e + 1]],
-                                    vectors[count, e * WIDTH : (e + 1) * WIDTH],
-                                )
-                            index[count] = (i * shape[1] + j) * shape[2] + k
-                            host_distance[count] = math.sqrt(closest2)
-                            count += 1
+    for i in range(0, shape[0], BLOCK):
+        for j in range(0, shape[1], BLOCK):
+            for k in range(0, shape[2], BLOCK):
+                corner = (i, j, k)
+                n_points = points_of_block(corner, shape, step, wanted, of_block, point)
+                if n_points == 0:
+                    continue
+                host_reach, anion_reach = _squares(
+                    block_center(corner, step), radius, tie, position, anion, square
+                )
+                n_host = _below(square, host_reach, anion, -1, close_host)
+                n_anion = _below(square, anion_reach, anion, 0, close_anion)
+                _gather(
+                    square,
+                    cutoff + radius,
+                    order,
+                    first,
+                    position,
+                    weight,
+                    near,
+                    near_weight,
+                    begin,
+                )
+                for p in range(n_points):
+                    closest = _closest(point[p], position, close_host[:n_host])
+                    if closest < clearance:
+                        continue
+                    _list_nearest(
+                        point[p],
+                        position,
+                        anion,
+                        close_anion[:n_anion],
+                        tie,
+                        cutoff,
+                        square,
+                        nearest[count],
+                        nearest_distance[count],
+                    )
+                    _environment(
+                        point[p], near, near_weight, begin, table, cutoff, rows, vectors[count]
+                    )
+                    index[count], host_distance[count] = of_block[p], closest
+                    count += 1
     return (
         index[:count].copy(),
         host_distance[:count].copy(),
@@ -143,6 +138,145 @@ def void_map(  # type: ignore[no-untyped-def]
         nearest[:count],
         nearest_distance[:count],
     )
+
+
+@njit(cache=True)
+def _squares(
+    center: tuple[float, float, float],
+    radius: float,
+    tie: float,
+    position: FloatArray,
+    anion: IntArray,
+    square: FloatArray,
+) -> tuple[float, float]:
+    """Squared distances (Å²) of all atoms from the centre of a block, into ``square``.
+
+    Returns how far (Å) from the centre an atom may be that is the nearest atom, or one of the
+    nearest anions, of some point of the block: as far as the one nearest to the centre, and twice
+    the radius of the block.
+    """
+    host2 = anion2 = np.inf
+    for a in range(len(position)):
+        x, y, z = position[a, 0] - center[0], position[a, 1] - center[1], position[a, 2] - center[2]
+        square[a] = x * x + y * y + z * z
+        host2 = min(host2, square[a])
+        if anion[a] >= 0:
+            anion2 = min(anion2, square[a])
+    farther = 2.0 * radius + 1e-6
+    return math.sqrt(host2) + farther, math.sqrt(anion2) + farther + tie
+
+
+@njit(cache=True)
+def _below(square: FloatArray, reach: float, anion: IntArray, least: int, out: IntArray) -> int:
+    """List the atoms within ``reach`` (Å) whose anion number is at least ``least``."""
+    count = 0
+    for a in range(len(anion)):
+        if square[a] < reach * reach and anion[a] >= least:
+            out[count] = a
+            count += 1
+    return count
+
+
+@njit(cache=True)
+def _gather(
+    square: FloatArray,
+    reach: float,
+    order: IntArray,
+    first: IntArray,
+    position: FloatArray,
+    weight: FloatArray,
+    near: FloatArray,
+    near_weight: NDArray[np.float32],
+    begin: IntArray,
+) -> None:
+    """Copy the atoms in reach, element by element, so that the inner loops read them in a row.
+
+    Into ``near`` (3, n) and ``near_weight`` (n,); ``begin`` (n_channels + 1,) says where each
+    element begins.
+    """
+    count = 0
+    for e in range(len(begin) - 1):
+        for slot in range(first[e], first[e + 1]):
+            a = order[slot]
+            if square[a] < reach * reach:
+                for x in range(3):
+                    near[x, count] = position[a, x]
+                near_weight[count] = weight[a]
+                count += 1
+        begin[e + 1] = count
+
+
+@njit(cache=True)
+def _closest(point: FloatArray, position: FloatArray, among: IntArray) -> float:
+    """Distance (Å) from a point to the nearest of some atoms."""
+    closest2 = np.inf
+    for a in among:
+        x, y, z = position[a, 0] - point[0], position[a, 1] - point[1], position[a, 2] - point[2]
+        closest2 = min(closest2, x * x + y * y + z * z)
+    return math.sqrt(closest2)
+
+
+@njit(cache=True)
+def _list_nearest(
+    point: FloatArray,
+    position: FloatArray,
+    anion: IntArray,
+    among: IntArray,
+    tie: float,
+    cutoff: float,
+    square: FloatArray,
+    nearest: IntArray,
+    distance: NDArray[np.float32],
+) -> None:
+    """List the nearest anion and those farther by no more than ``tie`` (Å), within the cutoff.
+
+    Into ``nearest`` (8,) and ``distance`` (8,). ``square`` is working space: those of the block
+    are no longer needed when its points are visited.
+    """
+    closest2 = np.inf
+    for m in range(len(among)):
+        a = among[m]
+        x, y, z = position[a, 0] - point[0], position[a, 1] - point[1], position[a, 2] - point[2]
+        square[m] = x * x + y * y + z * z
+        closest2 = min(closest2, square[m])
+    limit2 = min((math.sqrt(closest2) + tie) ** 2, cutoff * cutoff)
+    slots = 0
+    for m in range(len(among)):
+        if square[m] <= limit2 and slots < MAX_NEAREST:
+            nearest[slots] = anion[among[m]]
+            distance[slots] = math.sqrt(square[m])
+            slots += 1
+
+
+@njit(cache=True)
+def _environment(
+    point: FloatArray,
+    near: FloatArray,
+    near_weight: NDArray[np.float32],
+    begin: IntArray,
+    table: NDArray[np.float32],
+    cutoff: float,
+    rows: tuple[IntArray, NDArray[np.float32], NDArray[np.float32]],
+    out: NDArray[np.float32],
+) -> None:
+    """Radial functions of the atoms gathered, summed for each element, into ``out``.
+
+    ``rows`` is working space. Plain arithmetic on rows of numbers first, look-ups second.
+    """
+    row, low, high = rows
+    last_row = table.shape[0] - 2
+    scale = last_row / (cutoff * cutoff)
+    px, py, pz = point[0], point[1], point[2]
+    for m in range(begin[-1]):
+        x, y, z = near[0, m] - px, near[1, m] - py, near[2, m] - pz
+        u = (x * x + y * y + z * z) * scale
+        # Beyond the cutoff the last rows of the table are zero.
+        whole = min(np.int64(u), last_row)
+        part = np.float32(u - whole) * near_weight[m]
+        row[m], high[m], low[m] = whole, part, near_weight[m] - part
+    for e in range(len(begin) - 1):
+        a, b = begin[e], begin[e + 1]
+        add_rows(table, row[a:b], low[a:b], high[a:b], out[e * WIDTH : (e + 1) * WIDTH])
 
 
 @njit(cache=True)

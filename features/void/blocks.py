@@ -1,16 +1,26 @@
-"""Blocks of grid points, visited together."""
+"""Blocks of grid points, visited together: one list of atoms in reach serves a whole block.
+
+Kernels. They take a grid as its step vectors and its shape, and validate nothing.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from ...data.records import FloatArray, IntArray
 from .grid import BLOCK
 
 
 @njit(cache=True)
-def block_radius(step):  # type: ignore[no-untyped-def]
-    """Distance from the centre of a block of grid points to its farthest corner, Å."""
+def block_radius(step: FloatArray) -> float:
+    """Distance from the centre of a block of grid points to its farthest corner, Å.
+
+    Parameters
+    ----------
+    step : array (3, 3), Å
+        From a grid point to the next along each axis.
+    """
     half = (BLOCK - 1) / 2
     radius = 0.0
     for i in (-half, half):
@@ -19,3 +29,56 @@ def block_radius(step):  # type: ignore[no-untyped-def]
                 corner = i * step[0] + j * step[1] + k * step[2]
                 radius = max(radius, np.sqrt((corner * corner).sum()))
     return radius
+
+
+@njit(cache=True)
+def points_of_block(
+    corner: tuple[int, int, int],
+    shape: IntArray,
+    step: FloatArray,
+    wanted: np.ndarray,
+    index: IntArray,
+    point: FloatArray,
+) -> int:
+    """List the wanted points of one block.
+
+    Parameters
+    ----------
+    corner : tuple of 3 int
+        First point of the block; the block ends after four points or with the grid.
+    shape : array (3,)
+    step : array (3, 3), Å
+    wanted : bool array (n_points,)
+    index : array (64,), out
+        Flat index of each point listed.
+    point : array (64, 3), out, Å
+        Their positions.
+
+    Returns
+    -------
+    int
+        Number of points listed.
+    """
+    count = 0
+    for i in range(corner[0], min(corner[0] + BLOCK, shape[0])):
+        for j in range(corner[1], min(corner[1] + BLOCK, shape[1])):
+            for k in range(corner[2], min(corner[2] + BLOCK, shape[2])):
+                flat = (i * shape[1] + j) * shape[2] + k
+                if wanted[flat]:
+                    index[count] = flat
+                    for x in range(3):
+                        point[count, x] = i * step[0, x] + j * step[1, x] + k * step[2, x]
+                    count += 1
+    return count
+
+
+@njit(cache=True)
+def block_center(corner: tuple[int, int, int], step: FloatArray) -> tuple[float, float, float]:
+    """Position of the centre of a block, Å."""
+    half = (BLOCK - 1) / 2
+    i, j, k = corner[0] + half, corner[1] + half, corner[2] + half
+    return (
+        i * step[0, 0] + j * step[1, 0] + k * step[2, 0],
+        i * step[0, 1] + j * step[1, 1] + k * step[2, 1],
+        i * step[0, 2] + j * step[1, 2] + k * step[2, 2],
+    )

@@ -17,15 +17,17 @@ from ...data.errors import FeatureError
 from ...data.records import FloatArray, IntArray
 from ..core.prepared import PreparedStructure
 from .reduction import (
-    canonical_frame,
+    Symmetry,
+    canonical_frames,
     finer_lattice,
     host_translations,
     merge_coincident,
     minkowski_reduced,
+    symmetry_operations,
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Host:
     """Host atoms and folded mobile ions in the host's primitive cell.
 
@@ -44,6 +46,8 @@ class Host:
     mobile_occupancy : array (n_mobile,)
     n_cells : int
         Host cells per cell of the structure.
+    symmetry : Symmetry
+        Of the host atoms with their elements, occupancies and charges.
     """
 
     lattice: FloatArray
@@ -56,6 +60,7 @@ class Host:
     mobile_frac: FloatArray
     mobile_occupancy: FloatArray
     n_cells: int
+    symmetry: Symmetry
 
     @property
     def volume_A3(self) -> float:
@@ -99,24 +104,26 @@ def find_host(prepared: PreparedStructure) -> Host:
     lattice = minkowski_reduced(finer_lattice(atoms.lattice, translations))
     folded = frac @ atoms.lattice @ np.linalg.inv(lattice)
     first, host_of_member = merge_coincident(lattice, folded, kind)
-    lattice, origin_A = canonical_frame(lattice, folded[first], atoms.z[members][first])
+    frames = canonical_frames(lattice, folded[first], atoms.z[members][first])
+    lattice, origin_A = frames.lattice[0], frames.origin_A[0]
     to_host = np.linalg.inv(lattice)
-    own = (frac[first] @ atoms.lattice - origin_A) @ to_host
+    own = _wrapped((frac[first] @ atoms.lattice - origin_A) @ to_host)
     mobile = (atoms.frac[is_mobile] @ atoms.lattice - origin_A) @ to_host
     host_of_atom = np.full(len(is_mobile), -1, dtype=np.int64)
     host_of_atom[members] = host_of_member
     chosen = members[first]
     return Host(
-        lattice,
-        _wrapped(own),
-        atoms.z[chosen],
-        atoms.occupancy[chosen],
-        roles.oxidation[chosen],
-        roles.is_anion[chosen],
-        host_of_atom,
-        _wrapped(mobile),
-        atoms.occupancy[is_mobile],
-        len(translations),
+        lattice=lattice,
+        frac=own,
+        z=atoms.z[chosen],
+        occupancy=atoms.occupancy[chosen],
+        oxidation=roles.oxidation[chosen],
+        is_anion=roles.is_anion[chosen],
+        host_of_atom=host_of_atom,
+        mobile_frac=_wrapped(mobile),
+        mobile_occupancy=atoms.occupancy[is_mobile],
+        n_cells=len(translations),
+        symmetry=symmetry_operations(frames, own, kind[first]),
     )
 
 

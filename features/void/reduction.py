@@ -7,6 +7,7 @@ atoms themselves.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,9 @@ TRANSLATION_TOLERANCE_A: Final[float] = 1e-3
 """Two atoms closer than this after a translation are the same atom."""
 
 _SAME_LENGTH_A = 1e-4
+_SAME_READING = 1e-7
+_SIMILAR_READING = 1e-3
+"""Coordinates of four digits make frames that symmetry relates differ by so much."""
 _PROBE_A = 6.0
 _PROBE = np.array([0.37, 0.23, 0.41])
 _CORNERS = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)])
@@ -216,9 +220,23 @@ def symmetric_frames(lattice: FloatArray) -> FloatArray:
     return np.stack([a[i], b[j], c[k]], axis=1)[best]
 
 
-def canonical_frame(
-    lattice: FloatArray, frac: FloatArray, z: IntArray
-) -> tuple[FloatArray, FloatArray]:
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Bases and origins in which a crystal looks (nearly) the same.
+
+    Attributes
+    ----------
+    lattice : array (n_frames, 3, 3), Å
+        The first is the crystal's own, whatever the cell it was given in.
+    origin_A : array (n_frames, 3), Å
+        Cartesian positions of atoms of the rarest element.
+    """
+
+    lattice: FloatArray
+    origin_A: FloatArray
+
+
+def canonical_frames(lattice: FloatArray, frac: FloatArray, z: IntArray) -> Frames:
     """Basis and origin that depend on the crystal alone, up to its own symmetry.
 
     Parameters
@@ -232,9 +250,8 @@ def canonical_frame(
 
     Returns
     -------
-    lattice : array (3, 3), Å
-    origin : array (3,), Å
-        Cartesian position of an atom of the rarest element.
+    Frames
+        The frame of the crystal, then those that symmetry may map it onto.
 
     Notes
     -----
@@ -252,8 +269,105 @@ def canonical_frame(
     probes = (origins[:, None] + _PROBE @ frames).reshape(-1, 3) @ np.linalg.inv(lattice)
     probes -= np.floor(probes)
     reading = _density(probes @ lattice, images @ lattice, z[atom].astype(np.float64), _PROBE_A)
-    winner = int(np.argmax(reading > reading.max() * (1.0 - 1e-7)))
-    return frames[winner % len(frames)], origins[winner // len(frames)]
+    winner = int(np.argmax(reading > reading.max() * (1.0 - _SAME_READING)))
+    alike = np.flatnonzero(np.abs(reading - reading[winner]) < _SIMILAR_READING * reading[winner])
+    order = np.concatenate([[winner], alike[alike != winner]])
+    return Frames(frames[order % len(frames)], origins[order // len(frames)])
+
+
+@dataclass(frozen=True, eq=False)
+class Symmetry:
+    """Operations f → f · rotation + translation that map the atoms of a cell onto themselves.
+
+    Attributes
+    ----------
+    rotation : array (n_operations, 3, 3)
+        Integer; the identity is one of them. In an order that depends on the set alone.
+    translation : array (n_operations, 3)
+        From 0 to 1.
+    first_atom : array (n_atoms,)
+        The first of the atoms that each is mapped onto.
+    """
+
+    rotation: IntArray
+    translation: FloatArray
+    first_atom: IntArray
+
+
+def symmetry_operations(frames: Frames, frac: FloatArray, kind: IntArray) -> Symmetry:
+    """Operations that map the atoms onto themselves, from the frames in which they look alike.
+
+    Parameters
+    ----------
+    frames : Frames
+    frac : array (n, 3)
+        Atoms in the first of the frames.
+    kind : array (n,)
+    """
+    inverse = np.linalg.inv(frames.lattice[0])
+    rotation = np.rint(frames.lattice @ inverse).astype(np.int64)
+    translation = (frames.origin_A - frames.origin_A[0]) @ inverse
+    # What differs from a whole number by rounding alone is whole.
+    translation -= np.floor(translation + 1e-6)
+    found, image = mapped_onto_itself(frames.lattice[0], frac, kind, rotation, translation)
+    chosen = np.flatnonzero(found)
+    chosen = chosen[np.lexsort(rotation[chosen].reshape(len(chosen), 9).T)]
+    return Symmetry(rotation[chosen], translation[chosen], image[chosen].min(axis=0))
+
+
+@njit(cache=True)
+def mapped_onto_itself(
+    lattice: FloatArray,
+    frac: FloatArray,
+    kind: IntArray,
+    rotation: IntArray,
+    translation: FloatArray,
+) -> tuple[np.ndarray, IntArray]:
+    """Which operations map every atom onto one of its kind, and onto which.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+    frac : array (n, 3)
+    kind : array (n,)
+    rotation : array (n_operations, 3, 3)
+        Integer matrices of the lattice.
+    translation : array (n_operations, 3)
+
+    Returns
+    -------
+    found : bool array (n_operations,)
+    image : array (n_operations, n)
+        −1 where there is none.
+    """
+    found = np.ones(len(rotation), dtype=np.bool_)
+    image = np.full((len(rotation), len(frac)), -1, dtype=np.int64)
+    moved, apart = np.empty(3), np.empty(3)
+    for g in range(len(rotation)):
+        for a in range(len(frac)):
+            for x in range(3):
+                moved[x] = translation[g, x]
+                for y in range(3):
+                    moved[x] += frac[a, y] * rotation[g, y, x]
+            for b in range(len(frac)):
+                if kind[b] != kind[a]:
+                    continue
+                for x in range(3):
+                    apart[x] = moved[x] - frac[b, x]
+                    apart[x] -= np.rint(apart[x])
+                square = 0.0
+                for x in range(3):
+                    along = 0.0
+                    for y in range(3):
+                        along += apart[y] * lattice[y, x]
+                    square += along * along
+                if square < TRANSLATION_TOLERANCE_A * TRANSLATION_TOLERANCE_A:
+                    image[g, a] = b
+                    break
+            if image[g, a] < 0:
+                found[g] = False
+                break
+    return found, image
 
 
 @njit(cache=True)

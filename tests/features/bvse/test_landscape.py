@@ -212,8 +212,17 @@ def test_the_grid_agrees_with_point_energies(name: str) -> None:
     field = force_field(prepared, host)
     shape = np.array([7, 6, 5])
     table = tabulated(field.parameters, CUTOFF_A, CUTOFF_A + 40.0, 4096, 0.5)
+    every = np.ones(shape.prod(), dtype=bool)
     grid = energy_grid(
-        host.lattice, shape, field.position_A, field.kind, field.weight, table, CUTOFF_A, 4096
+        host.lattice,
+        shape,
+        every,
+        field.position_A,
+        field.kind,
+        field.weight,
+        table,
+        CUTOFF_A,
+        4096,
     )
     points = np.array(list(np.ndindex(*shape))) / shape @ host.lattice
     exact = energies_at(points, *field.arguments(), 0.0)

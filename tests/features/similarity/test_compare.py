@@ -93,6 +93,7 @@ def test_the_void_map_agrees_with_plain_numpy() -> None:
     result = void_map(
         host.lattice,
         shape,
+        np.ones(shape.prod(), dtype=bool),
         images.position_A,
         channel[images.atom],
         host.occupancy[images.atom],

@@ -1,0 +1,291 @@
+"""Symmetry of the host, and grids that have it: one point of each orbit stands for all others.
+
+What a mobile ion sees has the symmetry of the host. A grid whose points are mapped onto each other
+by the operations of the host needs one calculation an orbit, a sixth of the points at the median.
+For that the grid must begin at a point of high symmetry, and the numbers of points along the axes
+must fit the screws and glides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+from math import lcm, prod
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numba import njit
+
+from ...data.records import FloatArray, IntArray
+from .host import Host
+
+DENOMINATORS: Final[tuple[int, ...]] = (1, 2, 3, 4, 6, 8)
+"""Screws and glides are such fractions of a lattice vector."""
+
+_SAME_FRACTION = 2e-4
+_POSSIBLE = np.array(DENOMINATORS)
+_IDENTITY = np.eye(3, dtype=np.int64)
+_CORNERS = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+_WORTH_IT = 0.7
+"""More points than this share of the operations would cost more than symmetry saves."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SymmetricGrid:
+    """An even grid over the host cell, in orbits of the host's symmetry.
+
+    Attributes
+    ----------
+    shape : array (3,)
+        Points along each axis.
+    start_A : array (3,), Å
+        The first point, as seen from the origin of the host.
+    orbit : array (n_points,)
+        Orbit of each point, last axis fastest.
+    first : array (n_orbits,)
+        Flat index of the first point of each orbit.
+    size : array (n_orbits,)
+        Points of each orbit.
+    """
+
+    shape: IntArray
+    start_A: FloatArray
+    orbit: IntArray
+    first: IntArray
+    size: IntArray
+
+    @property
+    def is_first(self) -> np.ndarray:
+        """Bool array (n_points,): one point of each orbit."""
+        chosen = np.zeros(len(self.orbit), dtype=np.bool_)
+        chosen[self.first] = True
+        return chosen
+
+
+def symmetric_grid(host: Host, shape: tuple[int, int, int], start: FloatArray) -> SymmetricGrid:
+    """The grid of at least ``shape`` points that has the symmetry of the host.
+
+    Parameters
+    ----------
+    host : Host
+    shape : tuple of 3 int
+        Fewest points along each axis.
+    start : array (3,)
+        First point of a grid without symmetry, in steps of the grid. With symmetry, the grid
+        begins at a point that as many operations as possible leave in place.
+
+    Returns
+    -------
+    SymmetricGrid
+        Of orbits of one point where symmetry is not worth its additional points.
+    """
+    for group in _groups_of(host):
+        fitted = _fitted(host, shape, group)
+        if fitted is not None:
+            return fitted
+    points = np.array(shape, dtype=np.int64)
+    every = np.arange(prod(shape), dtype=np.int64)
+    first = start / points @ host.lattice
+    size = np.ones(len(every), dtype=np.int64)
+    return SymmetricGrid(shape=points, start_A=first, orbit=every, first=every, size=size)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Group:
+    """Operations with the points where a grid may begin.
+
+    Attributes
+    ----------
+    rotation, translation
+        As in :class:`.reduction.Symmetry`.
+    origins : array (n_origins, 3)
+    denominators : tuple of tuple of 3 int
+        For each origin: of the translations as seen from there, along each axis.
+    mixes : bool array (3, 3)
+        Whether some operation turns a step along the first axis into one along the second.
+    """
+
+    rotation: IntArray
+    translation: FloatArray
+    origins: FloatArray
+    denominators: tuple[tuple[int, ...], ...]
+    mixes: np.ndarray
+
+
+_KNOWN: WeakKeyDictionary[Host, list[_Group]] = WeakKeyDictionary()
+
+
+def _groups_of(host: Host) -> list[_Group]:
+    """All operations; else the inversion with the identity, if it is there. Found once a host."""
+    known = _KNOWN.get(host)
+    if known is None:
+        rotation, translation = host.symmetry.rotation, host.symmetry.translation
+        known = [_group(rotation, translation)] if len(rotation) > 1 else []
+        inversion = (rotation == -_IDENTITY).all(axis=(1, 2))
+        pair = inversion | (rotation == _IDENTITY).all(axis=(1, 2))
+        if inversion.any() and len(rotation) > 2:
+            known.append(_group(rotation[pair], translation[pair]))
+        _KNOWN[host] = known
+    return known
+
+
+def _group(rotation: IntArray, translation: FloatArray) -> _Group:
+    origins = _origins(rotation, translation)
+    # Translations as seen from each of the origins.
+    seen = translation + _turned(origins, rotation) - origins[:, None]
+    return _Group(
+        rotation=rotation,
+        translation=translation,
+        origins=origins,
+        denominators=tuple(map(tuple, _denominators(seen))),
+        mixes=(rotation != 0).any(axis=0),
+    )
+
+
+def _fitted(host: Host, shape: tuple[int, int, int], group: _Group) -> SymmetricGrid | None:
+    # The first origin of those from which the denominators are the same.
+    first_of: dict[tuple[int, ...], int] = {}
+    for number, denominators in enumerate(group.denominators):
+        first_of.setdefault(denominators, number)
+    found: dict[tuple[int, int, int], int] = {}
+    for needed, number in first_of.items():
+        points = _fitting_shape(shape, group.mixes, needed)
+        if points is not None:
+            found.setdefault(points, number)
+    if not found:
+        return None
+    points, number = min(found.items(), key=lambda item: (prod(item[0]), item[1]))
+    if prod(points) > _WORTH_IT * len(group.rotation) * prod(shape):
+        return None
+    size = np.array(points, dtype=np.int64)
+    # The grid point nearest to the origin of the host comes first: others are one cell away.
+    start = group.origins[number] * size
+    start = start - np.floor(start + 1e-6)
+    # A point at (i + start) steps is mapped to another: by integers, but for the noise of atoms.
+    turn = np.rint(group.rotation * (size / size[:, None])).astype(np.int64)
+    move = np.rint(start @ turn + group.translation * size - start).astype(np.int64)
+    arguments = (size, turn % size, move % size)
+    orbit, first, count = _orbits(*(a.astype(np.uint32) for a in arguments))
+    if len(first) == 0:
+        return None
+    start_A = start / size @ host.lattice
+    return SymmetricGrid(shape=size, start_A=start_A, orbit=orbit, first=first, size=count)
+
+
+def _origins(rotation: IntArray, translation: FloatArray) -> FloatArray:
+    """Points from which the translations of the operations are simple fractions, (n, 3).
+
+    An operation that leaves a single point in place (inversion, −3, −4, −6) has a few such points
+    in the cell: origins of the groups that hold it. In the other groups, the mean of an orbit.
+    All of it follows from the set of operations alone, not from the description of the crystal.
+    """
+    away = rotation - _IDENTITY
+    determinant = np.abs((np.cross(away[:, 0], away[:, 1]) * away[:, 2]).sum(axis=1))
+    most = int(np.argmax(determinant))
+    if determinant[most] == 0:
+        origins = (_turned(_CORNERS / 2.0, rotation) + translation).mean(axis=1)
+    else:
+        # The inversion has the most, eight.
+        origins = (_CORNERS - translation[most]) @ np.linalg.inv(away[most])
+    origins = origins - np.floor(origins)
+    origins[origins > 1.0 - 1e-6] = 0.0
+    return np.asarray(origins)
+
+
+def _turned(points: FloatArray, rotation: IntArray) -> FloatArray:
+    """Each point turned by each operation, shape (n_points, n_operations, 3)."""
+    return np.asarray(np.einsum("pa,gab->pgb", points, rotation))
+
+
+def _denominators(fractions: FloatArray) -> list[list[int]]:
+    """Smallest denominators of translations (n_origins, n_operations, 3) along each axis.
+
+    Zero where none of the possible ones fits.
+    """
+    parts = fractions * _POSSIBLE[:, None, None, None]
+    apart = np.abs(parts - np.rint(parts)).max(axis=2)
+    fits = apart < _SAME_FRACTION * _POSSIBLE[:, None, None]
+    found: list[list[int]] = np.where(fits.any(axis=0), _POSSIBLE[fits.argmax(axis=0)], 0).tolist()
+    return found
+
+
+def _fitting_shape(
+    shape: tuple[int, int, int], mixes: np.ndarray, needed: tuple[int, ...]
+) -> tuple[int, int, int] | None:
+    """Fewest points along each axis that the operations map onto each other; None if too many.
+
+    Parameters
+    ----------
+    shape : tuple of 3 int
+        Fewest points along each axis.
+    mixes : bool array (3, 3)
+        Whether some operation turns a step along the first axis into one along the second.
+    needed : tuple of 3 int
+        Denominators of the translations.
+    """
+    if 0 in needed:
+        return None
+    points = [_multiple(n, q) for n, q in zip(shape, needed, strict=True)]
+    for _ in range(4):
+        before = list(points)
+        for a, b in permutations(range(3), 2):
+            if mixes[a, b] and mixes[b, a]:
+                both = _multiple(max(points[a], points[b]), lcm(needed[a], needed[b]))
+                points[a] = points[b] = both
+            elif mixes[a, b]:
+                # A step along a becomes n_b / n_a steps along b.
+                points[b] = _multiple(points[b], lcm(points[a], needed[b]))
+        if points == before:
+            return points[0], points[1], points[2]
+        if prod(points) > 100 * prod(shape):
+            break
+    return None
+
+
+def _multiple(number: int, of: int) -> int:
+    """The smallest multiple that is not below a number."""
+    return -(-number // of) * of
+
+
+@njit(cache=True)
+def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Orbits of grid points under operations i → i · turn + move.
+
+    Parameters
+    ----------
+    shape : uint32 array (3,)
+    turn : uint32 array (n_operations, 3, 3)
+    move : uint32 array (n_operations, 3)
+
+    Returns
+    -------
+    orbit : array (n_points,)
+    first, size : arrays (n_orbits,)
+        Empty if the operations form no group: orbits would overlap.
+    """
+    total = shape[0] * shape[1] * shape[2]
+    orbit = np.full(total, -1, dtype=np.int64)
+    first, size = np.empty(total, dtype=np.int64), np.zeros(total, dtype=np.int64)
+    count = 0
+    # Unsigned numbers of 32 bits: the divisions are what this costs.
+    for point in range(total):
+        if orbit[point] >= 0:
+            continue
+        first[count] = point
+        flat = np.uint32(point)
+        i, j, k = flat // (shape[1] * shape[2]), flat // shape[2] % shape[1], flat % shape[2]
+        for g in range(len(turn)):
+            image = np.uint32(0)
+            for x in range(3):
+                steps = i * turn[g, 0, x] + j * turn[g, 1, x] + k * turn[g, 2, x] + move[g, x]
+                image = np.uint32(image * shape[x] + np.uint32(steps) % shape[x])
+            if orbit[image] < 0:
+                orbit[image] = count
+                size[count] += 1
+            elif orbit[image] != count:
+                return orbit, first[:0], size[:0]
+        if orbit[point] != count:
+            return orbit, first[:0], size[:0]
+        count += 1
+    return orbit, first[:count].copy(), size[:count].copy()
