@@ -77,13 +77,16 @@ def charge_bound(
 
 
 def hop_bound(
-    msd_A2: FloatArray, n_mobile: int, site_distance_A: float, dimension: float = 3.0
+    msd_A2: float, lag: int, n_mobile: int, site_distance_A: float, dimension: float = 3.0
 ) -> float:
     """95 % bound on the tracer diffusivity, Å² a frame, from what moved within half of the run.
 
     Parameters
     ----------
-    msd_A2 : array (n_frames,), Å²
+    msd_A2 : float, Å²
+        At half of the run.
+    lag : int
+        Half of the run, frames.
     n_mobile : int
     site_distance_A : float
     dimension : float
@@ -95,13 +98,13 @@ def hop_bound(
         The larger of a Poisson bound on the hops seen and a χ² bound on the mean squared
         displacement of so few walkers in so few dimensions.
     """
-    half, site2 = max((len(msd_A2) - 1) // 2, 1), site_distance_A**2
-    hops = n_mobile * float(msd_A2[half]) / site2
+    site2 = site_distance_A**2
+    hops = n_mobile * msd_A2 / site2
     most = float(stats.chi2.ppf(0.95, 2.0 * (hops + 1.0))) / 2.0
     freedom = n_mobile * dimension * FREEDOM_PER_DIMENSION
     shared = 2.0 / (2.0 / freedom + 1.0 / max(hops, 1.0))
     widened = hops * shared / float(stats.chi2.ppf(SELECTED, shared))
-    return max(most, widened) * site2 / (6.0 * n_mobile * half)
+    return max(most, widened) * site2 / (6.0 * n_mobile * lag)
 
 
 def haven_interval(

@@ -12,8 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from ..trajectories.msd import mean_squared_displacement
-from ..trajectories.trajectory import FloatArray
+from ..trajectories.trajectory import FloatArray, IntArray
 from .bounds import CM2_S_PER_A2_FS, hop_bound
 from .diffusion import gamma_interval
 
@@ -99,11 +98,12 @@ def diffusion_tensor(
     to_cm2_s = CM2_S_PER_A2_FS / (2.0 * frame_spacing_fs)
     growth = np.einsum("l,lij->ij", centred, moments)
     axes = np.linalg.eigh(growth)[1].T[::-1]
-    along = positions_A @ axes.T
-    msd = np.stack([mean_squared_displacement(along[:, :, [k]]) for k in range(3)])
-    slopes = np.array([centred @ row[lags] for row in msd])
+    msd = np.einsum("ki,lij,kj->kl", axes, moments, axes)
+    slopes = msd @ centred
     found = [
-        _direction(k, axes[k], along[:, :, k], msd[k], slopes, lags, lattice, site_distance_A)
+        _direction(
+            axes[k], positions_A, msd[k], slopes[k], slopes[0], lags, lattice, site_distance_A
+        )
         for k in range(3)
     ]
     return DiffusionTensor(
@@ -115,7 +115,7 @@ def diffusion_tensor(
     )
 
 
-def _lags(n_frames: int) -> np.ndarray:
+def _lags(n_frames: int) -> IntArray:
     half = max((n_frames - 1) // 2, 2)
     return np.unique(np.linspace(max(half // 5, 1), half, 12).astype(int))
 
@@ -128,19 +128,18 @@ def _moment(positions_A: FloatArray, lag: int) -> FloatArray:
 
 
 def _direction(
-    number: int,
     axis: FloatArray,
-    along_A: FloatArray,
+    positions_A: FloatArray,
     msd_A2: FloatArray,
-    slopes: FloatArray,
-    lags: np.ndarray,
+    slope: float,
+    largest: float,
+    lags: IntArray,
     lattice: FloatArray,
     site_distance_A: float,
 ) -> Direction:
-    """Judge one axis; diffusivities are still slopes in Å² a frame."""
+    """Judge one axis by its MSD at the lags; diffusivities are still slopes in Å² a frame."""
     exponent = _exponent(msd_A2, lags)
-    rise = float(msd_A2[lags[-1]] - msd_A2[lags[0]])
-    slope, largest = float(slopes[number]), float(slopes.max())
+    rise = float(msd_A2[-1] - msd_A2[0])
     verdict: DirectionVerdict = "too_short"
     if rise > RISE_SHARE * site_distance_A**2 / 3.0 and (exponent or 0.0) > GROWING_EXPONENT:
         verdict = "diffusive"
@@ -148,12 +147,13 @@ def _direction(
         verdict = "confined"
     low = high = upper = None
     if verdict == "diffusive":
-        error = _ion_error(along_A, lags, slope)
+        error = _ion_error(positions_A, axis, lags, slope)
         if math.isfinite(error):
-            low, high = gamma_interval(slope, error, along_A.shape[1])
+            low, high = gamma_interval(slope, error, positions_A.shape[1])
     else:
         # Over six for three dimensions; one dimension has a third of the MSD and half its slope.
-        upper = hop_bound(msd_A2, along_A.shape[1], site_distance_A, 1.0)
+        half, n_ions = int(lags[-1]), positions_A.shape[1]
+        upper = hop_bound(float(msd_A2[-1]), half, n_ions, site_distance_A, 1.0)
     return Direction(
         axis=_rounded(axis * np.sign(axis[np.argmax(np.abs(axis))])),
         axis_cell=_in_cell(axis, lattice),
@@ -179,20 +179,21 @@ def _in_units(direction: Direction, slope_unit: float, bound_unit: float) -> Dir
     )
 
 
-def _exponent(msd_A2: FloatArray, lags: np.ndarray) -> float | None:
-    if len(lags) < 3 or (msd_A2[lags] <= 0).any():
+def _exponent(msd_A2: FloatArray, lags: IntArray) -> float | None:
+    if len(lags) < 3 or (msd_A2 <= 0).any():
         return None
-    return float(np.polyfit(np.log(lags), np.log(msd_A2[lags]), 1)[0])
+    return float(np.polyfit(np.log(lags), np.log(msd_A2), 1)[0])
 
 
-def _ion_error(along_A: FloatArray, lags: np.ndarray, slope: float) -> float:
+def _ion_error(positions_A: FloatArray, axis: FloatArray, lags: IntArray, slope: float) -> float:
     """Relative standard error of the mean slope, from its spread over ions."""
-    if along_A.shape[1] < 2 or slope <= 0:
+    if positions_A.shape[1] < 2 or slope <= 0:
         return math.inf
     ends = []
     for lag in (int(lags[0]), int(lags[-1])):
         step = max(1, lag // 8)
-        ends.append(np.square(along_A[lag::step] - along_A[:-lag:step]).mean(axis=0))
+        moved = (positions_A[lag::step] - positions_A[:-lag:step]) @ axis
+        ends.append(np.square(moved).mean(axis=0))
     each = (ends[1] - ends[0]) / (lags[-1] - lags[0])
     return float(each.std(ddof=1) / math.sqrt(len(each)) / slope)
 

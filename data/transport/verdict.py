@@ -282,7 +282,9 @@ def upper_bound(
         return None
     bounds = []
     if found.verdict == "too_short":
-        bounds.append(hop_bound(found.msd_A2, n_mobile, site_distance_A, dimension))
+        half = max((len(found.msd_A2) - 1) // 2, 1)
+        msd = float(found.msd_A2[half])
+        bounds.append(hop_bound(msd, half, n_mobile, site_distance_A, dimension))
     if found.verdict == "confined" or dimension <= ONE_DIMENSION:
         bounds.append(charge_bound(found.collective_A2, n_mobile, site_distance_A, dimension))
     return max(bounds) * CM2_S_PER_A2_FS / moves.frame_spacing_fs
