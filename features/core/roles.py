@@ -43,6 +43,8 @@ _MAX_COMBINATIONS = 100_000
 _NEUTRALITY = 0.01
 _DISORDERED_NEUTRALITY = 0.10
 _LOG_FLOOR = -14.0
+_CLEAR_SUM = 0.8
+"""A bond-valence sum beyond this, e, leaves no doubt about the sign."""
 _PBE_SCALE = 1.015  # cells relaxed with PBE are slightly too large for experimental parameters
 
 
@@ -206,12 +208,17 @@ class _Assignment:
 
     def solve(self) -> _Solution:
         found = self._neutral_combinations(_NEUTRALITY)
-        if len(found.score):
-            return self._best(found)
-        average = self._average_polyanion()
-        average = self._average_cation() if average is None else average
+        agreeing = self._agreeing(found)
+        if len(agreeing.score):
+            return self._best(agreeing)
+        average = self._average_chain()
+        if average is None and not len(found.score):
+            average = self._average_polyanion()
+            average = self._average_cation() if average is None else average
         if average is not None:
             return _Solution(self._spread(average), "composition_average", 0.5, 1)
+        if len(found.score):
+            return self._best(found)
         if self.atoms.is_disordered:
             nearly = self._neutral_combinations(_DISORDERED_NEUTRALITY)
             if len(nearly.score):
@@ -224,13 +231,69 @@ class _Assignment:
             "assigned; give oxidation states in the input file"
         )
 
+    def _agreeing(self, found: _Combinations) -> _Combinations:
+        """Combinations whose signs the bonds do not contradict.
+
+        A non-metal that only has bonds to less electronegative neighbours is no cation, whatever
+        neutrality would allow: sulphur in Cu2As4S3Cl2 is not S²⁺ beside As²⁻.
+        """
+        metal = np.array([SYMBOLS[self.atoms.z[g[0]] - 1] not in NON_METALS for g in self.groups])
+        sums = np.array([self.sums[g].mean() for g in self.groups])
+        z = np.array([self.atoms.z[g[0]] for g in self.groups])
+        # Of an element with two kinds of site, the doubtful one follows the other.
+        doubtful = np.array([(z == own).sum() > 1 for own in z]) & (sums < _CLEAR_SUM)
+        anionic = ~metal & ((sums < -_CLEAR_SUM) | doubtful)
+        wrong = (anionic & (found.states > 0)).any(axis=1)
+        return _Combinations(found.score[~wrong], found.states[~wrong])
+
+    def _average_chain(self) -> FloatArray | None:
+        """Let one chained element that is no anion (As–As, P–P cages) take what charge is left.
+
+        All others take the state that fits their bonds best; the average must lie between the
+        lowest and the highest state of the element.
+        """
+        former = bond_valence_table().is_anion_former
+        chained = [
+            k
+            for k, g in enumerate(self.groups)
+            if self.is_chained[g].any()
+            and former[self.atoms.z[g[0]]]
+            and SYMBOLS[self.atoms.z[g[0]] - 1] not in NON_METALS
+        ]
+        if len(chained) != 1 or len(self.groups) < 3:
+            return None
+        k = chained[0]
+        signs = np.array([self.sums[g].mean() for g in self.groups])
+        chosen = np.zeros(len(self.groups))
+        for i, (states, scores) in enumerate(zip(self.states, self.scores, strict=True)):
+            fits = scores if i == k else np.where(states * signs[i] > 0, scores, -np.inf)
+            if not np.isfinite(fits).any():
+                return None
+            chosen[i] = states[int(np.argmax(fits))]
+        chosen[k] = 0.0 - float(np.delete(self.counts * chosen, k).sum()) / self.counts[k]
+        low, high = float(self.states[k].min()), float(self.states[k].max())
+        # A cage of borane alone (B12H12) has no anion but itself, which is for the caller to say.
+        non_metal = [SYMBOLS[self.atoms.z[g[0]] - 1] in NON_METALS for g in self.groups]
+        is_ionic = any(non_metal) and self._is_ionic(chosen[None])[0]
+        return chosen if is_ionic and low <= chosen[k] <= high else None
+
     def _groups(self) -> list[IntArray]:
-        """Atoms that share a state: one group per element, two where its sites clearly differ."""
+        """Atoms that share a state: one group per element, two where its sites clearly differ.
+
+        Sites differ by the sign of their bond-valence sums, or, of a non-metal, by whether they are
+        bonded to their own kind: a peroxide ion beside oxide ions is O⁻ beside O²⁻.
+        """
         groups: list[IntArray] = []
         for z in np.unique(self.atoms.z):
             members = np.flatnonzero(self.atoms.z == z)
-            high, low = members[self.sums[members] > 0.8], members[self.sums[members] < -0.8]
+            high, low = (
+                members[self.sums[members] > _CLEAR_SUM],
+                members[self.sums[members] < -_CLEAR_SUM],
+            )
             split = len(high) > 0 and len(low) > 0 and len(high) + len(low) == len(members)
+            own = self.is_chained[members]
+            if not split and SYMBOLS[z - 1] in NON_METALS and own.any() and not own.all():
+                high, low, split = members[own], members[~own], True
             groups += [high, low] if split else [members]
         return groups
 

@@ -18,6 +18,7 @@ from ...data.elements import SYMBOLS
 from ..core.columns import Column, Notes, Values
 from ..core.prepared import PreparedStructure
 from ..core.roles import MOBILE_SPECIES
+from ..isolated.definition import ZINTL_ANIONS
 
 _FAMILY = "li_metal"
 _YU = "Yu 2024, 10.1021/jacs.4c02170"
@@ -28,7 +29,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "is_antistructure",
         "1",
         "1 where every element but the mobile one is an anion former, all at their lowest common "
-        "valence make the compound neutral (within 2 % for refined occupancies), else 0",
+        "valence make the compound neutral (within 2 % for refined occupancies), and not all of "
+        "them are metals or metalloids (Zintl phases conduct electrons), else 0",
         _YU,
         _FAMILY,
         0,
@@ -82,9 +84,13 @@ def is_antistructure(composition: Mapping[str, float], mobile: str = "Li") -> bo
     Notes
     -----
     A metal can always be reduced further, so that its lowest valence is 0 and Li3InCl6 is none.
+    Zintl phases (Li3Sb, Li3As) keep the rule and stand lithium, but conduct electrons: they are no
+    electrolytes, and Yu 2024 means none of them.
     """
     others = [e for e, n in composition.items() if e != mobile and n > 0]
     if not others or any(lowest_valence(e) >= 0 for e in others):
+        return False
+    if all(e in ZINTL_ANIONS for e in others):
         return False
     charge = lowest_valence_charge(composition, mobile)
     return abs(charge) <= _NEUTRALITY * composition.get(mobile, 0.0)

@@ -33,7 +33,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "isolated_class",
         "1",
         "framework: framework cations and isolated anions; antistructure: no framework cation, so "
-        "every anion is trivially isolated; none: no isolated anion",
+        "every anion is trivially isolated; zintl: the same with metals or metalloids as the only "
+        "anions, an electronic conductor; none: no isolated anion",
         dtype="category",
     ),
     _column(

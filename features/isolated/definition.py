@@ -32,7 +32,14 @@ FRAMEWORK_OCCUPANCY: Final[float] = 0.10
 ANION_ELEMENTS: Final[tuple[str, ...]] = ("N", "O", "F", "P", "S", "Cl", "Se", "Br", "Te", "I")
 """Anions with columns of their own."""
 
-IsolatedClass = Literal["framework", "antistructure", "none"]
+ZINTL_ANIONS: Final[tuple[str, ...]] = (
+    *("Al", "Si", "Zn", "Ga", "Ge", "As", "Pd", "Ag", "Cd", "In", "Sn"),
+    *("Sb", "Pt", "Au", "Hg", "Tl", "Pb", "Bi"),
+)  # fmt: skip
+"""Metals and metalloids. As anions (Li3Sb, Li3As, Li2Sn) they make Zintl phases, whose small or
+missing gap lets electrons through: no electrolytes, whatever their ions do."""
+
+IsolatedClass = Literal["framework", "antistructure", "zintl", "none"]
 
 _FAR_A = 14.0
 
@@ -53,8 +60,9 @@ class IsolatedAnions:
         Margin between 1.15 and 1.40.
     mobile_coordination : array (n_atoms,)
         Mobile ions within 1.25 × the covalent sum, weighted by occupancy.
-    isolated_class : {'framework', 'antistructure', 'none'}
+    isolated_class : {'framework', 'antistructure', 'zintl', 'none'}
         ``antistructure``: no framework cation at all, every anion is trivially isolated.
+        ``zintl``: the same, but every anion is a metal or metalloid: an electronic conductor.
     """
 
     is_isolated: np.ndarray
@@ -82,7 +90,7 @@ def find_isolated_anions(prepared: PreparedStructure) -> IsolatedAnions:
         clearance,
         ambiguous,
         _mobile_coordination(prepared),
-        _class_of(framework, isolated),
+        _class_of(framework, isolated, prepared.atoms.z[roles.is_anion]),
     )
 
 
@@ -103,10 +111,12 @@ def leading_element(prepared: PreparedStructure) -> str:
     return SYMBOLS[min(candidates)[2] - 1] if candidates else ""
 
 
-def _class_of(framework: np.ndarray, isolated: np.ndarray) -> IsolatedClass:
+def _class_of(framework: np.ndarray, isolated: np.ndarray, anions_z: IntArray) -> IsolatedClass:
     if not isolated.any():
         return "none"
-    return "framework" if framework.any() else "antistructure"
+    if framework.any():
+        return "framework"
+    return "zintl" if all(SYMBOLS[z - 1] in ZINTL_ANIONS for z in anions_z) else "antistructure"
 
 
 def _covalent_sums_A(z: IntArray, pairs: NeighborList) -> FloatArray:

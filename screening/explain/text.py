@@ -11,6 +11,7 @@ from .contributions import ColumnShare, Explanation, MeasuredLabel, Neighbour
 CLASSES: Final[dict[str, str]] = {
     "framework": "isolated anions beside a framework",
     "antistructure": "antistructure: no framework cation, so every anion is trivially isolated",
+    "zintl": "Zintl phase: its anions are metals or metalloids, so electrons conduct as well",
     "none": "no isolated anion: every anion is bonded to the framework",
 }
 LABELS_SHOWN: Final[int] = 3

@@ -182,7 +182,7 @@ def _tables(data: ReportData) -> dict[str, Any]:
 def _classes(ranking: pd.DataFrame) -> list[str]:
     """Classes that occur, in one order."""
     present = set(ranking["isolated_class"].astype(str))
-    return [name for name in ("framework", "antistructure", "none") if name in present]
+    return [name for name in ("framework", "antistructure", "zintl", "none") if name in present]
 
 
 def _funnel(funnel: pd.DataFrame) -> list[dict[str, Any]]:

@@ -63,7 +63,8 @@ COLUMNS: Final[Mapping[str, tuple[str, Property]]] = {
             "string",
             None,
             "framework: anions without a bond to the framework cations; antistructure: no "
-            "framework cation at all; none: every anion is bonded",
+            "framework cation at all; zintl: an antistructure of metals and metalloids, an "
+            "electronic conductor; none: every anion is bonded",
         ),
     ),
     "isolated_fraction": (

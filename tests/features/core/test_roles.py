@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+import pool
 import structures
 from ionsieve.data import RoleError, SiteSpecies, StructureRecord
 from ionsieve.data.convert import to_pymatgen
@@ -54,6 +55,33 @@ def test_oxidation_states_chemists_agree_on(name: str) -> None:
     assert (z[roles.is_mobile] == ATOMIC_NUMBER["Li"]).all()
     parts = roles.is_mobile.astype(int) + roles.is_anion + roles.is_framework_cation
     assert (parts == 1).all()
+
+
+REFERENCE = {
+    # Non-metals keep their sign; the chained element takes what is left.
+    ("mp-560845", "Cu"): {"Cu": [1], "As": [1.5], "S": [-2], "Cl": [-1]},  # Cu2As4S3Cl2
+    ("mp-570817", "Cu"): {"Cu": [1], "P": [0.75], "Se": [-2], "I": [-1]},  # Cu2P8Se3I2
+    # Peroxide beside hydroxide on tetrahedral boron; disulphide beside sulphide.
+    ("mp-698205", "Li"): {"Li": [1], "B": [3], "H": [1], "O": [-2, -1]},
+    ("mp-29410", "Li"): {"Li": [1], "B": [3], "S": [-2, -1]},
+    ("mp-755633", "K"): {"K": [1], "Se": [-2, -1]},  # K5Se3
+    ("mp-28566", "Na"): {"Na": [1], "Ti": [4], "Se": [-2, -1]},
+}
+
+
+def test_signs_follow_the_bonds(shared_data) -> None:
+    seen = 0
+    for record in pool.crystals(shared_data):
+        for mobile in ("Li", "Na", "K", "Cu"):
+            expected = REFERENCE.get((record.id, mobile))
+            if expected is None:
+                continue
+            prepared = prepare(record, mobile)
+            for element, states in expected.items():
+                own = prepared.roles.oxidation[prepared.atoms.z == ATOMIC_NUMBER[element]]
+                assert np.unique(own.round(6)) == pytest.approx(states), (record.id, element)
+            seen += 1
+    assert seen == len(REFERENCE)
 
 
 def test_roles_record_method_and_ambiguity() -> None:

@@ -28,6 +28,9 @@ KJ_MOL_PER_EV = 96.48533
         ("Li10GeP2S12", False),
         ("Li3InCl6", False),  # neutral with In 3+, but a metal can be reduced
         ("LiN3", False),
+        ("Li3Sb", False),
+        ("Li3As", False),
+        ("Li3P", True),
         ("Li2CO3", False),
         ("Li3PO4", False),
         ("Li", False),

@@ -175,3 +175,18 @@ def test_the_leading_anion_is_the_most_charged() -> None:
 def test_what_is_no_structure_is_named(wrong: object) -> None:
     with pytest.raises(FeatureError, match=f"a {type(wrong).__name__} was given"):
         isolated_anions(wrong)  # type: ignore[arg-type]
+
+
+def test_zintl_phases_are_no_antistructures_of_interest() -> None:
+    """Li3Sb, cubic (Weppner & Huggins 1977, 10.1149/1.2133112, measured electrons in it)."""
+    places = [(0, 0, 0), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), (0.75, 0.75, 0.75)]
+    fcc = [(0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)]
+    for anion, edge, expected in (
+        ("Sb", 6.57, "zintl"),
+        ("As", 6.1, "zintl"),
+        ("P", 5.98, "antistructure"),
+    ):
+        frac = [np.add(p, f) for p in places for f in fcc]
+        elements = [anion] * 4 + ["Li"] * 12
+        record = StructureRecord.ordered(f"Li3{anion}", np.eye(3) * edge, elements, frac)
+        assert find_isolated_anions(prepare(record)).isolated_class == expected
