@@ -31,9 +31,13 @@ from ..data.errors import ModelError
 from .ensemble import MEMBERS, CalibratedEnsemble
 from .fidelity import OtherKind
 from .labels.tables import feature_set_hash
+from .learners.archive_checks import check_archive
+from .learners.booster_checks import check_booster
+from .learners.forest_checks import check_forest
 from .learners.gaussian_process import BoundedGaussianProcess
 from .learners.trees import BoundedBoosting, BoundedExtraTrees
 from .model import StructureModel, make_model
+from .probe import check_answers
 from .selfcheck import HELD_OUT_COLUMNS
 from .trust.domain import DomainDistance
 from .trust.trust import Trust
@@ -51,7 +55,9 @@ ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
 trusts its node table, so :func:`read_learner` checks every node before the tree is used."""
 _CHECKED_VERSIONS: Final = ("scikit-learn", "xgboost")
 _OTHER_KIND: Final = "other_kind"
-_MAX_BYTES: Final = 2_000_000_000
+_MAX_BYTES: Final = 500_000_000
+_MAX_DESCRIPTION_BYTES: Final = 50_000_000
+_MAX_REFERENCES: Final = 1_000_000
 
 
 def save_model(model: StructureModel, folder: Path) -> Path:
@@ -84,14 +90,18 @@ def load_model(folder: Path) -> StructureModel:
         _check_columns(folder, model.columns_, description["feature_set_hash"])
         model.target.restore({k: float(v) for k, v in description["population"].items()})
         model.ensemble_ = _read_ensemble(folder, model, content, description)
-        domain = _read_domain(content["domain.parquet"], description["domain"])
+        domain = _read_domain(content["domain.parquet"], description["domain"], model.columns_)
         model.ensemble_.domain_ = domain
         model.training_, model._evaluation = description["training"], description["evaluation"]
         model._held_out = _read_held_out(description.get("held_out"))
         model.training_formulas = tuple(str(f) for f in description["training_formulas"])
         model.other_kind = _read_other_kind(folder, description.get("other_kind"))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{folder}: model.json is damaged ({error}); train again") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ModelError(
+            f"{folder}: model.json is damaged ({reason[:200]}); train again"
+        ) from error
+    check_answers(model, folder)
     return model
 
 
@@ -105,6 +115,7 @@ def read_learner(content: bytes, name: str, expected: type) -> Any:
     """
     import skops.io
 
+    check_archive(content, name)
     try:
         untrusted = skops.io.get_untrusted_types(data=content)
     except Exception as error:  # skops passes on what zipfile, json and its own nodes raise
@@ -115,34 +126,13 @@ def read_learner(content: bytes, name: str, expected: type) -> Any:
     try:
         learner = skops.io.loads(content, trusted=sorted(ALLOWED_TYPES))
     except Exception as error:  # a damaged array inside the archive
-        raise ModelError(f"{name} is damaged ({type(error).__name__}: {error})") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ModelError(f"{name} is damaged ({reason[:200]})") from error
     if not isinstance(learner, expected):
         raise ModelError(f"{name} holds a {type(learner).__name__}, not a {expected.__name__}")
     if isinstance(learner, BoundedExtraTrees):
-        _check_trees(learner, name)
+        check_forest(learner, name)
     return learner
-
-
-def _check_trees(learner: BoundedExtraTrees, name: str) -> None:
-    used = learner.used_
-    if used.dtype.kind != "i" or not ((used >= 0) & (used < learner.n_features_in_)).all():
-        raise ModelError(f"{name} uses features that it does not have; not loaded")
-    for tree in learner.forest_.estimators_:
-        if not _is_sound(tree.tree_, learner.forest_.n_features_in_):
-            raise ModelError(f"{name} holds a tree whose nodes point outside it; not loaded")
-
-
-def _is_sound(tree: Any, n_features: int) -> bool:
-    """Children come after their parent and inside the table; features exist: no loop, no leap."""
-    parent = np.arange(tree.node_count)
-    left, right = tree.children_left, tree.children_right
-    leaf = (left == -1) & (right == -1)
-    inside = np.ones(tree.node_count, dtype=bool)
-    for child in (left, right):
-        inside &= (child > parent) & (child < tree.node_count)
-    known = (tree.feature >= 0) & (tree.feature < n_features)
-    shape_ok = tree.value.shape == (tree.node_count, 1, 1) and tree.n_features == n_features
-    return bool(shape_ok and tree.node_count > 0 and (leaf | (inside & known)).all())
 
 
 def _learner_files(ensemble: CalibratedEnsemble) -> dict[str, bytes]:
@@ -233,9 +223,12 @@ def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / "model.json"
     if not path.is_file():
         raise ModelError(f"{folder} is not a model folder: model.json is missing")
+    if path.stat().st_size > _MAX_DESCRIPTION_BYTES:
+        raise ModelError(f"{path} is larger than a description of a model can be")
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        # NaN and Infinity are no JSON; none is ever written.
+        description = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not valid JSON; train again") from error
     if not isinstance(description, dict) or description.get("type") != "StructureModel":
         raise ModelError(f"{path} does not describe a model of ionsieve")
@@ -246,6 +239,10 @@ def _read_description(folder: Path) -> dict[str, Any]:
         )
     _check_versions(path, description.get("versions", {}))
     return description
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _check_versions(path: Path, saved: dict[str, str]) -> None:
@@ -319,6 +316,7 @@ def _read_boosting(
 
     boosting = BoundedBoosting(random_state=model.seed, **model.parameters.get("xgboost", {}))
     boosting.centre_, boosting.unit_ = float(description["centre_"]), float(description["unit_"])
+    check_booster(content, len(model.columns_))
     boosting.booster_ = Booster({"nthread": 1})
     try:
         boosting.booster_.load_model(bytearray(content))
@@ -328,14 +326,32 @@ def _read_boosting(
     return boosting
 
 
-def _read_domain(content: bytes, description: dict[str, Any]) -> DomainDistance:
+def _read_domain(
+    content: bytes, description: dict[str, Any], columns: tuple[str, ...]
+) -> DomainDistance:
+    import pyarrow.parquet as pq
+
     domain = DomainDistance()
     domain.centre_ = np.array(description["centre_"], dtype=np.float64)
     domain.scale_ = np.array(description["scale_"], dtype=np.float64)
     domain.typical_ = float(description["typical_"])
-    reference = pd.read_parquet(io.BytesIO(content)).to_numpy(dtype=np.float32)
+    try:
+        file = pq.ParquetFile(io.BytesIO(content))
+        # A few bytes can announce as many rows as they like: sizes before numbers.
+        n_rows, n_columns = file.metadata.num_rows, file.metadata.num_columns
+        if not 0 < n_rows <= _MAX_REFERENCES or n_columns != 2 * len(columns):
+            raise ModelError(f"domain.parquet has {n_rows:,} rows of {n_columns:,} columns")
+        reference = file.read().to_pandas().to_numpy(dtype=np.float32)
+    except OSError as error:  # what pyarrow raises for a damaged page
+        raise ValueError(f"domain.parquet: {error}") from None
     # Same memory order as after fitting: matrix products round alike.
     domain.reference_ = np.ascontiguousarray(reference)
+    numbers = (domain.centre_, domain.scale_, domain.typical_, domain.reference_)
+    shape_ok = domain.centre_.shape == domain.scale_.shape == (len(columns),)
+    if not shape_ok or not all(np.isfinite(n).all() for n in numbers):
+        raise ValueError("domain: numbers that do not fit the columns")
+    if not (domain.scale_ > 0).all() or not domain.typical_ > 0:
+        raise ValueError("domain: a scale that is not positive")
     return domain
 
 

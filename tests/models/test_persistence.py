@@ -160,3 +160,58 @@ def _refresh_hash(folder, name):
     description = json.loads((folder / "model.json").read_text())
     description["files"][name] = sha256((folder / name).read_bytes()).hexdigest()
     (folder / "model.json").write_text(json.dumps(description))
+
+
+def edited(folder, change):
+    path = folder / "model.json"
+    description = json.loads(path.read_text())
+    change(description)
+    path.write_text(json.dumps(description))
+
+
+def test_nested_beyond_reason(folder):
+    (folder / "model.json").write_text("[" * 1_000_000)
+    with pytest.raises(ModelError, match="not valid JSON"):
+        ConductivityModel.load(folder)
+
+
+def test_a_model_that_answers_with_no_number_is_refused(folder):
+    edited(folder, lambda d: d["population"].update(slope=1e300, slope_sd=1e300))
+    with pytest.raises(ModelError, match=r"no number|cannot answer"):
+        ConductivityModel.load(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d["domain"].update(scale_=[0.0] * len(d["columns"])),
+        lambda d: d["domain"].update(scale_=[1.0]),
+        lambda d: d["domain"].update(typical_=float("nan")),
+        lambda d: d.update(columns=[]),
+        lambda d: d["settings"].update(members=[]),
+        lambda d: d["settings"].update(parameters={"extra_trees": {"magic": 1}}),
+        lambda d: d["boosting"].update(centre_=10**400),
+    ],
+)
+def test_numbers_that_cannot_be(folder, change):
+    edited(folder, change)
+    with pytest.raises(ModelError):
+        ConductivityModel.load(folder)
+
+
+def test_a_leaf_that_is_no_number_is_refused(model):
+    learner = model.ensemble_.learners_["extra_trees"]
+    content = skops.io.dumps(learner)
+    twin = skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
+    twin.forest_.estimators_[0].tree_.value[0] = np.nan
+    with pytest.raises(ModelError, match=r"nodes point outside|not finite"):
+        read_learner(skops.io.dumps(twin), "extra_trees.skops", BoundedExtraTrees)
+
+
+def test_rows_announced_in_a_few_bytes_are_not_read(folder):
+    names = pd.read_parquet(folder / "domain.parquet").columns
+    table = pd.DataFrame(np.zeros((1_000_001, len(names)), dtype=np.float32), columns=names)
+    table.to_parquet(folder / "domain.parquet", index=False)
+    _refresh_hash(folder, "domain.parquet")
+    with pytest.raises(ModelError, match="1,000,001 rows"):
+        ConductivityModel.load(folder)
