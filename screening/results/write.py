@@ -33,7 +33,8 @@ from ...data.store.open import is_store
 from ...data.store.store import MANIFEST
 from ...data.units import ROOM_TEMPERATURE_K
 from ..pages.report import CALIBRATION, TOP_STRUCTURES, calibration_frame, render_report
-from ..screen.pipeline import ScreenResult
+from ..screen.pipeline import NothingToRank, ScreenResult
+from ..screen.ranking import RANKING_COLUMNS
 from .optimade import OPTIMADE, SERVER, server_settings, write_optimade
 from .read import EXPLANATIONS, FEATURES, RANKING, RUN, report_data
 
@@ -88,12 +89,7 @@ def write_screen(
     records = {record.id: record for record in result.records}
     write_optimade(folder / OPTIMADE, result.ranking, records)
     write_json_atomic(folder / SERVER, server_settings())
-    quarantine = result.quarantine.to_csv(index=False, lineterminator="\n")
-    write_text_atomic(folder / "quarantine.csv", quarantine)
-    funnel = result.funnel.to_csv(index=False, lineterminator="\n")
-    write_text_atomic(folder / "funnel.csv", funnel)
-    filtered = result.filtered.rename(columns={"stage": "filter"})
-    write_text_atomic(folder / "filtered.csv", filtered.to_csv(index=False, lineterminator="\n"))
+    _write_left_out(folder, result)
     calibration = calibration_frame(result.trained.model.held_out_)
     write_text_atomic(folder / CALIBRATION, calibration.to_csv(index=False, lineterminator="\n"))
     run = run_facts(result, inputs, csv)
@@ -102,6 +98,34 @@ def write_screen(
     write_report(folder, run)
     write_json_atomic(folder / RUN, run)
     return run
+
+
+def write_nothing(nothing: NothingToRank, out: str | Path) -> None:
+    """Tables of a screen that left no structure: an empty ranking, and where everything went.
+
+    Parameters
+    ----------
+    nothing : NothingToRank
+    out : path
+    """
+    folder = prepared_folder(out)
+    (folder / RUN).unlink(missing_ok=True)
+    _remove_explanations(folder)
+    for stale in (RANKING, FEATURES, OPTIMADE, SERVER, REPORT, CALIBRATION):
+        (folder / stale).unlink(missing_ok=True)
+    write_text_atomic(folder / "ranking.csv", ",".join(RANKING_COLUMNS) + "\n")
+    _write_left_out(folder, nothing)
+
+
+def _write_left_out(folder: Path, result: ScreenResult | NothingToRank) -> None:
+    """``quarantine.csv``, ``funnel.csv`` and ``filtered.csv``."""
+    tables = {
+        "quarantine.csv": result.quarantine,
+        "funnel.csv": result.funnel,
+        "filtered.csv": result.filtered.rename(columns={"stage": "filter"}),
+    }
+    for name, table in tables.items():
+        write_text_atomic(folder / name, table.to_csv(index=False, lineterminator="\n"))
 
 
 def _remove_explanations(folder: Path) -> None:

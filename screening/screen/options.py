@@ -7,14 +7,12 @@ Imports little: ``ionsieve screen --help`` reads this module.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ...data.disorder.policy import DisorderMode, DisorderPolicy
 from ...data.errors import InputError
 from ...data.settings import check_limits, setting
-from ...data.store.open import is_plain
 from ...data.store.options import IngestOptions
 from ..batch.limits import MAX_WORKERS, TIMEOUT_S
 from .flag_rules import FlagRules
@@ -38,8 +36,8 @@ class PolicyLimits:
 class ScreenSettings:
     """What a screen does, saved beside its results as ``settings.yaml``.
 
-    Every field says in its metadata what it means; :meth:`with_inputs` fills in what depends on
-    the inputs and on the machine.
+    Every field says in its metadata what it means; :meth:`settled` fills in what depends on
+    the machine and on files of filters.
 
     Raises
     ------
@@ -59,8 +57,8 @@ class ScreenSettings:
     policy: PolicyLimits = field(default_factory=PolicyLimits)
     filters: str | tuple[Any, ...] | None = setting(
         None,
-        "YAML or TOML table of filters, 'default' or 'none'. By default: those of Yang 2025 for "
-        "stores and databases, none for files.",
+        "YAML or TOML table of filters, 'default' for those of Yang 2025, or 'none'. None by "
+        "default: every structure given is ranked, whatever it comes from.",
     )
     flags: FlagRules = field(default_factory=FlagRules)
     entries: str | None = setting(
@@ -116,10 +114,10 @@ class ScreenSettings:
 
     @property
     def chosen_filters(self) -> tuple[Filter, ...]:
-        """The filters themselves; after :meth:`with_inputs`."""
-        return _chosen_filters(self.filters, (), self.mobile)
+        """The filters themselves; after :meth:`settled`."""
+        return _chosen_filters(self.filters, self.mobile)
 
-    def with_inputs(self, inputs: Sequence[str | os.PathLike[str]]) -> ScreenSettings:
+    def settled(self) -> ScreenSettings:
         """Nothing left open: the filters themselves, and the number of workers.
 
         Raises
@@ -127,7 +125,7 @@ class ScreenSettings:
         InputError
             If a table of filters cannot be read.
         """
-        chosen = _chosen_filters(self.filters, [os.fspath(i) for i in inputs], self.mobile)
+        chosen = self.chosen_filters
         cores = len(os.sched_getaffinity(0))
         return replace(
             self,
@@ -153,18 +151,14 @@ def _check_families(families: tuple[str, ...] | None) -> None:
         raise InputError(f"families: the ranking needs {RANKED_BY!r} among them")
 
 
-def _chosen_filters(
-    chosen: str | tuple[Any, ...] | None, inputs: Sequence[str], mobile: str
-) -> tuple[Filter, ...]:
-    """Files that a user names are ranked as they are; databases are filtered."""
+def _chosen_filters(chosen: str | tuple[Any, ...] | None, mobile: str) -> tuple[Filter, ...]:
+    """None unless asked for: the same structures rank alike as files, as a folder, as a store."""
     from .filters import Filter, default_filters, load_filters, parse_filters
 
     if isinstance(chosen, tuple):
         if all(isinstance(one, Filter) for one in chosen):
             return chosen
         return parse_filters({"filters": list(chosen)}, "filters", mobile)
-    if chosen is None:
-        chosen = "none" if all(map(is_plain, inputs)) else "default"
-    if chosen == "none":
+    if chosen is None or chosen == "none":
         return ()
     return default_filters(mobile) if chosen == "default" else load_filters(chosen, mobile)

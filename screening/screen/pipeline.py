@@ -51,6 +51,20 @@ class ScreenResult:
     """The shortlist in numbers; which candidates it holds stands in ``ranking``."""
 
 
+class NothingToRank(InputError):
+    """No structure is left; where each went is known, and is written all the same."""
+
+    def __init__(
+        self,
+        message: str,
+        quarantine: pd.DataFrame,
+        filtered: pd.DataFrame,
+        funnel: pd.DataFrame,
+    ) -> None:
+        super().__init__(message)
+        self.quarantine, self.filtered, self.funnel = quarantine, filtered, funnel
+
+
 def run_screen(
     inputs: Sequence[str | Path],
     settings: ScreenSettings | None = None,
@@ -76,9 +90,11 @@ def run_screen(
     Raises
     ------
     InputError
-        If a path does not exist, or nothing can be ranked.
+        If a path does not exist.
+    NothingToRank
+        If no structure is left, with the tables of where they went.
     """
-    settings = (settings or ScreenSettings()).with_inputs(inputs)
+    settings = (settings or ScreenSettings()).settled()
     advance = advance or (lambda stage, done, total: None)
     run = DescriptorRun(work, settings.workers, settings.timeout_s)
     # Inputs first: a wrong path should not cost a training.
@@ -140,6 +156,7 @@ def run_screen(
             "ranked": len(ranking),
             "filtered": len(candidates.filtered),
             "quarantined": len(candidates.quarantined),
+            "with_notes": sum(bool(record.notes) for record in described.records),
             **ordering.counts,
         },
         notes=_count_notes(described.notes),
@@ -226,7 +243,12 @@ def _take(described: Described, candidates: Candidates, stage: str, reason: str)
 
 def _need_any(candidates: Candidates) -> None:
     if not candidates.records:
-        raise InputError(_nothing_left(candidates))
+        raise NothingToRank(
+            _nothing_left(candidates),
+            quarantine_frame(candidates.quarantined),
+            quarantine_frame(candidates.filtered),
+            candidates.funnel.frame(),
+        )
 
 
 def _rank(
@@ -245,7 +267,7 @@ def _rank(
             "formula": [reduced_formula(r.composition) for r in records],
             "n_sites": [r.n_sites for r in records],
             "source": [r.provenance.file or r.provenance.source for r in records],
-            "note": [notes.get(r.id, "") for r in records],
+            "note": ["; ".join(filter(None, [notes.get(r.id), *r.notes])) for r in records],
             "known_structure": [one.structure for one in known],
             "known_relation": [one.relation for one in known],
             "e_above_hull_meV_atom": [_times(1000.0, r.e_above_hull_eV_atom) for r in records],
@@ -278,9 +300,12 @@ def _count_notes(reasons: Iterable[str]) -> dict[str, int]:
 def _nothing_left(candidates: Candidates) -> str:
     if not candidates.n_input:
         return "nothing to rank: the input holds no structure"
-    left = [*candidates.quarantined, *candidates.filtered]
-    how = "refused" if not candidates.filtered else "refused or filtered out"
-    return (
-        f"nothing to rank: all {len(left)} structures were {how}, "
-        f"the first ({left[0].file or left[0].id}) because: {left[0].reason}"
-    )
+    parts = []
+    for how, left in (
+        ("quarantined", candidates.quarantined),
+        ("filtered out", candidates.filtered),
+    ):
+        if left:
+            first = f"the first ({left[0].file or left[0].id}) because: {left[0].reason}"
+            parts.append(f"{len(left)} {how}, {first}")
+    return f"nothing to rank: {'; '.join(parts)}"

@@ -72,7 +72,8 @@ def rank_candidates(
         Same index; columns of :meth:`ConductivityModel.predict`, log10 S/cm.
     descriptions : DataFrame
         Same index; ``formula``, ``n_sites``, ``source``, ``known_structure``, ``known_relation``,
-        ``note`` if another structure stands for some, and :data:`STABILITY_COLUMNS` if known.
+        ``note`` if the reader remarks on some or another structure stands for them, and
+        :data:`STABILITY_COLUMNS` if known.
     training : TrainingRange
         For known formulas.
 

@@ -79,7 +79,7 @@ def test_a_wrong_setting_writes_nothing(
 
 
 def test_filters_are_written_out_and_read_back() -> None:
-    options = ScreenSettings(filters="default").with_inputs([])
+    options = ScreenSettings(filters="default").settled()
     again = resolved(ScreenSettings, [Layer("file", {"filters": list(options.filters or ())})])
     assert again.chosen_filters == default_filters("Li") == options.chosen_filters
     rows = [one.as_dict() for one in default_filters("Na")]

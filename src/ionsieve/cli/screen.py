@@ -47,20 +47,30 @@ def screen(
     report.html and, when all is done, run.json. An interrupted screen is continued by the same
     command.
     """
-    from ..screening.results.write import prepared_folder, removed_work, work_folder, write_screen
+    from ..screening.results.write import (
+        prepared_folder,
+        removed_work,
+        work_folder,
+        write_nothing,
+        write_screen,
+    )
     from ..screening.screen.options import ScreenSettings
-    from ..screening.screen.pipeline import run_screen
+    from ..screening.screen.pipeline import NothingToRank, run_screen
     from .cache import model_cache
     from .progress import stage_progress
 
     inputs = inputs or []
-    options = settings_of(ctx, ScreenSettings, settings, assigned).with_inputs(inputs)
+    options = settings_of(ctx, ScreenSettings, settings, assigned).settled()
     prepared_folder(out)
     with stage_progress(quiet=json) as advance, work_folder(out) as work:
         write_settings(out, options)
         names = _stores_or_files(inputs, out, options, advance)
         kept = model_cache() if options.cache else None
-        result = run_screen(names, options, kept, advance, work)
+        try:
+            result = run_screen(names, options, kept, advance, work)
+        except NothingToRank as nothing:
+            write_nothing(nothing, out)
+            raise
         run = write_screen(result, out, names, options.top_structures)
         removed_work(work)
     if json:

@@ -223,6 +223,7 @@ def closing_lines(run: dict[str, Any], out: Path) -> list[str]:
         *(_funnel_lines(run["funnel"]) if counts["filtered"] else []),
         f"{counts['ranked']:,} ranked, {counts['filtered']:,} filtered out (funnel.csv), "
         f"{counts['quarantined']:,} quarantined (quarantine.csv), all in {out}",
+        *_note_lines(counts.get("with_notes", 0)),
         *_disorder_lines(counts),
         f"next: open {out / 'report.html'}; why a rank: ionsieve explain {out} 1; screen your "
         "own: ionsieve screen FOLDER_OF_CIFS --out DIR",
@@ -236,6 +237,16 @@ def _disorder_lines(counts: dict[str, int]) -> list[str]:
     return [
         f"{ordered + average:,} too disordered for descriptors: for {ordered:,} an ordered cell "
         f"stands, {average:,} are used as their average (column note)"
+    ]
+
+
+def _note_lines(n_with_notes: int) -> list[str]:
+    """Structures that the reader remarks on."""
+    if not n_with_notes:
+        return []
+    return [
+        f"{n_with_notes:,} ranked with a remark of the reader, such as a formula that differs: "
+        "column note of ranking.csv"
     ]
 
 

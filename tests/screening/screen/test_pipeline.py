@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from ionsieve.screening.results.write import run_facts, write_screen
+from ionsieve.screening.results.write import run_facts, write_nothing, write_screen
 from ionsieve.screening.screen.options import ScreenSettings
-from ionsieve.screening.screen.pipeline import ScreenResult, run_screen
+from ionsieve.screening.screen.pipeline import NothingToRank, ScreenResult, run_screen
 from ionsieve.screening.screen.ranking import RANKING_COLUMNS
 
 FAMILIES = ("isolated_anions", "density")
@@ -64,7 +64,8 @@ def test_every_input_is_ranked_or_quarantined(result: tuple[ScreenResult, Path])
     stages = screen.quarantine.set_index("id")["stage"].to_dict()
     assert stages == {"broken": "read", "NaCl": "policy", "LiMg": "roles"}
     assert (screen.quarantine["reason"].str.len() > 0).all()
-    assert screen.counts == {"input": 5, "ranked": 2, "filtered": 0, "quarantined": 3}
+    expected = {"input": 5, "ranked": 2, "filtered": 0, "quarantined": 3, "with_notes": 0}
+    assert screen.counts == expected
 
 
 def test_classes_of_known_structures(result: tuple[ScreenResult, Path]) -> None:
@@ -176,5 +177,10 @@ def test_nothing_to_rank_is_an_error_that_says_why(tmp_path: Path) -> None:
     from ionsieve.data import InputError
 
     (tmp_path / "broken.cif").write_text("data_\n")
-    with pytest.raises(InputError, match=r"all 1 structures were refused.*no atoms"):
+    with pytest.raises(NothingToRank, match=r"1 quarantined, the first .*no atoms") as caught:
         run_screen([tmp_path], ScreenSettings(families=FAMILIES))
+    assert isinstance(caught.value, InputError)
+    write_nothing(caught.value, tmp_path / "out")
+    assert pd.read_csv(tmp_path / "out" / "ranking.csv").empty
+    assert list(pd.read_csv(tmp_path / "out" / "quarantine.csv")["id"]) == ["broken"]
+    assert list(pd.read_csv(tmp_path / "out" / "funnel.csv")["stage"])[:2] == ["input", "read"]
