@@ -1,7 +1,12 @@
 """What is learned: a feature table and a label table → trained, calibrated, explained models."""
 
 from .evaluation.grouped import GroupedEvaluation, evaluate_grouped
-from .evaluation.splitters import SPLITTERS, describe_structures, make_splitter
+from .evaluation.splitters import (
+    SPLITTERS,
+    describe_compositions,
+    describe_structures,
+    make_splitter,
+)
 from .model import ConductivityModel, OnsetModel, StructureModel, make_model
 
 __all__ = [
@@ -10,6 +15,7 @@ __all__ = [
     "GroupedEvaluation",
     "OnsetModel",
     "StructureModel",
+    "describe_compositions",
     "describe_structures",
     "evaluate_grouped",
     "make_model",

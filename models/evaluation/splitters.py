@@ -48,6 +48,35 @@ def describe_structures(records: Iterable[StructureRecord]) -> pd.DataFrame:
     return table.rename_axis("structure_id")
 
 
+def describe_compositions(
+    amounts: Mapping[str, Mapping[str, float]], space_groups: Mapping[str, int | None]
+) -> pd.DataFrame:
+    """As :func:`describe_structures`, for materials without a structure.
+
+    Parameters
+    ----------
+    amounts : mapping
+        Id → amounts by element.
+    space_groups : mapping
+        Id → space-group number, where it is known.
+    """
+    from pymatgen.core import Composition
+
+    rows = {}
+    for record_id, content in amounts.items():
+        formula = reduced_formula(dict(content))
+        anonymous = Composition(formula).anonymized_formula
+        rows[record_id] = {
+            "formula": formula,
+            "chemsys": "-".join(sorted(content)),
+            "prototype": f"{anonymous}-{space_groups.get(record_id) or 'no structure'}",
+        }
+    table = pd.DataFrame.from_dict(
+        rows, orient="index", columns=["formula", "chemsys", "prototype"]
+    )
+    return table.rename_axis("structure_id")
+
+
 def _prototype(record: StructureRecord) -> str:
     import spglib
     from pymatgen.core import Composition
@@ -204,6 +233,24 @@ class DoiSplitter(GroupSplitter):
         return tables.column("source")
 
 
+class DoiAndFormulaSplitter(GroupSplitter):
+    """Holds out publications together with all others that report one of their compositions.
+
+    Prevents: a paper's series on both sides, and the same compound in two papers; the honest
+    default for experiments, where few compositions are measured over and over. Leaves open:
+    neighbouring compositions of a solid solution in papers that share none.
+    """
+
+    name = "doi+formula"
+
+    def _names(self, tables: _Tables) -> pd.Series:
+        paper = tables.column("doi" if "doi" in tables.labels else "source")
+        formula = tables.described("formula")
+        # Rows without a publication are held together by their composition alone.
+        number = joined_groups(list(formula), list(paper))
+        return pd.Series([f"component {k}" for k in number], tables.labels.index)
+
+
 class ClusterSplitter(GroupSplitter):
     """Holds out clusters in scaled feature space (k-means).
 
@@ -239,7 +286,14 @@ class ClusterSplitter(GroupSplitter):
 
 SPLITTERS: Final[Mapping[str, Callable[..., GroupSplitter]]] = {
     s.name: s
-    for s in (FormulaSplitter, ChemicalSystemSplitter, FamilySplitter, DoiSplitter, ClusterSplitter)
+    for s in (
+        FormulaSplitter,
+        ChemicalSystemSplitter,
+        FamilySplitter,
+        DoiSplitter,
+        DoiAndFormulaSplitter,
+        ClusterSplitter,
+    )
 }
 """Splitters by name."""
 

@@ -95,8 +95,10 @@ def feature_matrix(features: pd.DataFrame, columns: Sequence[str]) -> FloatArray
     missing = [name for name in columns if name not in features.columns]
     if missing:
         raise ModelError(
-            f"{len(missing)} feature columns of the model are missing, first {missing[0]!r}; "
-            "compute features with the version of ionsieve that trained the model"
+            f"{len(missing)} of the {len(columns)} feature columns of the model are not in the "
+            f"table, first {missing[0]!r}: it was made with other descriptor families or another "
+            "version of ionsieve. Compute all families; where there is no structure, a row still "
+            "has every column, empty where not defined (ionsieve predict --compositions)"
         )
     matrix = features[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(matrix).any():

@@ -120,6 +120,67 @@ def test_predict_writes_the_promised_columns(trained, folder):
     assert (folder / "predictions.quarantine.csv").read_text().count("broken") >= 1
 
 
+def test_materials_without_a_structure_are_trained_on_and_predicted(folder, tmp_path):
+    table = pd.read_csv(folder / "labels.csv")
+    more = table[table["structure_id"].isin(["LiCl", "Li2S"])].assign(
+        structure_id=lambda t: t["structure_id"] + "_bare",
+        composition=lambda t: t["structure_id"].str.removesuffix("_bare"),
+        source="paper 9",
+    )
+    pd.concat([table, more]).to_csv(tmp_path / "labels.csv", index=False)
+    (tmp_path / "c.csv").write_text(
+        "id,composition,a,b,c,alpha,beta,gamma,space_group\n"
+        "LiBr,LiBr,,,,,,,\nLi3N,Li3N,3.65,3.65,3.87,90,90,120,P6/mmm\nbad,Li?,,,,,,,\n"
+    )
+    given = ["--labels", tmp_path / "labels.csv", "--structures", folder / "cifs"]
+    given += ["--compositions", tmp_path / "c.csv", "--groups", "doi+formula"]
+    result = runner.invoke(
+        app,
+        [*map(str, ["train", *given, "--out", tmp_path / "m", "--learners", "extra_trees"])],
+        catch_exceptions=False,
+    )
+    assert "9 structures used, 3 materials by composition alone, 2 quarantined" in result.stdout
+    assert (
+        json.loads((tmp_path / "m" / "training.json").read_text())["training"]["n_structures"] == 11
+    )
+    out = tmp_path / "p.csv"
+    runner.invoke(
+        app,
+        ["predict", str(tmp_path / "m"), "--compositions", str(tmp_path / "c.csv"),
+         "--temperature", "300", "--out", str(out)],
+        catch_exceptions=False,
+    )  # fmt: skip
+    found = pd.read_csv(out, index_col="id")
+    assert list(found.index) == ["LiBr", "Li3N"]
+    assert np.isfinite(found[["prediction", "low", "high", "domain_distance"]]).all(axis=None)
+    assert found["note"].str.startswith("by composition alone").all()
+    refused = pd.read_csv(tmp_path / "p.quarantine.csv")
+    assert refused["reason"].str.contains("row 3: composition 'Li\\?'").all()
+
+
+def test_a_composition_of_a_structures_id_gives_way(trained, folder, tmp_path):
+    (tmp_path / "c.csv").write_text("id,composition\nLiCl,Li2O\n")
+    out = tmp_path / "p.csv"
+    runner.invoke(
+        app,
+        ["predict", str(trained[0]), str(folder / "cifs"), "--compositions",
+         str(tmp_path / "c.csv"), "--out", str(out)],
+        catch_exceptions=False,
+    )  # fmt: skip
+    found = pd.read_csv(out, index_col="id")
+    assert found.loc["LiCl", "formula"] == "LiCl"
+    assert found["note"].isna().all()
+
+
+def test_nothing_to_predict_is_said(trained, tmp_path):
+    with pytest.raises(InputError, match="give structures or --compositions"):
+        runner.invoke(
+            app,
+            ["predict", str(trained[0]), "--out", str(tmp_path / "p.csv")],
+            catch_exceptions=False,
+        )
+
+
 def test_evaluate_writes_metrics_predictions_and_card(folder):
     out = folder / "evaluation"
     runner.invoke(

@@ -7,47 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .model_options import (
-    DEFAULT_LEARNERS,
-    FidelityLabels,
-    FidelityStructures,
-    Groups,
-    Json,
-    Kind,
-    Labels,
-    Learners,
-    Mobile,
-    Seed,
-    Structures,
-    Target,
-    Threshold,
-)
+from .model_options import LabelledOptions, takes_labelled
 
 if TYPE_CHECKING:
     from .model_inputs import LabelledInputs
 
 
+@takes_labelled
 def evaluate(
-    labels: Labels,
-    structures: Structures,
+    options: LabelledOptions,
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the results."),
-    target: Target = "sigma_S_cm",
     tune: int = typer.Option(0, "--tune", min=0, help="Tuning trials inside each training fold."),
-    groups: Groups = "family",
     folds: int = typer.Option(5, min=0, help="Folds over groups; 0 leaves one group out."),
-    learners: Learners = DEFAULT_LEARNERS,
-    fidelity_labels: FidelityLabels = None,
-    fidelity_structures: FidelityStructures = None,
-    kind: Kind = None,
-    threshold: Threshold = 1e-3,
     temperature: float | None = typer.Option(
         None, "--temperature", help="Temperature of the event, K; onsets need one (default 1000)."
     ),
     ablation: bool = typer.Option(False, "--ablation", help="Also what each family adds."),
     learning_curve: bool = typer.Option(False, "--learning-curve", help="Also with fewer groups."),
-    seed: Seed = 0,
-    mobile: Mobile = "Li",
-    json: Json = False,
 ) -> None:
     """Hold out whole groups, predict them, and write metrics.json, predictions.csv and card.md.
 
@@ -66,32 +42,31 @@ def evaluate(
     )
     from .progress import stage_progress
 
-    members = learner_names(learners)
-    with stage_progress(quiet=json) as advance:
-        data = labelled_inputs(labels, structures, target, kind, groups, mobile, advance)
-        if fidelity_labels is not None:
-            add_other_kind(data, fidelity_labels, fidelity_structures, mobile, seed, advance)
-        settings = {"seed": seed, "threshold": threshold, "members": members}
+    members = learner_names(options.learners)
+    with stage_progress(quiet=options.json) as advance:
+        data = labelled_inputs(options, advance)
+        add_other_kind(data, options, advance)
+        settings = {"seed": options.seed, "threshold": options.threshold, "members": members}
         factory = _factory(data.quantity, tune, out, settings)
-        options: dict[str, Any] = {
+        scoring: dict[str, Any] = {
             "n_folds": folds or None,
             "quantity": data.quantity,
-            "threshold": threshold,
+            "threshold": options.threshold,
             "temperature_K": _event_temperature(data.quantity, temperature),
-            "seed": seed,
+            "seed": options.seed,
         }
         tables = data.inputs.features, data.labels
         methods = {MODEL_NAME: factory, **baselines(data.quantity)}
-        found = evaluate_grouped(*tables, methods, **options)
-        context = run_context(seed, groups, labels, str(data.labels["kind"].iloc[0]))
-        context |= {"tuning_trials": tune, "learners": learners, "notes": data.notes}
+        found = evaluate_grouped(*tables, methods, **scoring)
+        context = run_context(options, str(data.labels["kind"].iloc[0]))
+        context |= {"tuning_trials": tune, "learners": options.learners, "notes": data.notes}
         write_evaluation(out, found, context)
         write_quarantine(out / "quarantine.csv", data.inputs.quarantined)
         if ablation:
-            _write_ablation(out, data, settings, options)
+            _write_ablation(out, data, settings, scoring)
         if learning_curve:
-            append_learning_curve(out, thinned(*tables, factory, **options))
-    _show(out, str(found), data.notes, json)
+            append_learning_curve(out, thinned(*tables, factory, **scoring))
+    _show(out, str(found), data.notes, options.json)
 
 
 def _event_temperature(quantity: str, given: float | None) -> float | None:

@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..screening.batch.limits import TIMEOUT_S
-
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..data.records import Quarantined, StructureRecord
+    from ..data.sources.compositions import CompositionRecord
+    from ..features.rows import FeatureRow
     from ..models.fidelity import OtherKind
+    from .model_options import LabelledOptions
 
 Advance = Callable[[str, int, int], None]
 
+TIMEOUT_S: Final = 120.0
+"""Longest time for the descriptors of one structure, s."""
 TARGETS: Final = {
     "sigma": "sigma_S_cm",
     "conductivity": "sigma_S_cm",
@@ -29,15 +32,25 @@ TARGETS: Final = {
 
 @dataclass
 class FeatureInputs:
-    """Structures with features, and what was put aside."""
+    """Materials with features, and what was put aside."""
 
     features: pd.DataFrame
     structures: pd.DataFrame
+    """Formula, chemical system and prototype of each material."""
     quarantined: list[Quarantined] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    """By id: what stands for the structure that was given, or that there is none."""
+    without_structure: frozenset[str] = frozenset()
+    """Ids answered from composition, cell and space group alone."""
 
     def summary(self) -> str:
         """One line: used and quarantined."""
-        return f"{len(self.features)} structures used, {len(self.quarantined)} quarantined"
+        bare = len(self.without_structure)
+        used = f"{len(self.features) - bare} structures used"
+        used += f", {bare} materials by composition alone" if bare else ""
+        stand_ins = len(set(self.notes) - self.without_structure)
+        used += f", {stand_ins} too disordered stand as an ordered cell" if stand_ins else ""
+        return f"{used}, {len(self.quarantined)} quarantined"
 
 
 @dataclass
@@ -63,86 +76,205 @@ def target_quantity(target: str) -> str:
     return quantity
 
 
-def feature_inputs(paths: Sequence[Path], mobile: str, advance: Advance) -> FeatureInputs:
-    """Read structures and compute features; what cannot be used is kept with its reason."""
+def feature_inputs(
+    structures: Sequence[Path],
+    compositions: Sequence[Path],
+    mobile: str,
+    advance: Advance,
+    labelled: Sequence[CompositionRecord] = (),
+) -> FeatureInputs:
+    """Read structures and compositions and compute features; nothing is lost without a reason.
+
+    A structure of the same id goes before a composition. A structure that descriptors cannot take
+    is answered from its composition and cell.
+
+    Parameters
+    ----------
+    structures, compositions : sequence of path
+    mobile : str
+    advance : callable
+    labelled : sequence of CompositionRecord
+        Further compositions, from a label table.
+
+    Raises
+    ------
+    InputError
+        If nothing can be used.
+    """
     from ..data.errors import InputError
-    from ..data.sources.files import read_structures
-    from ..models import describe_structures
+    from ..data.sources.compositions import read_compositions
+    from ..data.sources.files import ReadResult, read_structures
 
-    found = read_structures(list(paths), mobile=mobile)
-    records = list(found.records)
-    features, rejected = _features(records, mobile, advance)
-    quarantined = [*found.quarantined, *rejected]
-    if features.empty:
+    if not (structures or compositions or labelled):
+        raise InputError("nothing to compute features of: give structures or --compositions")
+    found = read_structures(list(structures), mobile=mobile) if structures else ReadResult()
+    quarantined = list(found.quarantined)
+    bare: list[CompositionRecord] = []
+    for path in compositions:
+        table = read_compositions(path)
+        bare += table.records
+        quarantined += table.quarantined
+    bare += labelled
+    rows, notes = _structure_rows(list(found.records), mobile, advance)
+    notes = {**found.notes, **notes}
+    answered = {row.id for row in rows}
+    more, refused = _composition_rows(bare, answered, mobile)
+    quarantined += refused
+    if not rows and not more:
         reason = f"; first: {quarantined[0].reason}" if quarantined else ""
-        raise InputError(f"no structure among {len(quarantined)} inputs can be used{reason}")
-    kept = [r for r in records if r.id in features.index]
-    return FeatureInputs(features, describe_structures(kept), quarantined)
+        raise InputError(f"no material among {len(quarantined)} inputs can be used{reason}")
+    notes |= {record.id: _bare_note(record.note) for record, _ in more}
+    return _table(
+        found.records,
+        rows,
+        more,
+        quarantined,
+        {row_id: note for row_id, note in notes.items() if note},
+    )
 
 
-def _features(
-    records: list[StructureRecord], mobile: str, advance: Advance
-) -> tuple[pd.DataFrame, list[Quarantined]]:
-    """In isolated processes: a structure that hangs or crashes one is quarantined, no more."""
-    from ..data.records import Quarantined
-    from ..features.catalogue import FAMILY_NAMES
+def _bare_note(note: str) -> str:
+    return "; ".join(filter(None, ["by composition alone", note]))
+
+
+def _table(
+    records: Sequence[StructureRecord],
+    rows: Sequence[FeatureRow],
+    more: Sequence[tuple[CompositionRecord, FeatureRow]],
+    quarantined: list[Quarantined],
+    notes: dict[str, str],
+) -> FeatureInputs:
+    import pandas as pd
+
     from ..features.featurizer import numeric_columns, rows_to_frame
+    from ..features.without_structure import NO_STRUCTURE
+    from ..models import describe_compositions, describe_structures
+
+    everything = [*rows, *(row for _, row in more)]
+    kept = {row.id for row in rows}
+    described = [
+        describe_structures([r for r in records if r.id in kept]),
+        describe_compositions(
+            {c.id: c.amounts for c, _ in more}, {c.id: c.space_group_number for c, _ in more}
+        ),
+    ]
+    return FeatureInputs(
+        rows_to_frame(everything, None)[numeric_columns()],
+        pd.concat([one for one in described if len(one)]),
+        quarantined,
+        notes,
+        frozenset(row.id for row in everything if row.reason.startswith(NO_STRUCTURE)),
+    )
+
+
+def _composition_rows(
+    records: Sequence[CompositionRecord], answered: set[str], mobile: str
+) -> tuple[list[tuple[CompositionRecord, FeatureRow]], list[Quarantined]]:
+    """Features of compositions whose id has no structure; a second one of an id is set aside."""
+    from ..data.records import Quarantined
+    from ..features.without_structure import composition_row
+
+    found: dict[str, tuple[CompositionRecord, FeatureRow]] = {}
+    refused = []
+    for record in records:
+        if record.id in answered:
+            continue
+        if record.id in found:
+            same = dict(found[record.id][0].amounts) == dict(record.amounts)
+            if not same:
+                reason = "another composition of this id came before; rename one of the two"
+                refused.append(Quarantined(record.id, record.file, "same_id", reason))
+            continue
+        row = composition_row(
+            record.id, record.amounts, mobile, record.volume_A3, record.space_group_number
+        )
+        if row.values is None:
+            reason = row.reason.removeprefix(f"{record.id}: ")
+            refused.append(Quarantined(record.id, record.file, "policy", reason))
+        else:
+            found[record.id] = record, row
+    return list(found.values()), refused
+
+
+def _structure_rows(
+    records: list[StructureRecord], mobile: str, advance: Advance
+) -> tuple[list[FeatureRow], dict[str, str]]:
+    """In isolated processes: a structure that hangs or crashes one is answered without it."""
+    from ..features.catalogue import FAMILY_NAMES
+    from ..features.without_structure import composition_row
     from ..screening.batch.batch import FeatureJob
     from ..screening.batch.workers import run_isolated
 
-    rows, rejected = [], []
     found = {}
     outcomes = run_isolated(FeatureJob(FAMILY_NAMES, mobile), enumerate(records), 1, TIMEOUT_S)
     for done, outcome in enumerate(outcomes, start=1):
         found[outcome.index] = outcome
         advance("features", done, len(records))
+    rows, notes = [], {}
     # In the order of the input, whatever order the workers finish in.
     for index, record in enumerate(records):
         row = found[index].result
         if row is None or row.values is None:
             reason = found[index].failure if row is None else row.reason
-            file = record.provenance.file or ""
-            rejected.append(Quarantined(record.id, file, "features", reason or "no features"))
-        else:
-            rows.append(row)
-    return rows_to_frame(rows, None)[numeric_columns()], rejected
+            reason = (reason or "no features").removeprefix(f"{record.id}: ")
+            row = composition_row(record.id, record.composition, mobile, record.volume_A3)
+            notes[record.id] = f"by composition and cell alone, as the structure fails: {reason}"
+        rows.append(row)
+    return rows, notes
 
 
-def labelled_inputs(
-    labels: Path,
-    structures: Sequence[Path],
-    target: str,
-    kind: str | None,
-    groups: str,
-    mobile: str,
-    advance: Advance,
-) -> LabelledInputs:
+def labelled_inputs(options: LabelledOptions, advance: Advance) -> LabelledInputs:
     """Labels and features of one target and kind, grouped as wanted."""
     from ..data.errors import InputError
     from ..data.transport.label_table import label_report, read_label_table, select_labels
     from ..models import make_splitter
 
-    quantity = target_quantity(target)
-    table = select_labels(read_label_table(labels), quantity, kind)
+    quantity = target_quantity(options.target)
+    table = select_labels(read_label_table(options.labels), quantity, options.kind)
     report = label_report(table)
     notes = report.lines()
     table = table.drop(index=report.duplicates.index).reset_index(drop=True)
-    splitter = make_splitter(groups)
-    inputs = feature_inputs(structures, mobile, advance)
+    splitter = make_splitter(options.groups)
+    inputs = feature_inputs(
+        options.structures or [],
+        options.compositions or [],
+        options.mobile,
+        advance,
+        _labelled_compositions(table, options.labels),
+    )
     notes.append(inputs.summary())
     known = table["structure_id"].isin(inputs.features.index)
     if not known.any():
         example = table["structure_id"].iloc[0]
         raise InputError(
-            f"no structure_id of {labels} (first: {example}) names a structure of the input "
-            f"(first: {inputs.features.index[0]}); ids are file names without ending"
+            f"no structure_id of {options.labels} (first: {example}) names a material of the input "
+            f"(first: {inputs.features.index[0]}); ids are file names without ending, or the "
+            "column id of --compositions"
         )
     lost = table.loc[~known, "structure_id"].nunique()
     if lost:
-        notes.append(f"{lost} labelled structures are not among the usable ones: labels left out")
+        notes.append(f"{lost} labelled materials are not among the usable ones: labels left out")
     used = table[known].reset_index(drop=True)
     used = splitter.assign(used, inputs.structures, inputs.features)
     return LabelledInputs(inputs, used, quantity, notes)
+
+
+def _labelled_compositions(table: pd.DataFrame, path: Path) -> list[CompositionRecord]:
+    """Compositions that a label table gives beside its labels, one for each material."""
+    from ..data.errors import InputError
+    from ..data.sources.compositions import compositions_of
+
+    if "composition" not in table.columns:
+        return []
+    given = table[table["composition"].fillna("").astype(str).str.strip() != ""]
+    given = given.drop_duplicates("structure_id")
+    if given.empty:
+        return []
+    found = compositions_of(given, str(path), "structure_id")
+    if found.quarantined:
+        first = found.quarantined[0]
+        raise InputError(f"{path}: {first.id}: {first.reason.partition(': ')[2]}")
+    return found.records
 
 
 def learner_names(text: str) -> tuple[str, ...]:
@@ -158,19 +290,17 @@ def learner_names(text: str) -> tuple[str, ...]:
 
 
 def add_other_kind(
-    data: LabelledInputs,
-    labels: Path,
-    structures: Sequence[Path] | None,
-    mobile: str,
-    seed: int,
-    advance: Advance,
-) -> OtherKind:
-    """A model of another kind; its out-of-fold predictions become a feature of ``data``."""
+    data: LabelledInputs, options: LabelledOptions, advance: Advance
+) -> OtherKind | None:
+    """A model of another kind, if asked for; its out-of-fold predictions become a feature."""
     from ..data.errors import InputError
     from ..data.transport.label_table import read_label_table, select_labels
     from ..models import make_model
     from ..models.fidelity import learn_other_kind
 
+    labels = options.fidelity_labels
+    if labels is None:
+        return None
     table = read_label_table(labels)
     quantities = sorted(set(table["quantity"]))
     if len(quantities) > 1:
@@ -179,15 +309,16 @@ def add_other_kind(
     kind = str(table["kind"].iloc[0])
     if kind == data.labels["kind"].iloc[0]:
         raise InputError(f"{labels} holds {kind}, the kind of --labels: add its rows to --labels")
-    other = feature_inputs(structures, mobile, advance) if structures else data.inputs
+    structures = options.fidelity_structures
+    other = feature_inputs(structures, [], options.mobile, advance) if structures else data.inputs
     data.inputs.features, found = learn_other_kind(
         data.inputs.features,
         data.inputs.structures["chemsys"],
         other.features,
         other.structures["chemsys"],
         table,
-        lambda: make_model(quantities[0], seed=seed),
-        seed=seed,
+        lambda: make_model(quantities[0], seed=options.seed),
+        seed=options.seed,
     )
     used = found.model.training_["n_structures"]
     data.notes.append(f"feature {found.column}: a model of {used} structures labelled by {kind}")
@@ -205,7 +336,7 @@ def write_quarantine(path: Path, quarantined: Sequence[Quarantined]) -> None:
     write_text_atomic(path, pd.DataFrame(rows, columns=columns).to_csv(index=False))
 
 
-def run_context(seed: int, groups: str, labels: Path, kind: str) -> dict[str, Any]:
+def run_context(options: LabelledOptions, kind: str) -> dict[str, Any]:
     """What a run used, for cards and JSON."""
     from hashlib import sha256
     from importlib.metadata import version
@@ -215,9 +346,9 @@ def run_context(seed: int, groups: str, labels: Path, kind: str) -> dict[str, An
     packages = ", ".join(f"{name} {version(name)}" for name in ("scikit-learn", "xgboost"))
     return {
         "kind": kind,
-        "grouped_by": groups,
-        "seed": seed,
-        "labels": labels.name,
-        "labels_sha256": sha256(labels.read_bytes()).hexdigest(),
+        "grouped_by": options.groups,
+        "seed": options.seed,
+        "labels": options.labels.name,
+        "labels_sha256": sha256(options.labels.read_bytes()).hexdigest(),
         "versions": f"ionsieve {__version__}, {packages}",
     }

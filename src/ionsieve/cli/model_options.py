@@ -2,57 +2,117 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
-Labels = Annotated[Path, typer.Option("--labels", help="Label table, CSV or Parquet.")]
-Structures = Annotated[
-    list[Path],
-    typer.Option(
-        "--structures", help="CIF or POSCAR files or folders; ids are names without ending."
-    ),
-]
-Target = Annotated[
-    str, typer.Option("--target", help="sigma_S_cm, diffusivity_cm2_s, t_onset_K or diffuses.")
-]
-Groups = Annotated[
-    str,
-    typer.Option(
-        "--groups", help="What is held out together: formula, chemsys, family, doi or cluster."
-    ),
-]
-Kind = Annotated[
-    str | None,
-    typer.Option("--kind", help="aimd, mlip_md or experiment, if labels mix them."),
-]
-Threshold = Annotated[
-    float, typer.Option("--threshold", help="Threshold of p_exceeds, S/cm or cm²/s.")
-]
-Learners = Annotated[
-    str,
-    typer.Option(
-        "--learners",
-        help="Stacked learner families, comma-separated: extra_trees, xgboost, gaussian_process.",
-    ),
-]
-FidelityLabels = Annotated[
-    Path | None,
-    typer.Option(
-        "--fidelity-labels",
-        help="Labels of another kind and one quantity: their model's prediction is one more "
-        "feature, never from labels of the structure's own chemical system.",
-    ),
-]
-FidelityStructures = Annotated[
+Compositions = Annotated[
     list[Path] | None,
     typer.Option(
-        "--fidelity-structures", help="Structures of those labels; default: --structures."
+        "--compositions",
+        help="CSV of materials without a structure: id, composition and, where known, a, b, c, "
+        "alpha, beta, gamma (Å, degrees) and space_group. May be repeated.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same result.")]
 Mobile = Annotated[str, typer.Option("--mobile", help="Mobile species: Li, Na, K, Ag or Cu.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
-DEFAULT_LEARNERS = "extra_trees,xgboost"
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledOptions:
+    """What ``train`` and ``evaluate`` learn from, and how."""
+
+    labels: Annotated[
+        Path,
+        typer.Option(
+            "--labels",
+            help="Label table, CSV or Parquet. With a column composition it needs no structure.",
+        ),
+    ]
+    structures: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--structures", help="CIF or POSCAR files or folders; ids are names without ending."
+        ),
+    ] = None
+    compositions: Compositions = None
+    target: Annotated[
+        str, typer.Option("--target", help="sigma_S_cm, diffusivity_cm2_s, t_onset_K or diffuses.")
+    ] = "sigma_S_cm"
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="aimd, mlip_md or experiment, if labels mix them.")
+    ] = None
+    groups: Annotated[
+        str,
+        typer.Option(
+            "--groups",
+            help="What is held out together: formula, chemsys, family, doi, doi+formula (papers "
+            "that share a composition; for experiments) or cluster.",
+        ),
+    ] = "family"
+    learners: Annotated[
+        str,
+        typer.Option(
+            "--learners",
+            help="Stacked learner families, comma-separated: extra_trees, xgboost, "
+            "gaussian_process.",
+        ),
+    ] = "extra_trees,xgboost"
+    fidelity_labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--fidelity-labels",
+            help="Labels of another kind and one quantity: their model's prediction is one more "
+            "feature, never from labels of the structure's own chemical system.",
+        ),
+    ] = None
+    fidelity_structures: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--fidelity-structures", help="Structures of those labels; default: --structures."
+        ),
+    ] = None
+    threshold: Annotated[
+        float, typer.Option("--threshold", help="Threshold of p_exceeds, S/cm or cm²/s.")
+    ] = 1e-3
+    seed: Seed = 0
+    mobile: Mobile = "Li"
+    json: Json = False
+
+
+def takes_labelled(verb: Callable[..., None]) -> Callable[..., None]:
+    """A verb whose parameter ``options`` is filled from one command-line option for each field.
+
+    The verb's own parameters stay as they are; the command line shows those of
+    :class:`LabelledOptions` after them.
+    """
+    shared = get_type_hints(LabelledOptions, include_extras=True)
+    own = dict(inspect.signature(verb, eval_str=True).parameters)
+    del own["options"]
+
+    @wraps(verb)
+    def call(**given: Any) -> None:
+        options = LabelledOptions(**{name: given.pop(name) for name in shared})
+        verb(options=options, **given)
+
+    kinds = inspect.Parameter
+    parameters = [one.replace(kind=kinds.KEYWORD_ONLY) for one in own.values()]
+    for one in fields(LabelledOptions):
+        missing = one.default is MISSING
+        parameters.append(
+            kinds(
+                one.name,
+                kinds.KEYWORD_ONLY,
+                annotation=shared[one.name],
+                default=kinds.empty if missing else one.default,
+            )
+        )
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {one.name: one.annotation for one in parameters}
+    return call

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .model_options import Json, Mobile
+from .model_options import Compositions, Json, Mobile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def predict(
     model: Path = typer.Argument(..., metavar="MODEL", help="Folder written by train."),
     inputs: list[Path] = typer.Argument(
-        ..., metavar="INPUT…", help="CIF or POSCAR files, or folders of them."
+        None, metavar="[INPUT…]", help="CIF or POSCAR files, or folders of them."
     ),
+    compositions: Compositions = None,
     temperature: float = typer.Option(300.0, "--temperature", help="Temperature, K."),
     out: Path = typer.Option(..., "--out", "-o", help="CSV or Parquet file to write."),
     explain: bool = typer.Option(
@@ -29,8 +30,11 @@ def predict(
     """Predict with interval, exceedance probability and domain distance.
 
     Columns: id, formula, prediction, low, high, p_exceeds, domain_distance, composition_distance,
-    spread, family_disagreement. What cannot be predicted is listed in OUT.quarantine.csv with the
-    reason. composition_distance is empty for a model that was saved without formulas.
+    spread, family_disagreement, note. The note says where an ordered cell stands for a structure,
+    and where there is none: a row of --compositions, or a structure that descriptors cannot take,
+    is answered from composition and cell alone. What cannot be predicted is listed in
+    OUT.quarantine.csv with the reason. composition_distance is empty for a model that was saved
+    without formulas.
     """
     from ..data.errors import InputError
     from ..models import StructureModel
@@ -42,7 +46,7 @@ def predict(
         raise InputError(f"--out {out}: end it in .csv or .parquet")
     loaded = StructureModel.load(model)
     with stage_progress(quiet=json) as advance:
-        data = feature_inputs(inputs, mobile, advance)
+        data = feature_inputs(inputs or [], compositions or [], mobile, advance)
     answer = loaded.predict(data.features, temperature).rename_axis("id")
     formulas = data.structures["formula"].reindex(answer.index)
     answer.insert(0, "formula", formulas)
@@ -50,6 +54,7 @@ def predict(
     known = loaded.training_formulas
     distance = composition_distance(list(formulas), known) if known else float("nan")
     answer.insert(place, "composition_distance", distance)
+    answer["note"] = [data.notes.get(str(name), "") for name in answer.index]
     _write(answer, out)
     if explain:
         from ..features.catalogue import catalogue
@@ -69,12 +74,13 @@ def predict(
             "unit": loaded.target.unit,
             "temperature_K": temperature,
             "n_predicted": len(answer),
+            "n_without_structure": len(data.without_structure),
             "n_quarantined": len(data.quarantined),
         }
         typer.echo(json_module.dumps(result, sort_keys=True))
     else:
-        typer.echo(f"{len(answer)} predicted ({loaded.quantity}, {loaded.target.unit}), ", nl=False)
-        typer.echo(f"{len(data.quarantined)} quarantined; see {out}")
+        typer.echo(f"{len(answer)} predicted ({loaded.quantity}, {loaded.target.unit})")
+        typer.echo(f"{data.summary()}; see {out}")
 
 
 def _beside(out: Path, what: str) -> Path:

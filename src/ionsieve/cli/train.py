@@ -7,38 +7,14 @@ from typing import Any
 
 import typer
 
-from .model_options import (
-    DEFAULT_LEARNERS,
-    FidelityLabels,
-    FidelityStructures,
-    Groups,
-    Json,
-    Kind,
-    Labels,
-    Learners,
-    Mobile,
-    Seed,
-    Structures,
-    Target,
-    Threshold,
-)
+from .model_options import LabelledOptions, takes_labelled
 
 
+@takes_labelled
 def train(
-    labels: Labels,
-    structures: Structures,
+    options: LabelledOptions,
     out: Path = typer.Option(..., "--out", "-o", help="Model folder to write."),
-    target: Target = "sigma_S_cm",
     tune: int = typer.Option(0, "--tune", min=0, help="Budget of tuning trials; 0: defaults."),
-    groups: Groups = "family",
-    learners: Learners = DEFAULT_LEARNERS,
-    fidelity_labels: FidelityLabels = None,
-    fidelity_structures: FidelityStructures = None,
-    kind: Kind = None,
-    threshold: Threshold = 1e-3,
-    seed: Seed = 0,
-    mobile: Mobile = "Li",
-    json: Json = False,
 ) -> None:
     """Train, calibrate and save a model; writes its card beside it.
 
@@ -58,14 +34,10 @@ def train(
     )
     from .progress import stage_progress
 
-    members = learner_names(learners)
-    with stage_progress(quiet=json) as advance:
-        data = labelled_inputs(labels, structures, target, kind, groups, mobile, advance)
-        other = None
-        if fidelity_labels is not None:
-            other = add_other_kind(
-                data, fidelity_labels, fidelity_structures, mobile, seed, advance
-            )
+    members = learner_names(options.learners)
+    with stage_progress(quiet=options.json) as advance:
+        data = labelled_inputs(options, advance)
+        other = add_other_kind(data, options, advance)
         features = data.inputs.features
         parameters: dict[str, dict[str, Any]] = {}
         if tune:
@@ -74,7 +46,7 @@ def train(
                 data.labels,
                 data.quantity,
                 tune,
-                seed,
+                options.seed,
                 out / "tuning.sqlite",
                 members,
                 progress=lambda done, total: advance("tuning", done, total),
@@ -82,8 +54,8 @@ def train(
             parameters = found.parameters
         model = make_model(
             data.quantity,
-            seed=seed,
-            threshold=threshold,
+            seed=options.seed,
+            threshold=options.threshold,
             members=members,
             parameters=parameters,
         )
@@ -91,7 +63,7 @@ def train(
         known = data.inputs.structures["formula"].reindex(data.labels["structure_id"].unique())
         model.training_formulas = tuple(sorted(set(known)))
         model.fit(features, data.labels)
-    context = run_context(seed, groups, labels, model.training_["kind"]) | {"tuning_trials": tune}
+    context = run_context(options, model.training_["kind"]) | {"tuning_trials": tune}
     model.save(out)
     write_quarantine(out / "quarantine.csv", data.inputs.quarantined)
     write_text_atomic(out / "card.md", model_card(model, {**context, "notes": data.notes}))
@@ -104,7 +76,7 @@ def train(
         "context": context,
     }
     write_json_atomic(out / "training.json", result)
-    _show(result, json)
+    _show(result, options.json)
 
 
 def _show(result: dict[str, Any], as_json: bool) -> None:

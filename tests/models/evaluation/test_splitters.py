@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from ionsieve.data import ModelError, StructureRecord
-from ionsieve.models import SPLITTERS, describe_structures, make_splitter
+from ionsieve.data.embedded.experiment import load_experiment_labels
+from ionsieve.models import SPLITTERS, describe_compositions, describe_structures, make_splitter
 from ionsieve.models.labels.folds import joined_groups
 
 
@@ -90,8 +91,40 @@ def test_a_structure_in_two_papers_joins_them():
     np.testing.assert_array_equal(joined_groups(["a", "b", "a"], ["", "", ""]), [0, 1, 0])
 
 
+def test_papers_that_share_a_composition_are_held_out_together():
+    labels = pd.DataFrame(
+        {
+            "structure_id": list("abcdef"),
+            "doi": ["1", "1", "2", "3", "", ""],
+            "source": "",
+        }
+    )
+    described = pd.DataFrame(
+        {"formula": ["Li3N", "LiCl", "LiCl", "LiF", "LiF", "Li2O"], "chemsys": "", "prototype": ""},
+        index=list("abcdef"),
+    )
+    groups = make_splitter("doi+formula").group_names(labels, described)
+    # 1 and 2 share LiCl, 3 and the paperless row share LiF, Li2O stands alone.
+    assert [groups[i] == groups[j] for i, j in [(0, 1), (1, 2), (3, 4)]] == [True] * 3
+    assert groups.nunique() == 3
+
+
+def test_joined_groups_of_the_experiment_table():
+    labels = load_experiment_labels()
+    described = labels.set_index("structure_id")[["formula"]]
+    groups = make_splitter("doi+formula").assign(labels, described)
+    assert (groups.groupby("doi")["group"].nunique() == 1).all()
+    assert (groups.groupby("formula")["group"].nunique() == 1).all()
+    assert 100 < groups["group"].nunique() < labels["doi"].nunique()
+
+
+def test_compositions_are_described_as_structures_are():
+    table = describe_compositions({"x": {"Li": 2.0, "S": 1.0}}, {"x": 225})
+    assert table.loc["x"].tolist() == ["Li2S", "Li-S", "AB2-225"]
+
+
 def test_unknown_names_and_missing_tables_are_refused(labels):
-    with pytest.raises(ModelError, match="formula, chemsys, family, doi, cluster"):
+    with pytest.raises(ModelError, match=r"formula, chemsys, family, doi, doi\+formula, cluster"):
         make_splitter("random")
     with pytest.raises(ModelError, match="needs the structures"):
         make_splitter("formula").assign(labels)
