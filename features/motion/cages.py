@@ -16,7 +16,7 @@ from .jumps import Jumps
 from .sites import nearest_sites
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CageMotion:
     """Residence in cages and rates of jumps, per mobile ion."""
 
@@ -94,14 +94,14 @@ def cage_motion(
     used = np.isin(np.arange(n_cages), site_cage)
     between = int((site_cage[jumps.origin] != site_cage[jumps.target]).sum())
     return CageMotion(
-        int(used.sum()),
-        float(counts[:, used].mean()),
-        float(counts[:, used].std()),
-        between,
-        ion_ps / between if between else None,
-        ion_ps / _poisson_upper(between),
-        (len(jumps) - between) / ion_ps,
-        between / ion_ps,
+        n_cages=int(used.sum()),
+        mean_occupation=float(counts[:, used].mean()),
+        occupation_spread=float(counts[:, used].std()),
+        n_exits=between,
+        residence_ps=ion_ps / between if between else None,
+        residence_lower_ps=ion_ps / _poisson_upper(between),
+        intra_rate_per_ps=(len(jumps) - between) / ion_ps,
+        inter_rate_per_ps=between / ion_ps,
     )
 
 

@@ -3,227 +3,151 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 
 from ...data.errors import FeatureError, RoleError, StructureError
-from ...data.records import FloatArray, IntArray, StructureRecord
-from ...features.core.elements import covalent_radii_A
+from ...data.records import IntArray, SiteSpecies, StructureRecord
 from ...features.core.prepared import PreparedStructure, prepare
 from ...features.isolated.definition import find_isolated_anions
 from ...features.motion.cages import cage_motion, cage_of_sites
-from ...features.motion.displacements import (
-    distinct_van_hove,
-    gini,
-    ion_msd,
-    non_gaussian_parameter,
-    self_van_hove,
+from ...features.motion.jumps import Jumps, find_jumps, settled_sites
+from ...features.motion.sites import nearest_sites
+from .anions import (
+    AnionClass,
+    angles_by_class,
+    anion_classes,
+    coordination_by_class,
+    host_groups,
 )
-from ...features.motion.jumps import (
-    Jumps,
-    find_jumps,
-    jump_space_time_correlation,
-    neighbouring_jump_cosine,
-    settled_sites,
-    successive_jump_cosine,
-)
-from ...features.motion.rotation import (
-    bond_directions,
-    find_polyanions,
-    orientation_entropy,
-    rotational_autocorrelation,
-)
-from ...features.motion.sites import (
-    coordination_numbers,
-    nearest_sites,
-)
+from .distributions import motion_measures, well_measures
 from .framed import FramedRun
+from .hops import jump_measures
 from .occupation import occupation_measures
+from .polyanions import rotation_measures
 from .sites import SiteSet, sites_from_density
 
-COORDINATION_CUTOFF_A: Final[float] = 3.5
-HOT_SPOT_A: Final[float] = 4.0
-HOT_SPOT_PS: Final[float] = 2.0
 RESIDENCE_PS: Final[float] = 0.2
 """A new site counts after this stay: a vibration is shorter."""
-VAN_HOVE_BIN_A: Final[float] = 0.2
-BOND_FACTOR: Final[float] = 1.25
-LAGS_PS: Final[tuple[float, ...]] = (1.0, 5.0, 10.0, 20.0)
 
 
-def frustration(run: FramedRun, given: SiteSet | None = None) -> dict[str, object]:
+@dataclass(frozen=True, kw_only=True)
+class FrustrationOptions:
+    """What the user says about the run beyond its files."""
+
+    sites: SiteSet | None = None
+    """None: maxima of the density."""
+    charges_e: Mapping[str, float] | None = None
+    """Oxidation states by element; None: assigned from the structure."""
+    anions: tuple[str, ...] = ()
+    """Formulas of the polyanions; empty: every finite bonded group."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Frustration:
+    """Measures of a run with the events they rest on."""
+
+    measures: dict[str, object]
+    """Names carry units; what is not defined for this run is None, with the reason in ``notes``."""
+    sites: SiteSet
+    jumps: Jumps
+
+
+def frustration(run: FramedRun, options: FrustrationOptions | None = None) -> Frustration:
     """Measure dynamical frustration.
 
     Parameters
     ----------
     run : FramedRun
-    given : SiteSet, optional
-        Sites of the mobile ion; by default the maxima of its density.
-
-    Returns
-    -------
-    dict
-        Names carry units; what is not defined for this run is None, with the reason in ``notes``.
+    options : FrustrationOptions, optional
     """
+    options = options or FrustrationOptions()
     notes: list[str] = []
-    site_set = sites_from_density(run) if given is None else given
-    sites = site_set.frac
-    assignment = nearest_sites(run.mobile_frac, sites, run.lattice)
+    sites = sites_from_density(run) if options.sites is None else options.sites
+    assignment = nearest_sites(run.mobile_frac, sites.frac, run.lattice)
     stay = max(1, math.ceil(RESIDENCE_PS * 1000.0 / run.frame_spacing_fs))
-    jumps = find_jumps(assignment, sites, run.lattice, stay)
-    result: dict[str, object] = {
-        **occupation_measures(assignment, site_set, notes),
-        **_motion(run),
-        **_jump_measures(run, jumps),
-    }
-    prepared = _prepared(run, notes)
-    if prepared is not None:
-        settled = settled_sites(assignment, stay)
-        result.update(_around_anions(run, prepared, sites, jumps, settled, notes))
-        result.update(_rotation(run, prepared, notes))
-    return {**result, "notes": notes}
-
-
-def _motion(run: FramedRun) -> dict[str, object]:
-    n = len(run.positions_A)
-    lags = {lag: round(lag * 1000.0 / run.frame_spacing_fs) for lag in LAGS_PS}
-    return {
-        "non_gaussian_parameter": {
-            f"{lag:g}": (
-                non_gaussian_parameter(run.positions_A, k) if 0 < k < n and n > 1 else None
-            )
-            for lag, k in lags.items()
+    jumps = find_jumps(assignment, sites.frac, run.lattice, stay)
+    motion, ions = motion_measures(run)
+    wells, well_curves = well_measures(run, sites, assignment)
+    prepared = _prepared(run, options.charges_e, notes)
+    groups = host_groups(run, options.anions)
+    classes = anion_classes(run, groups, prepared)
+    angles, angle_curves = angles_by_class(run, classes)
+    turning, memory = rotation_measures(run, groups, notes)
+    settled = settled_sites(assignment, stay)
+    measures: dict[str, object] = {
+        **occupation_measures(assignment, sites, notes),
+        **motion,
+        **jump_measures(run, jumps),
+        **_around_anions(run, prepared, sites, jumps, settled, notes),
+        **_coordination(run, classes, notes),
+        "angles": angles,
+        "wells": wells,
+        **turning,
+        "curves": {
+            "single_ions": ions,
+            "wells": well_curves,
+            "angles": angle_curves,
+            "rotation": memory,
         },
-        "single_ion_gini": gini(ion_msd(run.positions_A, max(1, (n - 1) // 2))),
-        "van_hove": _van_hove(run, {lag: k for lag, k in lags.items() if 0 < k < n}),
+        "notes": notes,
     }
+    return Frustration(measures=measures, sites=sites, jumps=jumps)
 
 
-def _van_hove(run: FramedRun, lags: dict[float, int]) -> dict[str, object]:
-    """4πr² G_s in 1/Å and G_d over its long-distance limit, by lag in ps."""
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(run.lattice), axis=0)
-    edges = np.arange(0.0, 10.0 + VAN_HOVE_BIN_A / 2, VAN_HOVE_BIN_A)
-    # Nearest images are all images only within half of the cell.
-    inner = edges[edges <= 0.5 * heights.min()]
-    pairs = run.n_mobile > 1 and len(inner) > 1
-    return {
-        "r_self_A": ((edges[1:] + edges[:-1]) / 2.0).tolist(),
-        "self_per_A": {
-            f"{lag:g}": self_van_hove(run.positions_A, k, edges).tolist() for lag, k in lags.items()
-        },
-        "r_distinct_A": ((inner[1:] + inner[:-1]) / 2.0).tolist(),
-        "distinct": {
-            f"{lag:g}": distinct_van_hove(run.mobile_frac, run.lattice, k, inner).tolist()
-            for lag, k in lags.items()
-        }
-        if pairs
-        else {},
-    }
-
-
-def _jump_measures(run: FramedRun, jumps: Jumps) -> dict[str, object]:
-    ion_ps = run.n_mobile * (len(run.frac) - 1) * run.frame_spacing_fs / 1000.0
-    back = successive_jump_cosine(jumps)
-    window = max(1, round(HOT_SPOT_PS * 1000.0 / run.frame_spacing_fs))
-    beside = neighbouring_jump_cosine(jumps, run.lattice, HOT_SPOT_A, window)
-    hot = None
-    if len(jumps) > 1 and 3 * window < len(run.frac):
-        table = jump_space_time_correlation(
-            jumps, run.lattice, np.array([0.0, HOT_SPOT_A]), np.array([0, window])
-        )
-        hot = float(table[0, 0]) if np.isfinite(table[0, 0]) else None
-    return {
-        "n_jumps": len(jumps),
-        "jump_rate_per_ion_ps": len(jumps) / ion_ps,
-        "successive_jump_cosine": float(back.mean()) if len(back) else None,
-        "neighbouring_jump_cosine": float(beside.mean()) if len(beside) else None,
-        "jump_correlation_4A_2ps": hot,
-    }
-
-
-def _prepared(run: FramedRun, notes: list[str]) -> PreparedStructure | None:
+def _prepared(
+    run: FramedRun, charges_e: Mapping[str, float] | None, notes: list[str]
+) -> PreparedStructure | None:
+    """The first frame with its roles; None, with a note, where it has none."""
+    given = charges_e or {}
+    species = tuple((SiteSpecies(s, 1.0, given.get(s)),) for s in run.species)
     try:
-        record = StructureRecord.ordered("trajectory", run.lattice, run.species, run.frac[0])
-        return prepare(record, run.species[0])
+        record = StructureRecord("trajectory", run.lattice, species, run.frac[0])
+        return prepare(record, run.mobile)
     except (RoleError, StructureError) as error:
-        notes.append(f"no roles, so nothing about anions, cages and polyanions: {error}")
+        notes.append(
+            f"no roles ({error}): anions are told by connectivity alone, nothing about isolated "
+            "anions and cages; give --charges"
+        )
         return None
+
+
+def _coordination(
+    run: FramedRun, classes: Sequence[AnionClass], notes: list[str]
+) -> dict[str, object]:
+    found = coordination_by_class(run, classes, notes)
+    isolated = {k.removesuffix(" isolated"): v for k, v in found.items() if k.endswith(" isolated")}
+    return {"coordination": isolated, "coordination_by_class": found}
 
 
 def _around_anions(
     run: FramedRun,
-    prepared: PreparedStructure,
-    sites: FloatArray,
+    prepared: PreparedStructure | None,
+    sites: SiteSet,
     jumps: Jumps,
     settled: IntArray,
     notes: list[str],
 ) -> dict[str, object]:
+    """Class, number and cages of the isolated anions."""
+    if prepared is None:
+        return {"isolated_class": None, "n_isolated_anions": None, "cages": None}
     found = find_isolated_anions(prepared)
     isolated = np.flatnonzero(found.is_isolated)
     out: dict[str, object] = {
         "isolated_class": found.isolated_class,
         "n_isolated_anions": len(isolated),
-        "coordination": {},
         "cages": None,
     }
-    species = np.array(run.species)
-    try:
-        out["coordination"] = {
-            str(element): _coordination(run, isolated[species[isolated] == element])
-            for element in sorted(set(species[isolated]))
-        }
-    except FeatureError as error:
-        notes.append(f"no coordination numbers: {error}")
     if found.isolated_class != "framework":
         notes.append(f"no cages: isolated-anion class is {found.isolated_class!r}")
         return out
     centres = run.frac[:, isolated].mean(axis=0)
     try:
-        site_cage = cage_of_sites(sites, centres, run.lattice)
-        motion = cage_motion(settled, jumps, site_cage, run.frame_spacing_fs)
-        out["cages"] = asdict(motion)
+        site_cage = cage_of_sites(sites.frac, centres, run.lattice)
+        out["cages"] = asdict(cage_motion(settled, jumps, site_cage, run.frame_spacing_fs))
     except FeatureError as error:
         notes.append(f"no cages: {error}")
     return out
-
-
-def _coordination(run: FramedRun, centres: IntArray) -> dict[str, float]:
-    numbers = coordination_numbers(
-        run.frac, run.lattice, centres, np.arange(run.n_mobile), COORDINATION_CUTOFF_A
-    )
-    return {"mean": float(numbers.mean()), "breadth": float(numbers.std())}
-
-
-def _rotation(run: FramedRun, prepared: PreparedStructure, notes: list[str]) -> dict[str, object]:
-    roles, radii = prepared.roles, covalent_radii_A()
-    centres = np.flatnonzero(roles.is_framework_cation)
-    ligands = np.flatnonzero(roles.is_anion)
-    empty: dict[str, object] = {
-        "n_polyanions": 0,
-        "orientation_entropy_kB": None,
-        "orientation_entropy_relative": None,
-        "rotational_autocorrelation": None,
-    }
-    if not len(centres) or not len(ligands):
-        return empty
-    z = prepared.atoms.z
-    bond = BOND_FACTOR * (radii[z[centres]][:, None] + radii[z[ligands]][None])
-    groups = find_polyanions(run.frac[0], run.lattice, centres, ligands, bond)
-    if not len(groups):
-        notes.append("no polyanion found")
-        return empty
-    directions = bond_directions(run.frac, run.lattice, groups)
-    entropy, relative = orientation_entropy(directions)
-    memory = rotational_autocorrelation(directions)
-    lags = {lag: round(lag * 1000.0 / run.frame_spacing_fs) for lag in LAGS_PS}
-    return {
-        "n_polyanions": len(groups),
-        "n_shared_polyanions": sum(groups.shared),
-        "orientation_entropy_kB": entropy,
-        "orientation_entropy_relative": relative,
-        "rotational_autocorrelation": {
-            f"{lag:g}": float(memory[k]) if k < len(memory) else None for lag, k in lags.items()
-        },
-    }

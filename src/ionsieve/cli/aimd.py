@@ -10,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from ..data.trajectories.trajectory import Trajectory
-    from ..data.transport.analysis import TransportLabel
 
 
 def aimd(
@@ -49,6 +48,12 @@ def aimd(
     sites: Path | None = typer.Option(
         None, "--sites", help="CIF or POSCAR with the sites; by default maxima of the density."
     ),
+    anions: str | None = typer.Option(
+        None, "--anions", help="Polyanions by formula: B12H12 or PS4,BH4; found by bonds otherwise."
+    ),
+    jumps: list[Path] | None = typer.Option(
+        None, "--jumps", help="Write jump events: .csv the list, .cube where they happen."
+    ),
     density: Path | None = typer.Option(
         None,
         "--density",
@@ -75,6 +80,7 @@ def aimd(
     from ..data.trajectories.readers import read_trajectory
     from ..data.transport.analysis import AnalysisSettings, analyse
     from ..data.transport.species import analyse_species
+    from ..screening.trajectory.extras import Extras, extras_of
 
     if kind not in ("aimd", "mlip_md"):
         raise InputError(f"--kind {kind}: a trajectory gives a label of kind aimd or mlip_md")
@@ -107,8 +113,18 @@ def aimd(
         found = [analyse(run, replace(settings, charge_e=own) if charge is None else settings)]
         result = found[0].as_dict()
     label = found[0]
-    if frustration or sites or density or summary:
-        result.update(_more(run, label, frustration, sites, density, summary, arrhenius_table))
+    extras = Extras(
+        measures=frustration,
+        sites=sites,
+        charges_e=known,
+        anions=tuple(anions.split(",")) if anions else (),
+        jumps=tuple(jumps or ()),
+        density=density,
+        summary=summary,
+        arrhenius=arrhenius_table,
+    )
+    if extras.wanted:
+        result.update(extras_of(run, label, extras))
     if labels is not None:
         from ..data.transport.label_history import append_label
 
@@ -159,39 +175,6 @@ def _temperature(given_K: float | None, run: Trajectory) -> float:
     return given_K
 
 
-def _more(
-    run: Trajectory,
-    label: TransportLabel,
-    frustration: bool,
-    sites: Path | None,
-    density: Path | None,
-    summary: Path | None,
-    arrhenius_table: Path | None,
-) -> dict[str, object]:
-    """Everything beyond the label, from one unwrapping of the run."""
-    from ..data.sources.files import read_one_structure
-    from ..data.trajectories.displacements import displacements
-    from ..data.transport.arrhenius import fit_arrhenius, read_points
-    from ..screening.trajectory.density import write_density
-    from ..screening.trajectory.framed import frame_run
-    from ..screening.trajectory.frustration import frustration as measure
-    from ..screening.trajectory.sites import sites_from_structure
-    from ..screening.trajectory.summary import write_summary
-
-    points = None if arrhenius_table is None else read_points(arrhenius_table)
-    wanted = [label.settings.mobile, *label.settings.also_mobile]
-    moves = displacements(run, wanted)
-    framed = frame_run(run, moves, label.n_equilibration_frames)
-    given = None if sites is None else sites_from_structure(read_one_structure(sites), framed)
-    found = measure(framed, given) if frustration else None
-    if density is not None:
-        write_density(density, framed)
-    if summary is not None:
-        fit = None if points is None else (fit_arrhenius(points), points)
-        write_summary(summary, label, moves.of(label.settings.mobile), found, fit)
-    return {} if found is None else {"frustration": found}
-
-
 def _summary(result: dict[str, Any]) -> str:
     keys = (
         "verdict",
@@ -236,6 +219,8 @@ def _flat(values: object, prefix: str = "") -> list[str]:
     lines: list[str] = []
     if isinstance(values, dict):
         for name, value in values.items():
+            if name in ("curves", "by_distance"):
+                continue
             if isinstance(value, dict):
                 lines += _flat(value, f"{prefix}{name} ")
             elif name == "notes":

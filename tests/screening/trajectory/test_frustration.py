@@ -32,12 +32,6 @@ from ionsieve.features.motion.jumps import (
     settled_sites,
     successive_jump_cosine,
 )
-from ionsieve.features.motion.rotation import (
-    bond_directions,
-    find_polyanions,
-    orientation_entropy,
-    rotational_autocorrelation,
-)
 from ionsieve.features.motion.sites import (
     coordination_numbers,
     nearest_sites,
@@ -214,41 +208,6 @@ def test_cages_tell_inner_from_outer_jumps():
     assert motion.residence_lower_ps == pytest.approx(10 / 4.7439, rel=1e-3)
     with pytest.raises(FeatureError, match="two cages"):
         cage_of_sites(sites, centres[:1], lattice)
-
-
-def tetrahedra(rng, n_frames, turning):
-    corner = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3) * 2.05
-    from scipy.spatial.transform import Rotation
-
-    if turning:
-        turns = Rotation.random(n_frames, random_state=int(rng.integers(1000)))
-    else:
-        turns = Rotation.from_rotvec(rng.normal(0, 0.03, (n_frames, 3)))
-    frac = np.empty((n_frames, 5, 3))
-    frac[:, 0] = 0.02
-    frac[:, 1:] = 0.02 + np.stack([turns.apply(c) for c in corner], axis=1) / 10.0
-    return frac - np.floor(frac)
-
-
-def test_polyanions_turn_or_librate():
-    rng, lattice = np.random.default_rng(5), np.eye(3) * 10.0
-    still, free = tetrahedra(rng, 3000, False), tetrahedra(rng, 3000, True)
-    groups = find_polyanions(still[0], lattice, np.array([0]), np.arange(1, 5), 2.6)
-    assert (len(groups), groups.shared, len(groups.ligands[0])) == (1, (False,), 4)
-    librating, turning = (bond_directions(f, lattice, groups) for f in (still, free))
-    np.testing.assert_allclose(np.linalg.norm(turning, axis=2), 1.0, rtol=1e-12)
-    assert orientation_entropy(librating)[1] < 0.35
-    assert orientation_entropy(turning)[1] == pytest.approx(1.0, abs=0.02)
-    assert rotational_autocorrelation(librating)[500] > 0.99
-    memory = rotational_autocorrelation(turning)
-    assert memory[0] == pytest.approx(1.0, rel=1e-12)
-    assert abs(memory[1:200]).max() < 0.1
-    direct = np.mean([(turning[t] * turning[t + 7]).sum(-1) for t in range(2993)])
-    assert memory[7] == pytest.approx(direct, abs=1e-12)
-    with pytest.raises(FeatureError, match="no polyanion"):
-        bond_directions(
-            still, lattice, find_polyanions(still[0], lattice, np.array([0]), np.arange(1, 5), 1.0)
-        )
 
 
 def test_density_counts_ions_and_finds_their_sites():

@@ -1,0 +1,82 @@
+"""Everything about a run beyond its label, from one unwrapping: measures, files, summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...data.sources.files import read_one_structure
+from ...data.trajectories.displacements import displacements
+from ...data.trajectories.trajectory import Trajectory
+from ...data.transport.analysis import TransportLabel
+from ...data.transport.arrhenius import fit_arrhenius, read_points
+from .density import write_density
+from .framed import frame_run
+from .frustration import Frustration, FrustrationOptions, frustration
+from .hops import write_jumps
+from .sites import sites_from_structure
+from .summary import write_summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What is wanted beyond the label.
+
+    Attributes
+    ----------
+    measures : bool
+        Dynamical frustration.
+    sites : path, optional
+        Structure whose sites are used.
+    charges_e : mapping, optional
+    anions : tuple of str
+        Formulas of polyanions.
+    jumps : tuple of path
+        Files for jump events, ``.csv`` or ``.cube``.
+    density, summary, arrhenius : path, optional
+    """
+
+    measures: bool = False
+    sites: Path | None = None
+    charges_e: Mapping[str, float] | None = None
+    anions: tuple[str, ...] = ()
+    jumps: tuple[Path, ...] = ()
+    density: Path | None = None
+    summary: Path | None = None
+    arrhenius: Path | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is."""
+        return bool(self.measures or self.sites or self.jumps or self.density or self.summary)
+
+
+def extras_of(run: Trajectory, label: TransportLabel, extras: Extras) -> dict[str, object]:
+    """Measure and write what is wanted.
+
+    Returns
+    -------
+    dict
+        To be added to the answer: ``frustration``, or nothing.
+    """
+    points = None if extras.arrhenius is None else read_points(extras.arrhenius)
+    moves = displacements(run, [label.settings.mobile, *label.settings.also_mobile])
+    own = moves.of(label.settings.mobile)
+    framed = frame_run(run, own, label.n_equilibration_frames)
+    found: Frustration | None = None
+    if extras.measures or extras.jumps or extras.sites:
+        sites = None
+        if extras.sites is not None:
+            sites = sites_from_structure(read_one_structure(extras.sites), framed)
+        options = FrustrationOptions(sites=sites, charges_e=extras.charges_e, anions=extras.anions)
+        found = frustration(framed, options)
+        for path in extras.jumps:
+            write_jumps(path, framed, found.sites, found.jumps)
+    if extras.density is not None:
+        write_density(extras.density, framed)
+    measures = None if found is None else found.measures
+    if extras.summary is not None:
+        fit = None if points is None else (fit_arrhenius(points), points)
+        write_summary(extras.summary, label, own, found, fit)
+    return {} if measures is None else {"frustration": measures}
