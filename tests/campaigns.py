@@ -13,27 +13,36 @@ from ionsieve.data.records import SiteSpecies, StructureRecord, reduced_formula
 from ionsieve.features import StructureFeaturizer
 from ionsieve.features.featurizer import numeric_columns
 from ionsieve.models import ConductivityModel
-from ionsieve.screening.campaign.setup import CampaignSettings
+from ionsieve.screening.campaign.settings import CampaignSettings
 from ionsieve.screening.campaign.store import CampaignStore
-from ionsieve.screening.engines.registry import AseEngine
-from ionsieve.screening.jobs.plan import AimdPlan, ProtocolSettings
+from ionsieve.screening.engines.ase_engine import AseEngine
+from ionsieve.screening.engines.engine import Script
+from ionsieve.screening.engines.settings import SettingNames
+from ionsieve.screening.jobs.plan import AimdPlan, Plan
+from ionsieve.screening.jobs.protocol import ProtocolSettings, RelaxationSettings
 from ionsieve.screening.screen.training import TrainedModel
 
 WALK = Path(__file__).parent / "walk_job.py"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WalkEngine(AseEngine):
     """Random walk with a given hop per frame, Å."""
 
     hop_A: float = 0.4
 
-    def script(self, plan: Any) -> str:
-        return f'exec "$IONSIEVE_PYTHON" "{WALK}" {self.hop_A}\n'
+    def script(self, plan: Any) -> Script:
+        return Script(f'run "$IONSIEVE_PYTHON" "{WALK}" {self.hop_A}\nexit $?\n')
 
 
 def walk_engine(hop_A: float = 0.4) -> WalkEngine:
-    return WalkEngine("walk", "aimd", lambda plan, folder: None, hop_A)  # type: ignore[arg-type]
+    return WalkEngine(
+        name="walk",
+        kind="aimd",
+        calculator=lambda plan, folder: None,  # type: ignore[arg-type,return-value]
+        settings=SettingNames(None),
+        hop_A=hop_A,
+    )
 
 
 class LightModel(ConductivityModel):
@@ -89,6 +98,7 @@ def settings(**changes: Any) -> CampaignSettings:
         max_production_ps=40.0,
         frame_spacing_fs=100.0,
         max_temperatures=2,
+        relaxation=RelaxationSettings(by="none"),
     )
     fields = {"engine": "walk", "batch_size": 2, "protocol": protocol} | changes
     return CampaignSettings(**fields, minimum_gain_decades=0.0, minimum_hits=0.0)
@@ -146,31 +156,33 @@ def argyrodite(inversion: float = 0.5) -> StructureRecord:
     return StructureRecord("Li6PS5Cl", structure.lattice.matrix, content, structure.frac_coords)
 
 
-def one_job(folder: Path, engine: str, plan: AimdPlan) -> str:
+def one_job(folder: Path, engine: str, plan: Plan) -> str:
     """A campaign of one candidate and one planned job, without a model; gives the job's name."""
-    from ionsieve.screening.campaign.jobs import write_job_folders
+    from ionsieve.screening.campaign.folders import write_job_folders
     from ionsieve.screening.campaign.records import Candidate, Job, job_name
     from ionsieve.screening.jobs.structure_json import record_to_json
 
     folder.mkdir()
     record = plan.record
-    length = plan.production_ps
+    length = plan.production_ps if isinstance(plan, AimdPlan) else 1.0
     chosen = CampaignSettings(
         engine=engine,
         protocol=ProtocolSettings(production_ps=length, max_production_ps=length,
                                   equilibration_ps=0.0, max_temperatures=1),
     )  # fmt: skip
     candidate = Candidate(
-        record.id, reduced_formula(record.composition), "-".join(sorted(record.elements)),
-        record_to_json(record), plan.n_electrons, record.volume_A3,
+        id=record.id, formula=reduced_formula(record.composition),
+        system="-".join(sorted(record.elements)), record=record_to_json(record),
+        n_electrons=plan.n_electrons, volume_A3=record.volume_A3,
     )  # fmt: skip
     name = job_name(1, record.id, plan.temperature_K, 1)
     with CampaignStore.create(folder, chosen.as_dict(), [candidate]) as store:
         with store.transaction() as t:
             t.add_round(0, {})
             t.add_job(
-                Job(name, record.id, 1, plan.temperature_K, 1, "proposed", plan.as_dict(), "test")
-            )
+                Job(id=name, candidate_id=record.id, round=1, temperature_K=plan.temperature_K,
+                    attempt=1, state="proposed", plan=plan.as_dict(), reason="test")
+            )  # fmt: skip
         write_job_folders(store, chosen)
     return name
 
@@ -180,13 +192,13 @@ def engine_of(folder: Path) -> str:
         return str(store.settings()["engine"])
 
 
-def quick_campaign(folder: Path, cifs: Path) -> Path:
+def quick_campaign(folder: Path, cifs: Path, chosen: CampaignSettings | None = None) -> Path:
     """Candidates with features of chance and a :class:`QuickModel`: no training, seconds saved."""
     from ionsieve.data.sources.files import read_structures
     from ionsieve.screening.campaign.setup import FEATURES, TRAINING_FEATURES, _candidate
 
     folder.mkdir()
-    chosen = settings()
+    chosen = chosen or settings()
     records = read_structures([cifs], "Li").records
     rng = np.random.default_rng(0)
     columns = numeric_columns()

@@ -15,7 +15,9 @@ def main(hop_A: float) -> None:
     plan = json.loads(Path("plan.json").read_text())["plan"]
     if Path("fail-once").exists():
         Path("fail-once").unlink()
-        Path("failed.json").write_text(json.dumps({"reason": "SCF did not converge"}))
+        Path("failed.json").write_text(
+            json.dumps({"cause": "not_converged", "reason": "SCF did not converge"})
+        )
         sys.exit(1)
     Path("failed.json").unlink(missing_ok=True)
     record = plan["record"]

@@ -27,12 +27,31 @@ MEASURED: Final[dict[str, tuple[Measured, ...]]] = {
 }
 """Name, valence electrons, volume (Å³), core seconds a step; Γ, one core. GPAW with plane waves to
 300 eV; CP2K 2023.1 at 300 Ry, whose Li2S took 7 to 12 s."""
-PRIORS: Final[dict[str, tuple[float, float]]] = {"gpaw": (-3.387, 0.921), "cp2k": (-1.541, 0.637)}
-"""log10 of core seconds a step at N V = 1 Å³, and exponent: least squares over :data:`MEASURED`.
-Each of GPAW's cells is predicted from the others within 17 %. That says nothing of
-larger cells, which tend to the square, nor of another machine, which may be several times faster or
-slower: the prior is given half a decade, and the campaign's own finished jobs soon outweigh it.
-Engines that were not measured take GPAW's, plane waves like them."""
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """log10 of core seconds a step against log10 of electrons times volume (Å³).
+
+    Parameters
+    ----------
+    log10_prefactor : float
+        At N V = 1 Å³.
+    exponent : float
+    """
+
+    log10_prefactor: float
+    exponent: float
+
+
+GPAW_COST: Final = CostLine(-3.387, 0.921)
+CP2K_COST: Final = CostLine(-1.541, 0.637)
+"""Least squares over :data:`MEASURED`. Each of GPAW's cells is predicted from the others within
+17 %. That says nothing of larger cells, which tend to the square, nor of another machine, which may
+be several times faster or slower: a line is given half a decade, and the campaign's own finished
+jobs soon outweigh it."""
+UNKNOWN_COST: Final = GPAW_COST
+"""Of engines that were not measured: plane waves like GPAW's."""
 _PRIOR_SD: Final = (0.5, 0.15)
 _NOISE_SD: Final[float] = 0.1
 
@@ -50,8 +69,8 @@ class CostModel:
         Finished jobs it was calibrated on.
     """
 
-    log10_prefactor: float = PRIORS["gpaw"][0]
-    exponent: float = PRIORS["gpaw"][1]
+    log10_prefactor: float = GPAW_COST.log10_prefactor
+    exponent: float = GPAW_COST.exponent
     n_jobs: int = 0
 
     def core_hours(self, n_electrons: float, volume_A3: float, n_steps: int) -> float:
@@ -116,22 +135,24 @@ def estimated_size(
     )
 
 
-def calibrated_cost(jobs: Sequence[tuple[float, float, float]], engine: str = "gpaw") -> CostModel:
+def calibrated_cost(
+    jobs: Sequence[tuple[float, float, float]], line: CostLine = GPAW_COST
+) -> CostModel:
     """Bayesian straight line through log10 cost against log10 size, from the engine's prior.
 
     Parameters
     ----------
     jobs : sequence of (n_electrons, volume_A3, core_seconds_per_step)
         Finished jobs of one engine on one machine.
-    engine : str
-        Chooses the prior.
+    line : CostLine
+        The engine's, before any job has finished.
     """
-    prior = np.array(PRIORS.get(engine, PRIORS["gpaw"]))
+    prior = np.array([line.log10_prefactor, line.exponent])
     if not jobs:
         return CostModel(float(prior[0]), float(prior[1]))
     electrons, volume, seconds = np.array(jobs, dtype=np.float64).T
     design = np.column_stack([np.ones(len(jobs)), np.log10(electrons * volume)])
     precision = np.diag(1.0 / np.square(_PRIOR_SD)) + design.T @ design / _NOISE_SD**2
     right = prior / np.square(_PRIOR_SD) + design.T @ np.log10(seconds) / _NOISE_SD**2
-    line = np.linalg.solve(precision, right)
-    return CostModel(float(line[0]), float(line[1]), len(jobs))
+    found = np.linalg.solve(precision, right)
+    return CostModel(float(found[0]), float(found[1]), len(jobs))

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 from ...data.atomic import write_text_atomic
 from ...data.errors import InputError
 from ..engines.ase_calculators import require
-from ..engines.inputs import structure_of, vasp_incar
+from ..engines.inputs import structure_of
+from ..engines.vasp import vasp_incar
 from ..jobs.plan import AimdPlan
-from .jobs import write_job_folders
+from .access import open_campaign
+from .folders import write_job_folders
 from .records import Job
-from .setup import CampaignSettings
-from .store import CampaignStore
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -91,8 +91,8 @@ def export_flow(
     if form not in FORMATS:
         raise InputError(f"--format {form}: give one of {', '.join(FORMATS)}")
     require("jobflow")
-    with CampaignStore(folder) as store:
-        settings = CampaignSettings.from_dict(store.settings())
+    store, settings = open_campaign(folder)
+    with store:
         if form == "atomate2" and settings.engine != "vasp":
             raise InputError(f"atomate2 runs VASP; this campaign's engine is {settings.engine}")
         with store.exclusive():
@@ -129,7 +129,7 @@ def _atomate2_flow(jobs: list[Job]) -> Flow:
     made = []
     for one in jobs:
         plan = AimdPlan.from_dict(one.plan)
-        tags = vasp_incar(plan, plan.n_steps)
+        tags = vasp_incar(plan)
         inputs = MDSetGenerator(
             ensemble="nvt",
             start_temp=plan.temperature_K,

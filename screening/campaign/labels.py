@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,19 +13,24 @@ from ...data.errors import TrajectoryError
 from ...data.trajectories.readers import read_trajectory
 from ...data.trajectories.trajectory import Trajectory
 from ...data.transport.analysis import AnalysisSettings, TransportLabel, analyse
-from ..engines.registry import Engine
+from ..engines.engine import Engine
+from ..engines.exits import STOP
 from ..engines.run_log import FAIL_UNCONVERGED, RunLog, conserved_drift
+from ..jobs.failures import Cause, Failure
 from ..jobs.plan import AimdPlan
 from .records import Job, Result
-from .setup import CampaignSettings
+from .settings import CampaignSettings
 
 GIVEN: Final[str] = "trajectory.*"
 """A trajectory that the user puts into a job folder counts instead of the engine's own."""
 DEMONSTRATION: Final[str] = "demonstration"
 
 
+FINISHED_EARLY: Final[str] = "finished_early"
+
+
 @dataclass(frozen=True)
-class Refused:
+class RefusedTrajectory:
     """A trajectory of the user's that is not one of this job: the job is as it was."""
 
     reason: str
@@ -32,28 +38,30 @@ class Refused:
 
 def analyse_job(
     engine: Engine, job: Job, plan: AimdPlan, folder: Path, settings: CampaignSettings
-) -> Result | Refused | str | None:
-    """Read a job.
+) -> Result | RefusedTrajectory | Failure | None:
+    """Read a run.
 
     Returns
     -------
-    Result, Refused, str or None
+    Result, RefusedTrajectory, Failure or None
         The result so far (complete once the run has ended), why the user's own trajectory cannot
-        be it, the reason of a failure, or None where there is nothing to read yet.
+        be it, why the run failed, or None where there is nothing to read yet.
     """
     given = sorted(folder.glob(GIVEN))
     progress = engine.progress(plan, folder)
     if not given and progress.state == "waiting":
         return None
-    if not given and progress.state == "failed":
-        return progress.reason
+    if not given and progress.state in ("failed", "blocked"):
+        return progress.failure
     try:
         run = job_trajectory(engine, plan, folder, given)
     except TrajectoryError as error:
         if given:
-            return Refused(str(error))
+            return RefusedTrajectory(str(error))
         # A run under way may have written half a frame; one that has ended must be readable.
-        return str(error) if progress.state == "finished" else None
+        if progress.state == "finished":
+            return Failure(Cause.UNREADABLE, str(error))
+        return progress.failure
     # Some codes write the starting positions as a frame, others do not.
     whole = plan.n_steps // plan.frame_every
     complete = run.n_frames >= whole if given else (progress.state == "finished")
@@ -65,7 +73,25 @@ def analyse_job(
     details["n_steps"] = progress.n_steps or (run.n_frames - 1) * plan.frame_every
     details["core_seconds"] = progress.core_seconds or (log.core_seconds if log else None)
     details["warnings"] = [*details.get("warnings", []), *energies.pop("remarks", [])]
-    return Result(job.id, complete, verdict, label, details | energies)
+    if complete and not given and (folder / STOP).exists():
+        details |= _early(folder, plan, details["n_steps"], details["core_seconds"])
+    return Result(
+        job_id=job.id,
+        complete=complete,
+        verdict=verdict,
+        label=label,
+        details=details | energies,
+    )
+
+
+def _early(
+    folder: Path, plan: AimdPlan, n_steps: int, core_seconds: float | None
+) -> dict[str, Any]:
+    """Why the run ended before its plan, and the core hours that were not spent on it."""
+    reason = json.loads((folder / STOP).read_text("utf-8"))["reason"]
+    left = max(0, plan.n_steps - n_steps)
+    saved = left * core_seconds / n_steps / 3600.0 if core_seconds and n_steps else 0.0
+    return {FINISHED_EARLY: True, "stopped_early": reason, "core_hours_saved": saved}
 
 
 def job_trajectory(
@@ -124,7 +150,7 @@ def _label(found: TransportLabel, job: Job, plan: AimdPlan) -> dict[str, Any] | 
     return {**asdict(label), "grade": DEMONSTRATION if plan.demonstration else "campaign"}
 
 
-def _from_log(log: RunLog | None, plan: AimdPlan) -> tuple[dict[str, Any], str | None]:
+def _from_log(log: RunLog | None, plan: AimdPlan) -> tuple[dict[str, Any], Failure | None]:
     """Facts of the run's log, and why the run must not be used, if so."""
     if log is None:
         return {}, None
@@ -132,16 +158,28 @@ def _from_log(log: RunLog | None, plan: AimdPlan) -> tuple[dict[str, Any], str |
     # Equilibration draws its heat from the thermostat; its conserved energy holds all the same.
     drift = conserved_drift(log, plan.record.n_sites, plan.time_step_fs)
     facts: dict[str, Any] = {}
-    remarks, fault = [], None
+    remarks: list[str] = []
+    fault: Failure | None = None
     if np.isfinite(log.temperature_K).all():
         facts["mean_temperature_K"] = float(log.temperature_K.mean())
+    facts |= _pressure(log, plan)
     if drift is not None:
         facts["conserved_drift_meV_atom"] = drift.meV_atom
         facts["conserved_drift_meV_atom_ps"] = drift.meV_atom_ps
         remarks += [str(drift)] if drift.grade == "warning" else []
-        fault = str(drift) if drift.grade == "failed" else None
+        fault = Failure(Cause.DRIFT, str(drift)) if drift.grade == "failed" else None
     if log.n_unconverged:
         text = f"SCF did not converge in {log.n_unconverged} of {n_steps} steps"
         remarks.append(text)
-        fault = text if log.n_unconverged > FAIL_UNCONVERGED * n_steps else fault
+        if log.n_unconverged > FAIL_UNCONVERGED * n_steps:
+            fault = Failure(Cause.NOT_CONVERGED, text)
     return {**facts, "remarks": remarks}, fault
+
+
+def _pressure(log: RunLog, plan: AimdPlan) -> dict[str, float]:
+    """Mean pressure after equilibration, GPa: NVT at the volume of the relaxed cell."""
+    if log.pressure_GPa is None:
+        return {}
+    late = log.step * plan.time_step_fs >= 1000.0 * plan.equilibration_ps
+    known = log.pressure_GPa[late & np.isfinite(log.pressure_GPa)]
+    return {"mean_pressure_GPa": float(known.mean())} if len(known) else {}

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,12 +25,17 @@ from ..acquisition.cost import CostModel, calibrated_cost
 from ..acquisition.scores import Beliefs, FloatArray, StopDecision, stop_decision
 from ..acquisition.selection import Pick, choose_batch, diversity_embedding
 from ..acquisition.shortlist import element_fractions
-from ..jobs.plan import make_plan
+from ..engines.registry import engine
+from ..jobs.plan import AimdPlan, RelaxPlan, make_plan, relaxation_of
+from ..jobs.protocol import NO_RELAXATION
 from ..jobs.structure_json import record_from_json
-from .jobs import write_job_folders
+from .access import open_campaign
+from .folders import write_job_folders
 from .prescreen import DOES_NOT, Use, tiers
 from .records import Candidate, Job, Result, job_name, to_json, utc_now
-from .setup import FEATURES, TRAINING_FEATURES, TRAINING_LABELS, CampaignSettings
+from .relaxations import campaign_features
+from .settings import CampaignSettings
+from .setup import FEATURES, TRAINING_FEATURES, TRAINING_LABELS
 from .store import CampaignStore
 
 _ROUND_SEED: Final[int] = 1_000
@@ -50,12 +55,6 @@ class Proposal:
     """Why each candidate of the round was chosen."""
     notices: tuple[str, ...] = ()
     """What the model of this proposal has not learned yet."""
-
-
-def open_campaign(folder: str | Path) -> tuple[CampaignStore, CampaignSettings]:
-    """Open a campaign folder and its settings."""
-    store = CampaignStore(folder)
-    return store, CampaignSettings.from_dict(store.settings())
 
 
 def propose(
@@ -202,15 +201,20 @@ def _incumbent(store: CampaignStore, model: ConductivityModel, features: pd.Data
 
 def cost_model(store: CampaignStore) -> CostModel:
     """Cost calibrated on the campaign's own finished jobs."""
-    jobs = {job.id: job for job in store.jobs()}
+    jobs = {job.id: job for job in store.jobs() if not job.relaxes}
     seen = []
     for result in store.results():
+        if result.job_id not in jobs:
+            continue
         seconds, steps = result.details.get("core_seconds"), result.details.get("n_steps")
         if seconds and steps:
             plan = jobs[result.job_id].plan
             volume = abs(float(np.linalg.det(np.array(plan["record"]["lattice_A"]))))
             seen.append((float(plan["n_electrons"]), volume, float(seconds) / int(steps)))
-    return calibrated_cost(seen, str(store.settings()["engine"]))
+    return calibrated_cost(seen, engine(str(store.settings()["engine"])).cost)
+
+
+_Planned = tuple[Candidate, Pick, list[AimdPlan | RelaxPlan]]
 
 
 def _new_round(
@@ -223,7 +227,7 @@ def _new_round(
     """Choose, plan and commit; a candidate that cannot be planned is closed and replaced."""
     number = len(store.rounds()) + 1
     available = np.ones(len(pool.candidates), dtype=bool)
-    planned: list[tuple[Candidate, Pick, list[dict[str, Any]]]] = []
+    planned: list[_Planned] = []
     while len(planned) < size and available.any():
         first = available & (pool.tier == pool.tier[available].min())
         picks = _picks(pool, settings, size - len(planned), number, first)
@@ -231,7 +235,7 @@ def _new_round(
             available[pick.index] = False
             candidate = pool.candidates[pick.index]
             try:
-                planned.append((candidate, pick, _plans(candidate, settings, number)))
+                planned.append((candidate, pick, _plans(candidate, settings)))
             except IonsieveError as error:
                 with store.transaction() as t:
                     t.exclude(candidate.id, str(error))
@@ -265,24 +269,27 @@ def _picks(
     )
 
 
-def _plans(candidate: Candidate, settings: CampaignSettings, number: int) -> list[dict[str, Any]]:
-    record = record_from_json(candidate.record)
+def _plans(candidate: Candidate, settings: CampaignSettings) -> list[AimdPlan | RelaxPlan]:
+    """First jobs of a candidate: its relaxation, or the runs where none is wanted."""
+    protocol = settings.protocol
     first = make_plan(
-        record,
-        settings.protocol.start_K[0],
-        settings.protocol,
+        record_from_json(candidate.record),
+        protocol.start_K[0],
+        protocol,
         settings.mobile,
         settings.seed,
         settings.engine_settings,
-    ).as_dict()
-    return [{**first, "temperature_K": t} for t in settings.protocol.start_K]
+    )
+    if protocol.relaxation.by != NO_RELAXATION:
+        return [relaxation_of(first, protocol.relaxation)]
+    return [replace(first, temperature_K=t) for t in protocol.start_K]
 
 
 def _commit_round(
     store: CampaignStore,
     settings: CampaignSettings,
     pool: _Pool,
-    planned: list[tuple[Candidate, Pick, list[dict[str, Any]]]],
+    planned: list[_Planned],
     decision: StopDecision,
 ) -> int:
     picks = [_pick_facts(pool, candidate, pick) for candidate, pick, _ in planned]
@@ -299,11 +306,17 @@ def _commit_round(
         number = t.add_round(pool.model_id, details)
         for candidate, pick, plans in planned:
             for plan in plans:
-                temperature = float(plan["temperature_K"])
-                job_id = job_name(number, candidate.id, temperature, 1)
-                reason = f"{pick.reason}, {_belief_text(pool, pick)}"
                 t.add_job(
-                    Job(job_id, candidate.id, number, temperature, 1, "proposed", plan, reason)
+                    Job(
+                        id=job_name(number, candidate.id, plan.temperature_K, 1),
+                        candidate_id=candidate.id,
+                        round=number,
+                        temperature_K=plan.temperature_K,
+                        attempt=1,
+                        state="proposed",
+                        plan=plan.as_dict(),
+                        reason=f"{pick.reason}, {_belief_text(pool, pick)}",
+                    )
                 )
     return number
 
@@ -339,14 +352,32 @@ def campaign_labels(results: Sequence[Result], with_demonstration: bool = False)
     return table
 
 
-def retrain(folder: str | Path, with_demonstration: bool = False) -> dict[str, Any]:
-    """Train on the embedded labels and those that came back; nothing if no result is new.
+@dataclass(frozen=True, kw_only=True)
+class Retraining:
+    """What ``retrain`` came to.
 
-    Returns
-    -------
-    dict
-        ``model_id``, ``new`` and the numbers of labels and results.
+    Parameters
+    ----------
+    model_id : int
+    new : bool
+        False: no result was new, the model before is kept.
+    n_labels, n_campaign_labels, n_results : int
+        Labels trained on, those of this campaign among them, and the campaign's results.
+    held_out, held_out_before : mapping or None
+        Held-out scores of this model and of the one before.
     """
+
+    model_id: int
+    new: bool
+    n_labels: int
+    n_campaign_labels: int
+    n_results: int
+    held_out: Mapping[str, Any] | None = None
+    held_out_before: Mapping[str, Any] | None = None
+
+
+def retrain(folder: str | Path, with_demonstration: bool = False) -> Retraining:
+    """Train on the embedded labels and those that came back; nothing if no result is new."""
     store, settings = open_campaign(folder)
     with store, store.exclusive():
         results = store.results()
@@ -356,8 +387,16 @@ def retrain(folder: str | Path, with_demonstration: bool = False) -> dict[str, A
         ).hexdigest()
         last = store.models()[-1]
         if last.labels_sha256 == digest or (last.id == 0 and not results):
-            return {"model_id": last.id, "new": False, **last.details}
-        labels, features = _training_tables(store.folder, own)
+            details: dict[str, Any] = last.details
+            return Retraining(
+                model_id=last.id,
+                new=False,
+                n_labels=details.get("n_labels", 0),
+                n_campaign_labels=details.get("n_campaign_labels", 0),
+                n_results=details.get("n_results", 0),
+                held_out=details.get("held_out"),
+            )
+        labels, features = _training_tables(store, own)
         model = ConductivityModel(settings.seed, settings.threshold_S_cm)
         model.fit(features, labels)
         where = f"models/{last.id + 1:03d}"
@@ -371,16 +410,16 @@ def retrain(folder: str | Path, with_demonstration: bool = False) -> dict[str, A
         with store.transaction() as t:
             number = t.add_model(where, digest, details)
         before = last.details.get("held_out")
-        return {"model_id": number, "new": True, **details, "held_out_before": before}
+        return Retraining(model_id=number, new=True, held_out_before=before, **details)
 
 
-def _training_tables(folder: Path, own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    columns = numeric_columns()
+def _training_tables(store: CampaignStore, own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    columns, folder = numeric_columns(), store.folder
     labels = pd.read_parquet(folder / TRAINING_LABELS)
     features = pd.read_parquet(folder / TRAINING_FEATURES)[columns]
     if own.empty:
         return labels, features
-    candidates = pd.read_parquet(folder / FEATURES)[columns]
+    candidates = campaign_features(store, columns)
     known = candidates.loc[sorted(set(own["structure_id"]))]
     # Columns that are empty throughout would change the type of the table's own.
     merged = pd.concat([labels, own.dropna(axis=1, how="all")], ignore_index=True)

@@ -17,7 +17,7 @@ from ...features.featurizer import numeric_columns
 from ...models import ConductivityModel
 from .plots import Forecast, accuracy_plot, cost_plot, forecast_plot, timeline
 from .records import ModelEntry, Result
-from .setup import FEATURES
+from .relaxations import campaign_features
 from .store import CampaignStore
 
 HISTORY_ROWS: Final[int] = 300
@@ -124,7 +124,7 @@ def _predict(
         model = ConductivityModel.load(store.folder / entry.folder)
     except IonsieveError:
         return None
-    features = pd.read_parquet(store.folder / FEATURES)[numeric_columns()]
+    features = campaign_features(store, numeric_columns())
     return model.predict(features.loc[ids], np.array(temperatures_K))
 
 

@@ -16,14 +16,17 @@ import pandas as pd
 
 from ...data.atomic import write_json_atomic, write_text_atomic
 from ...data.errors import InputError, IonsieveError, MissingDependencyError
+from ..engines.ase_engine import AseEngine
 from ..engines.md import run_md
 from ..engines.md_job import PLAN
-from ..engines.registry import AseEngine, engine
+from ..engines.registry import engine
+from ..jobs.failures import Failure
 from ..jobs.plan import AimdPlan, make_plan
 from ..jobs.structure_json import record_from_json
+from .access import open_campaign
 from .labels import analyse_job
 from .records import Candidate, Job, Result, job_name
-from .setup import CampaignSettings
+from .settings import CampaignSettings
 from .store import CampaignStore
 
 FOLDER: Final[str] = "prescreen"
@@ -75,8 +78,8 @@ def prescreen(
         If its package is absent.
     """
     chosen = _potential(engine_name)
-    with CampaignStore(folder) as store:
-        settings = CampaignSettings.from_dict(store.settings())
+    store, settings = open_campaign(folder)
+    with store:
         done = _done(store, engine_name, float(temperature_K), production_ps)
         taken = {job.candidate_id for job in store.jobs()}
         waiting = [c for c in store.candidates() if not c.excluded and c.id not in taken | done]
@@ -170,10 +173,19 @@ def _run(
     write_json_atomic(where / PLAN, {"engine": chosen.name, "job": name, "plan": plan.as_dict()})
     if not run_md(plan, chosen.calculator(plan, where), where):
         return None
-    job = Job(name, candidate.id, 0, plan.temperature_K, 1, "done", plan.as_dict(), "pre-screen")
+    job = Job(
+        id=name,
+        candidate_id=candidate.id,
+        round=0,
+        temperature_K=plan.temperature_K,
+        attempt=1,
+        state="done",
+        plan=plan.as_dict(),
+        reason="pre-screen",
+    )
     result = analyse_job(chosen, job, plan, where, settings)
     if not isinstance(result, Result):
-        return result if isinstance(result, str) else "the run left no frames"
+        return result.text if isinstance(result, Failure) else "the run left no frames"
     label = None if result.label is None else {**result.label, "grade": FOLDER}
     return result.verdict, label, result.details
 

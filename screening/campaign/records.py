@@ -10,11 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
 
-JobState = Literal["proposed", "ready", "submitted", "done", "failed"]
+from ..jobs.plan import RELAX
+from ..jobs.protocol import BY_ENGINE
+
+RUN_HERE: Final[str] = "run here"
+"""Submission of a job that was run on the campaign's own machine."""
+JobState = Literal["proposed", "ready", "submitted", "blocked", "done", "failed"]
+
+"""``blocked``: the machine it was run on lacks the program or a pseudopotential; it may be
+submitted again."""
 JOB_STATES: Final[tuple[JobState, ...]] = get_args(JobState)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A structure that may be simulated."""
 
@@ -34,9 +42,9 @@ class Candidate:
     """Why no further run of it is planned; None while it is open."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """One simulation of one candidate at one temperature."""
+    """One simulation of one candidate: a relaxation (0 K), or a run at one temperature."""
 
     id: str
     candidate_id: str
@@ -49,12 +57,22 @@ class Job:
     submission: str | None = None
 
     @property
+    def relaxes(self) -> bool:
+        """True for a relaxation."""
+        return bool(self.plan.get("task") == RELAX)
+
+    def engine(self, usual: str) -> str:
+        """Name of the engine that runs it: the campaign's, or a potential that relaxes."""
+        by = self.plan["settings"]["by"] if self.relaxes else BY_ENGINE
+        return usual if by == BY_ENGINE else str(by)
+
+    @property
     def folder(self) -> str:
         """Folder of the job, relative to the campaign."""
         return f"jobs/{self.id}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What a job's trajectory says so far."""
 
@@ -77,10 +95,11 @@ class ModelEntry:
 
 
 def job_name(round_number: int, candidate_id: str, temperature_K: float, attempt: int) -> str:
-    """Folder name of a job: readable, unique, safe on any file system."""
+    """Folder name of a job (0 K: a relaxation): readable, unique, safe on any file system."""
     readable = re.sub(r"[^A-Za-z0-9]+", "-", candidate_id).strip("-")[:40]
     digest = hashlib.sha256(candidate_id.encode()).hexdigest()[:6]
-    name = f"{round_number:03d}-{readable}-{digest}-{temperature_K:g}K"
+    what = f"{temperature_K:g}K" if temperature_K > 0 else RELAX
+    name = f"{round_number:03d}-{readable}-{digest}-{what}"
     return name if attempt == 1 else f"{name}-attempt{attempt}"
 
 

@@ -1,12 +1,11 @@
-"""Settings of a campaign, and the folder it starts from."""
+"""The folder that a campaign starts from."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -18,92 +17,18 @@ from ...data.sources.files import read_structures
 from ...features.catalogue import families
 from ...features.featurizer import featurize_one, rows_to_frame
 from ..acquisition.cost import estimated_size
-from ..acquisition.scores import AcquisitionSettings
-from ..engines.registry import engine
-from ..engines.settings import clean_settings
 from ..generate.prototypes import embedded_candidates
-from ..jobs.plan import ProtocolSettings
 from ..jobs.structure_json import record_to_json
 from ..screen.pipeline import quarantine_frame
 from ..screen.training import TrainedModel, embedded_model
 from .from_screen import ScreenChoice, screened_candidates
 from .records import Candidate
+from .settings import CampaignSettings
 from .store import CampaignStore
 
 FEATURES: Final[str] = "features.parquet"
 TRAINING_FEATURES: Final[str] = "training_features.parquet"
 TRAINING_LABELS: Final[str] = "training_labels.parquet"
-
-
-@dataclass(frozen=True)
-class CampaignSettings:
-    """What a campaign looks for and how.
-
-    Parameters
-    ----------
-    engine : str
-        Name of the engine (:data:`.engines.ENGINES`).
-    engine_settings : dict
-        Passed to it.
-    mobile : str
-        Mobile species.
-    threshold_S_cm : float
-        Conductivity at 300 K, S/cm, that counts as fast.
-    batch_size : int
-        Candidates in a round.
-    seed : int
-    acquisition : AcquisitionSettings
-    protocol : ProtocolSettings
-    minimum_gain_decades, minimum_hits : float
-        Stop rule (:func:`.acquisition.stop_decision`).
-    """
-
-    engine: str = "gpaw"
-    engine_settings: dict[str, Any] = field(default_factory=dict)
-    mobile: str = "Li"
-    threshold_S_cm: float = 1e-3
-    batch_size: int = 5
-    seed: int = 0
-    acquisition: AcquisitionSettings = field(default_factory=AcquisitionSettings)
-    protocol: ProtocolSettings = field(default_factory=ProtocolSettings)
-    minimum_gain_decades: float = 0.05
-    minimum_hits: float = 0.2
-
-    def __post_init__(self) -> None:
-        kind = engine(self.engine).kind
-        if kind != "aimd":
-            raise InputError(
-                f"engine {self.engine!r} gives labels of kind {kind}, which are never trained on "
-                "as AIMD; use it with 'ionsieve campaign prescreen'"
-            )
-        object.__setattr__(
-            self, "engine_settings", clean_settings(self.engine, self.engine_settings)
-        )
-        if self.batch_size < 1:
-            raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
-        if not self.threshold_S_cm > 0:
-            raise InputError(f"threshold_S_cm must be positive, got {self.threshold_S_cm}")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> CampaignSettings:
-        """Read settings; unknown names are refused.
-
-        Raises
-        ------
-        InputError
-            If a name is unknown or a value not allowed.
-        """
-        known = {k: v for k, v in content.items() if not k.startswith("stopped")}
-        try:
-            acquisition = AcquisitionSettings(**known.pop("acquisition", {}))
-            protocol = ProtocolSettings(**known.pop("protocol", {}))
-            return cls(acquisition=acquisition, protocol=protocol, **known)
-        except TypeError as error:
-            raise InputError(f"campaign settings: {error}") from None
 
 
 Advance = Callable[[str, int, int], None]
@@ -258,10 +183,10 @@ def _write_tables(
 def _candidate(record: StructureRecord, settings: CampaignSettings) -> Candidate:
     size = estimated_size(record.composition, record.volume_A3, settings.protocol)
     return Candidate(
-        record.id,
-        reduced_formula(record.composition),
-        "-".join(sorted(record.elements)),
-        record_to_json(record),
-        size.n_electrons,
-        size.volume_A3,
+        id=record.id,
+        formula=reduced_formula(record.composition),
+        system="-".join(sorted(record.elements)),
+        record=record_to_json(record),
+        n_electrons=size.n_electrons,
+        volume_A3=size.volume_A3,
     )

@@ -11,13 +11,14 @@ import pandas as pd
 
 from ...data.atomic import write_text_atomic
 from ..acquisition.cost import CostModel
-from ..engines.registry import Engine, engine
-from ..jobs.plan import AimdPlan
-from .jobs import is_running
+from ..engines.engine import Progress
+from ..jobs.plan import RelaxPlan, plan_from_dict
+from .access import open_campaign
+from .folders import engine_of, is_running
 from .loop import campaign_labels, cost_model
 from .page import render_page
-from .records import Job
-from .setup import CampaignSettings
+from .records import RUN_HERE, Job
+from .settings import CampaignSettings
 from .store import CampaignStore
 
 
@@ -26,15 +27,14 @@ def status(folder: str | Path) -> dict[str, Any]:
 
     Reads only; may be called while other processes work.
     """
-    with CampaignStore(folder) as store:
-        return _facts(store)
+    store, settings = open_campaign(folder)
+    with store:
+        return _facts(store, settings)
 
 
-def _facts(store: CampaignStore) -> dict[str, Any]:
-    settings = CampaignSettings.from_dict(store.settings())
-    chosen = engine(settings.engine)
+def _facts(store: CampaignStore, settings: CampaignSettings) -> dict[str, Any]:
     results, candidates, model = store.results(), store.candidates(), store.models()[-1]
-    states = {job.id: _job_state(store, chosen, job) for job in store.jobs()}
+    states = {job.id: _job_state(store, settings, job) for job in store.jobs()}
     for result in results:
         seen = states[result.job_id]
         # A trajectory of the user's own: the engine knows nothing of it.
@@ -51,6 +51,8 @@ def _facts(store: CampaignStore) -> dict[str, Any]:
         "closed": sum(c.closed is not None for c in candidates),
         "rounds": len(store.rounds()),
         "jobs": dict(Counter(s["state"] for s in states.values())),
+        "failures": {j.id: j.reason for j in store.jobs("failed")},
+        "saved_core_hours": sum(r.details.get("core_hours_saved", 0.0) for r in results),
         "open_jobs": {k: s for k, s in states.items() if s["state"] not in ("done", "failed")},
         "verdicts": dict(Counter(r.verdict for r in results)),
         "labels": sum(r.label is not None for r in results),
@@ -75,21 +77,30 @@ def last_decision(store: CampaignStore) -> dict[str, Any] | None:
     return {"utc": entry["utc"], "model_id": entry["model_id"], **entry["decision"]}
 
 
-def _job_state(store: CampaignStore, chosen: Engine, job: Job) -> dict[str, Any]:
-    """The stored state, refined by what lies in the folder."""
-    planned = int(job.plan["n_steps"])
+def _job_state(store: CampaignStore, settings: CampaignSettings, job: Job) -> dict[str, Any]:
+    """The stored state, refined by what lies in the folder, and where a running job is."""
+    planned = plan_from_dict(job.plan).n_steps
     if job.state in ("done", "failed", "proposed"):
         return {"state": job.state, "verdict": None, "n_steps": planned}
     folder = store.folder / job.folder
-    seen = chosen.progress(AimdPlan.from_dict(job.plan), folder)
-    state: str = job.state
+    seen = engine_of(job, settings).progress(plan_from_dict(job.plan), folder)
+    facts = {"verdict": None, "done_steps": seen.n_steps, "n_steps": planned}
     if is_running(folder):
-        state = "running"
-    elif seen.state == "started":
-        state = "interrupted"
-    elif seen.state != "waiting":
-        state = f"{seen.state}, to be collected"
-    return {"state": state, "verdict": None, "done_steps": seen.n_steps, "n_steps": planned}
+        left = None if seen.step_s is None else (planned - seen.n_steps) * seen.step_s / 3600.0
+        return {**facts, "state": "running", "inside": seen.inside, "hours_left": left}
+    why = "" if seen.failure is None else seen.failure.text
+    return {**facts, "state": _open_state(job, seen), "why": why}
+
+
+def _open_state(job: Job, seen: Progress) -> str:
+    if seen.state == "waiting":
+        return job.state
+    if seen.state == "started":
+        # No exit status: killed without a trace, unless it runs where this machine cannot see.
+        return "interrupted" if job.submission == RUN_HERE else "started elsewhere, or killed"
+    if seen.state in ("finished", "failed"):
+        return f"{seen.state}, to be collected"
+    return seen.state
 
 
 def report(folder: str | Path) -> dict[str, Any]:
@@ -100,8 +111,9 @@ def report(folder: str | Path) -> dict[str, Any]:
     dict
         The numbers on the page.
     """
-    with CampaignStore(folder) as store:
-        cost, facts = cost_model(store), _facts(store)
+    store, settings = open_campaign(folder)
+    with store:
+        cost, facts = cost_model(store), _facts(store, settings)
         jobs = _jobs_table(store, cost, facts["open_jobs"])
         history = pd.DataFrame(store.history())
         labels = campaign_labels(store.results(), with_demonstration=True)
@@ -124,7 +136,13 @@ def _jobs_table(store: CampaignStore, cost: CostModel, open_jobs: dict[str, Any]
         label = (result.label if result else None) or {}
         seconds = (result.details.get("core_seconds") if result else None) or 0.0
         size = formulas[job.candidate_id]
-        estimate = cost.core_hours(size.n_electrons, size.volume_A3, int(job.plan["n_steps"]))
+        plan = plan_from_dict(job.plan)
+        # A relaxation is small beside the run it precedes; the model of runs does not hold for it.
+        estimate = (
+            0.0
+            if isinstance(plan, RelaxPlan)
+            else cost.core_hours(size.n_electrons, size.volume_A3, plan.n_steps)
+        )
         rows.append(
             {
                 "job": job.id,
@@ -140,6 +158,11 @@ def _jobs_table(store: CampaignStore, cost: CostModel, open_jobs: dict[str, Any]
                 "error_log10": label.get("error_log10"),
                 "conserved_drift_meV_atom_ps": (
                     result.details.get("conserved_drift_meV_atom_ps") if result else None
+                ),
+                "mean_pressure_GPa": (
+                    (result.details.get("mean_pressure_GPa", result.details.get("pressure_GPa")))
+                    if result
+                    else None
                 ),
                 "kind": label.get("kind", ""),
                 "grade": label.get("grade", ""),

@@ -12,6 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -165,24 +166,21 @@ class CampaignStore:
 
     def candidates(self) -> list[Candidate]:
         """All candidates, by id."""
-        return [Candidate(*row) for row in self._rows(
-            "SELECT id, formula, system, record, n_electrons, volume_A3, excluded, closed "
-            "FROM candidates ORDER BY id"
-        )]  # fmt: skip
+        names = tuple(field.name for field in fields(Candidate))
+        rows = self._rows(f"SELECT {', '.join(names)} FROM candidates ORDER BY id")
+        return [Candidate(**dict(zip(names, row, strict=True))) for row in rows]
 
     def jobs(self, *states: JobState) -> list[Job]:
         """Jobs in the given states (all by default), in order of round and id."""
         wanted = states or JOB_STATES
         marks = ",".join("?" * len(wanted))
+        names = tuple(field.name for field in fields(Job))
         rows = self._rows(
-            "SELECT id, candidate_id, round, temperature_K, attempt, state, plan, reason, "
-            f"submission FROM jobs WHERE state IN ({marks}) ORDER BY round, id",
+            f"SELECT {', '.join(names)} FROM jobs WHERE state IN ({marks}) ORDER BY round, id",
             wanted,
         )
-        return [
-            Job(job, candidate, number, t, attempt, state, json.loads(plan), reason, submission)
-            for job, candidate, number, t, attempt, state, plan, reason, submission in rows
-        ]
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        return [Job(**{**row, "plan": json.loads(row["plan"])}) for row in found]
 
     def results(self) -> list[Result]:
         """All results, by job id."""
@@ -190,7 +188,13 @@ class CampaignStore:
             "SELECT job_id, complete, verdict, label, details FROM results ORDER BY job_id"
         )
         return [
-            Result(job, bool(complete), verdict, label and json.loads(label), json.loads(details))
+            Result(
+                job_id=job,
+                complete=bool(complete),
+                verdict=verdict,
+                label=label and json.loads(label),
+                details=json.loads(details),
+            )
             for job, complete, verdict, label, details in rows
         ]
 
@@ -212,6 +216,14 @@ class CampaignStore:
         rows = self._rows("SELECT seq, utc, event, subject, details FROM history ORDER BY seq")
         names = ("seq", "utc", "event", "subject")
         return [{**dict(zip(names, row[:4], strict=True)), **json.loads(row[4])} for row in rows]
+
+    def last_event(self, subject: str) -> tuple[str, str] | None:
+        """Name and text of the last event of a job; None before the first."""
+        rows = self._rows(
+            "SELECT event, details FROM history WHERE subject = ? ORDER BY seq DESC LIMIT 1",
+            (subject,),
+        )
+        return None if not rows else (rows[0][0], str(json.loads(rows[0][1]).get("text", "")))
 
     def prescreens(self) -> list[dict[str, Any]]:
         """What pre-screens with a potential showed, by candidate; never labels of a job."""

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ...data.errors import MissingDependencyError
-from ..jobs.plan import AimdPlan
+from ..jobs.plan import Plan, RelaxPlan
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 REMEDIES: Final[dict[str, str]] = {
     "gpaw": "'make gpaw' (needs Debian's g++, libxc-dev and libopenblas-dev, or their like)",
-    "chgnet": "pip install torch==2.13.0, then pip install 'ionsieve[mlip]'",
-    "jobflow": "pip install 'ionsieve[workflows]'",
-    "atomate2": "pip install 'ionsieve[workflows]'",
+    "chgnet": "pip install torch==2.13.0 chgnet",
+    "jobflow": "pip install jobflow",
+    "atomate2": "pip install atomate2 jobflow",
 }
 """Optional packages and how they are had."""
 
@@ -27,11 +27,12 @@ def require(package: str) -> None:
         raise MissingDependencyError(f"{package} is not installed: {REMEDIES[package]}")
 
 
-def gpaw_calculator(plan: AimdPlan, folder: Path) -> Calculator:
-    """GPAW in plane waves, PBE, Γ, symmetry off.
+def gpaw_calculator(plan: Plan, folder: Path) -> Calculator:
+    """GPAW in plane waves, PBE, symmetry of the crystal off.
 
-    Engine settings: ``cutoff_eV`` (340), ``smearing_eV`` (0.05), ``density_convergence`` (1e-5
-    electrons per valence electron), ``max_scf_steps`` (150), ``mixing`` (GPAW's default).
+    Engine settings: ``cutoff_eV`` (340; a relaxation has its own), ``smearing_eV`` (0.05),
+    ``density_convergence`` (1e-5 electrons per valence electron), ``max_scf_steps`` (150),
+    ``mixing`` (GPAW's default).
     """
     require("gpaw")
     from gpaw import GPAW, PW, FermiDirac, Mixer
@@ -39,11 +40,15 @@ def gpaw_calculator(plan: AimdPlan, folder: Path) -> Calculator:
     own: dict[str, Any] = plan.engine_settings
     more = {"mixer": Mixer(own["mixing"], 5, 50.0)} if "mixing" in own else {}
     tighter = own.get("convergence_factor", 1.0)
+    cutoff_eV = own.get("cutoff_eV", 340.0)
+    if isinstance(plan, RelaxPlan):
+        cutoff_eV = max(cutoff_eV, plan.settings.cutoff_eV)
     return GPAW(
-        mode=PW(own.get("cutoff_eV", 340.0)),
+        mode=PW(cutoff_eV),
         xc="PBE",
-        kpts=(1, 1, 1),
-        symmetry="off",
+        kpts={"size": plan.k_points, "gamma": True},
+        # Heat leaves no symmetry but that of time.
+        symmetry={"point_group": False},
         occupations=FermiDirac(own.get("smearing_eV", 0.05)),
         spinpol=plan.spin_polarised,
         convergence={"density": tighter * own.get("density_convergence", 1e-5)},
@@ -53,7 +58,7 @@ def gpaw_calculator(plan: AimdPlan, folder: Path) -> Calculator:
     )
 
 
-def chgnet_calculator(plan: AimdPlan, folder: Path) -> Calculator:
+def chgnet_calculator(plan: Plan, folder: Path) -> Calculator:
     """CHGNet (Deng 2023, 10.1038/s42256-023-00716-3), weights of its package, on the CPU."""
     require("chgnet")
     from chgnet.model import CHGNet

@@ -1,4 +1,4 @@
-"""CP2K input of one planned run: Quickstep, DZVP-MOLOPT-SR-GTH, GTH-PBE, Γ, NVT Nosé."""
+"""CP2K input of a run or a relaxation: Quickstep, DZVP-MOLOPT-SR-GTH, GTH-PBE, Γ, NVT Nosé."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any, Final
 from ...data.atomic import write_text_atomic
 from ...data.records import StructureRecord
 from ..jobs.electrons import valence_electrons
-from ..jobs.plan import AimdPlan
+from ..jobs.plan import AimdPlan, Plan, RelaxPlan
+from .exits import STOP
 
 GTH_ELECTRONS: Final[dict[str, int]] = {
     "Ga": 13, "Ge": 4, "As": 5, "In": 13, "Sn": 4, "Zn": 12, "Cd": 12, "Cu": 11, "Ag": 11,
@@ -25,21 +26,32 @@ Section = Sequence[Line]
 """Keyword lines, and named sections of such lines."""
 
 
-def write_cp2k(plan: AimdPlan, folder: Path, n_steps: int) -> None:
+def write_cp2k(plan: Plan, folder: Path) -> None:
     """Write ``cp2k.inp``."""
-    write_text_atomic(folder / "cp2k.inp", cp2k_input(plan, n_steps))
+    (folder / STOP).unlink(missing_ok=True)
+    write_text_atomic(folder / "cp2k.inp", cp2k_input(plan))
 
 
-def cp2k_input(plan: AimdPlan, n_steps: int) -> str:
+def cp2k_input(plan: Plan) -> str:
     """Text of the input; the run script turns it into a restart.
 
-    Engine settings: ``cutoff_Ry`` (400), ``eps_scf`` (1e-6), ``max_scf_steps`` (25, then orbital
-    transformation starts afresh); ``mixing``, of which it has none, chooses its slower and safer
-    minimiser.
+    Engine settings: ``cutoff_Ry`` (400, for a relaxation 600), ``eps_scf`` (1e-6),
+    ``max_scf_steps`` (25, then orbital transformation starts afresh); ``mixing``, of which it has
+    none, chooses its slower and safer minimiser. Orbital transformation samples Γ only, whatever
+    mesh the plan would have.
     """
-    head = ("GLOBAL", ["PROJECT run", "RUN_TYPE MD", "PRINT_LEVEL LOW"])
-    force = ("FORCE_EVAL", ["METHOD Quickstep", _dft(plan), _subsys(plan)])
-    motion = ("MOTION", [_md(plan, n_steps), _print(plan.frame_every)])
+    relaxes = isinstance(plan, RelaxPlan)
+    head = (
+        "GLOBAL",
+        ["PROJECT run", f"RUN_TYPE {'CELL_OPT' if relaxes else 'MD'}", "PRINT_LEVEL LOW"],
+    )
+    stress = "STRESS_TENSOR ANALYTICAL"
+    force = ("FORCE_EVAL", ["METHOD Quickstep", stress, _dft(plan), _subsys(plan)])
+    motion: Line = (
+        ("MOTION", [_cell_opt(plan), _print(1, "CELL_OPT")])
+        if isinstance(plan, RelaxPlan)
+        else ("MOTION", [_md(plan), _print(plan.frame_every, "MD")])
+    )
     return "\n".join(_lines([head, force, motion])) + "\n"
 
 
@@ -55,10 +67,12 @@ def _lines(content: Section, depth: int = 0) -> list[str]:
     return lines
 
 
-def _dft(plan: AimdPlan) -> Line:
+def _dft(plan: Plan) -> Line:
     own = plan.engine_settings
     spin = ["UKS", f"MULTIPLICITY {1 + round(sum(plan.moments))}"] if plan.spin_polarised else []
-    grid = [f"CUTOFF [Ry] {own.get('cutoff_Ry', 400)}", "REL_CUTOFF [Ry] 50"]
+    # The stress converges more slowly with the grid than the forces.
+    usual = 600 if isinstance(plan, RelaxPlan) else 400
+    grid = [f"CUTOFF [Ry] {own.get('cutoff_Ry', usual)}", "REL_CUTOFF [Ry] 50"]
     files = ["BASIS_SET_FILE_NAME BASIS_MOLOPT", "POTENTIAL_FILE_NAME GTH_POTENTIALS"]
     return (
         "DFT",
@@ -90,7 +104,7 @@ def _scf(own: Mapping[str, Any]) -> Section:
     ]
 
 
-def _subsys(plan: AimdPlan) -> Line:
+def _subsys(plan: Plan) -> Line:
     record = plan.record
     content: list[Line] = [("CELL", _cell(record)), ("COORD", _coordinates(record))]
     return ("SUBSYS", [*content, *_kinds(plan)])
@@ -109,7 +123,7 @@ def _coordinates(record: StructureRecord) -> list[str]:
     ]
 
 
-def _kinds(plan: AimdPlan) -> list[Line]:
+def _kinds(plan: Plan) -> list[Line]:
     moments = {c[0].element: m for c, m in zip(plan.record.species, plan.moments, strict=True) if m}
     kinds: list[Line] = []
     for element in plan.record.elements:
@@ -121,13 +135,13 @@ def _kinds(plan: AimdPlan) -> list[Line]:
     return kinds
 
 
-def _md(plan: AimdPlan, n_steps: int) -> Line:
+def _md(plan: AimdPlan) -> Line:
     thermostat: Line = ("THERMOSTAT", ["TYPE NOSE", ("NOSE", ["TIMECON [fs] 100"])])
     return (
         "MD",
         [
             "ENSEMBLE NVT",
-            f"STEPS {n_steps}",
+            f"STEPS {plan.n_steps}",
             f"TIMESTEP [fs] {plan.time_step_fs:g}",
             f"TEMPERATURE [K] {plan.temperature_K:g}",
             thermostat,
@@ -135,13 +149,30 @@ def _md(plan: AimdPlan, n_steps: int) -> Line:
     )
 
 
-def _print(every: int) -> Line:
-    each = ("EACH", [f"MD {every}"])
+def _cell_opt(plan: RelaxPlan) -> Line:
+    settings = plan.settings
+    return (
+        "CELL_OPT",
+        [
+            "TYPE DIRECT_CELL_OPT",
+            "OPTIMIZER BFGS",
+            f"MAX_ITER {plan.n_steps}",
+            f"MAX_FORCE [eV*angstrom^-1] {settings.force_eV_A:g}",
+            f"RMS_FORCE [eV*angstrom^-1] {settings.force_eV_A:g}",
+            f"PRESSURE_TOLERANCE [bar] {1e4 * settings.stress_GPa:g}",
+            "EXTERNAL_PRESSURE [bar] 0.0",
+        ],
+    )
+
+
+def _print(every: int, loop: str) -> Line:
+    each = ("EACH", [f"{loop} {every}"])
     return (
         "PRINT",
         [
             ("TRAJECTORY", ["FORMAT XYZ", each]),
             ("CELL", [each]),
+            ("STRESS", [each]),
             ("RESTART", ["BACKUP_COPIES 1", each]),
             ("RESTART_HISTORY OFF", []),
         ],

@@ -11,6 +11,8 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -19,6 +21,7 @@ import numpy as np
 from ...data.atomic import file_lock, write_bytes_atomic, write_json_atomic
 from ...data.errors import IonsieveError
 from ...data.records import FloatArray
+from ..jobs.failures import Cause
 from ..jobs.plan import AimdPlan
 from .inputs import atoms_of
 
@@ -32,8 +35,22 @@ FRAMES: Final[str] = "frames.jsonl"
 DONE: Final[str] = "done.json"
 FAILED: Final[str] = "failed.json"
 LOCK: Final[str] = ".lock"
+ASK_TO_STOP: Final[str] = "stop"
+EV_A3_GPA: Final[float] = 160.21766208
 DAMPING_FS: Final[float] = 100.0
 _RUNAWAY: Final[float] = 20.0
+
+
+class RunawayError(IonsieveError):
+    """The temperature ran away: a time step too long, or atoms on top of each other."""
+
+
+_CAUSES: Final[dict[str, Cause]] = {
+    "KohnShamConvergenceError": Cause.NOT_CONVERGED,
+    "ConvergenceError": Cause.NOT_CONVERGED,
+    RunawayError.__name__: Cause.BLEW_UP,
+}
+"""By the names of exceptions: those of engines are not imported here."""
 
 
 def run_md(
@@ -60,14 +77,24 @@ def run_md(
         if not mine:
             return False
         (folder / FAILED).unlink(missing_ok=True)
-        try:
+        with keep_failure(folder):
             _run(plan, calculator, folder, checkpoint_every or plan.frame_every)
-        except Exception as error:
-            # Whatever an engine raises is this job's failure, not the campaign's.
-            reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-            write_json_atomic(folder / FAILED, {"reason": reason})
-            raise
     return True
+
+
+@contextmanager
+def keep_failure(folder: Path) -> Iterator[None]:
+    """Write ``failed.json`` with the cause of whatever is raised inside.
+
+    Whatever an engine raises is this job's failure, not the campaign's.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        cause = _CAUSES.get(type(error).__name__, Cause.CRASH)
+        write_json_atomic(folder / FAILED, {"cause": cause, "reason": reason})
+        raise
 
 
 def _run(plan: AimdPlan, calculator: Calculator, folder: Path, checkpoint_every: int) -> None:
@@ -91,6 +118,9 @@ def _run(plan: AimdPlan, calculator: Calculator, folder: Path, checkpoint_every:
                 _write_frame(log, step, atoms, dynamics)
             if step % checkpoint_every == 0 or step == plan.n_steps:
                 _write_checkpoint(folder, step, atoms, dynamics, time.process_time() - started)
+                # Asked to stop: whole files are here now.
+                if (folder / ASK_TO_STOP).exists():
+                    break
     done = {"n_steps": step, "core_seconds": time.process_time() - started}
     write_json_atomic(folder / DONE, done)
 
@@ -169,6 +199,7 @@ def _write_frame(log: IO[str], step: int, atoms: Atoms, dynamics: NoseHooverChai
         "energy_eV": float(atoms.get_potential_energy()),
         "temperature_K": float(atoms.get_temperature()),
         "conserved_eV": _conserved(dynamics),
+        "pressure_GPa": _pressure(atoms),
         "positions_A": np.round(atoms.get_positions(), 8).tolist(),
     }
     log.write(json.dumps(frame) + "\n")
@@ -184,10 +215,24 @@ def _conserved(dynamics: NoseHooverChainNVT) -> float | None:
         return None
 
 
+def _pressure(atoms: Atoms) -> float | None:
+    """Pressure with the ions' kinetic part, GPa; None where the calculator has no stress.
+
+    A stress costs about as much as the forces, and is asked for at kept frames only.
+    """
+    from ase.calculators.calculator import PropertyNotImplementedError
+
+    try:
+        stress = atoms.get_stress(voigt=True, include_ideal_gas=True)
+    except (PropertyNotImplementedError, NotImplementedError):
+        return None
+    return -float(np.mean(stress[:3])) * EV_A3_GPA
+
+
 def _check_sane(atoms: Atoms, plan: AimdPlan, step: int) -> None:
     temperature = atoms.get_temperature()
     if not np.isfinite(temperature) or temperature > _RUNAWAY * plan.temperature_K:
-        raise IonsieveError(f"the run blew up at step {step}: {temperature:.0f} K")
+        raise RunawayError(f"the run blew up at step {step}: {temperature:.0f} K")
 
 
 def read_frames(path: Path) -> tuple[FloatArray, list[dict[str, Any]]]:
@@ -198,7 +243,8 @@ def read_frames(path: Path) -> tuple[FloatArray, list[dict[str, Any]]]:
     positions : array (n_frames, n_atoms, 3), Å
         Unwrapped.
     facts : list of dict
-        For each frame ``step``, ``energy_eV``, ``temperature_K`` and ``conserved_eV``.
+        For each frame ``step``, ``energy_eV``, ``temperature_K``, ``conserved_eV`` and
+        ``pressure_GPa``.
     """
     frames: dict[int, dict[str, Any]] = {}
     for line in path.read_text("utf-8").split("\n"):

@@ -1,4 +1,4 @@
-"""Run one job folder: ``python -m ionsieve.screening.engines.md_job FOLDER``."""
+"""Run one job folder, run or relaxation: ``python -m ionsieve.screening.engines.md_job FOLDER``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import sys
 from pathlib import Path
 
-from ...data.errors import InputError, IonsieveError
-from ..jobs.plan import AimdPlan
+from ...data.errors import InputError, IonsieveError, MissingDependencyError
+from ..jobs.plan import RelaxPlan, plan_from_dict
+from .ase_engine import AseEngine
 from .md import run_md
-from .registry import AseEngine, engine
+from .registry import engine
+from .relax import run_relaxation
 
 PLAN = "plan.json"
 
@@ -26,21 +28,27 @@ def run_job(folder: Path) -> bool:
     if not path.is_file():
         raise InputError(f"{folder}: no {PLAN} here")
     content = json.loads(path.read_text("utf-8"))
-    plan = AimdPlan.from_dict(content["plan"])
+    plan = plan_from_dict(content["plan"])
     chosen = engine(content["engine"])
     if not isinstance(chosen, AseEngine):
         raise InputError(f"{folder}: {chosen.name} is an external program; run job.sh")
-    return run_md(plan, chosen.calculator(plan, folder), folder)
+    calculator = chosen.calculator(plan, folder)
+    if isinstance(plan, RelaxPlan):
+        return run_relaxation(plan, calculator, folder)
+    return run_md(plan, calculator, folder)
 
 
 def main() -> int:
-    """Command-line entry; one line and status 1 on failure."""
+    """Command-line entry; one line and status 1 on failure, 127 where the engine is absent."""
     if len(sys.argv) != 2:
         print("usage: python -m ionsieve.screening.engines.md_job FOLDER", file=sys.stderr)
         return 2
     try:
         if not run_job(Path(sys.argv[1])):
             print("another process is running this job", file=sys.stderr)
+    except MissingDependencyError as error:
+        print(f"ionsieve: {error}", file=sys.stderr)
+        return 127
     except IonsieveError as error:
         print(f"ionsieve: {error}", file=sys.stderr)
         return 1

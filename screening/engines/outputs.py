@@ -17,6 +17,7 @@ import numpy as np
 from scipy import constants
 
 from ...data.errors import TrajectoryError
+from ...data.records import StructureRecord
 from ...data.trajectories.joining import join
 from ...data.trajectories.readers import read_trajectory
 from ...data.trajectories.trajectory import FloatArray, IntArray, Segment, Trajectory
@@ -135,8 +136,26 @@ def cp2k_log(folder: Path, plan: AimdPlan) -> RunLog | None:
     cores = _product(output, (r"message passing processes +(\d+)", r"threads for this .* (\d+)$"))
     unconverged = sum(1 for _ in _matches(output, r"SCF run NOT converged"))
     return _log(
-        table[:, 0], table[:, 3], HARTREE_EV * table[:, 5], unconverged, cores * table[:, 6].sum()
+        step=table[:, 0],
+        temperature_K=table[:, 3],
+        conserved_eV=HARTREE_EV * table[:, 5],
+        pressure_GPa=_at_steps(table[:, 0], cp2k_pressures(folder)),
+        n_unconverged=unconverged,
+        core_seconds=cores * table[:, 6].sum(),
     )
+
+
+def cp2k_pressures(folder: Path) -> dict[int, float]:
+    """``run-1.stress``, bar: pressure by step, GPa."""
+    found = {}
+    for match in _matches(folder / "run-1.stress", r"^ *(\d+) +\S+((?: +\S+){9})\n"):
+        tensor = [float(x) for x in match[2].split()]
+        found[int(match[1])] = 1e-4 * (tensor[0] + tensor[4] + tensor[8]) / 3.0
+    return found
+
+
+def _at_steps(steps: FloatArray | IntArray, values: dict[int, float]) -> FloatArray:
+    return np.array([values.get(int(step), np.nan) for step in steps], dtype=np.float64)
 
 
 def vasp_frames(folder: Path, plan: AimdPlan) -> SegmentFrames | None:
@@ -164,23 +183,32 @@ _OUTCAR_MARKS: Final = re.compile(
     r"|(?P<reached>aborting loop because EDIFF is reached)"
     r"|LOOP\+: .*real time *(?P<real>[\d.]+)"
     r"|running +(?:on +)?(?P<cores>\d+) (?:total cores|mpi-ranks)"
+    r"|total pressure *= *(?P<pressure>\S+) kB"
 )
 
 
+_OUTCAR_NAMES: Final = ("total", "kelvin", "reached", "real", "cores", "pressure")
+
+
 def vasp_log(folder: Path, plan: AimdPlan) -> RunLog | None:
-    """OUTCAR: ``ETOTAL``, the energy with the thermostat's; steps whose electrons converged."""
-    found: dict[str, list[float]] = {k: [] for k in ("total", "kelvin", "reached", "real", "cores")}
+    """OUTCAR: ``ETOTAL``, the energy with the thermostat's; steps whose electrons converged.
+
+    ``total pressure`` is that with the ions' kinetic part.
+    """
+    found: dict[str, list[float]] = {k: [] for k in _OUTCAR_NAMES}
     for match in _matches(folder / "OUTCAR", _OUTCAR_MARKS.pattern):
         name = str(match.lastgroup)
         found[name].append(1.0 if name == "reached" else float(match[name]))
     n = min(len(found["total"]), len(found["kelvin"]))
     cores = found["cores"][0] if found["cores"] else 1.0
+    pressures = dict(enumerate(0.1 * p for p in found["pressure"]))
     return _log(
-        np.arange(n),
-        np.array(found["kelvin"][:n]),
-        np.array(found["total"][:n]),
-        max(0, n - len(found["reached"])),
-        cores * sum(found["real"]),
+        step=np.arange(n),
+        temperature_K=np.array(found["kelvin"][:n]),
+        conserved_eV=np.array(found["total"][:n]),
+        pressure_GPa=_at_steps(np.arange(n), pressures),
+        n_unconverged=max(0, n - len(found["reached"])),
+        core_seconds=cores * sum(found["real"]),
     )
 
 
@@ -219,26 +247,47 @@ def espresso_log(folder: Path, plan: AimdPlan) -> RunLog | None:
     unconverged = sum(1 for _ in _matches(path, r"convergence NOT achieved"))
     cores = _product(path, (r"Parallel version .* on +(\d+) proc",))
     n = min(len(steps), len(kelvin))
+    # Of the electrons; the ions' part follows from the temperature.
+    virial_kbar = [float(m[1]) for m in _matches(path, r"\(kbar\) +P= *(\S+)")]
+    pressures = {
+        step: 0.1 * virial + ideal_gas_GPa(plan.record, t)
+        for step, virial, t in zip(steps, virial_kbar, kelvin, strict=False)
+    }
     return _log(
-        np.array(steps[:n]),
-        np.array(kelvin[:n]),
-        np.full(n, np.nan),
-        unconverged,
-        cores * max(spent, default=0.0),
+        step=np.array(steps[:n]),
+        temperature_K=np.array(kelvin[:n]),
+        conserved_eV=np.full(n, np.nan),
+        pressure_GPa=_at_steps(np.array(steps[:n]), pressures),
+        n_unconverged=unconverged,
+        core_seconds=cores * max(spent, default=0.0),
     )
 
 
+def ideal_gas_GPa(record: StructureRecord, temperature_K: float) -> float:
+    """Kinetic part of the pressure, N k T / V, GPa."""
+    density_m3 = record.n_sites / (record.volume_A3 * 1e-30)
+    return 1e-9 * density_m3 * constants.k * temperature_K
+
+
 def _log(
+    *,
     step: FloatArray | IntArray,
     temperature_K: FloatArray,
     conserved_eV: FloatArray,
+    pressure_GPa: FloatArray,
     n_unconverged: int,
     core_seconds: float,
 ) -> RunLog | None:
     if not len(step):
         return None
-    known = float(core_seconds) if core_seconds > 0 else None
-    return RunLog(step.astype(np.int64), temperature_K, conserved_eV, n_unconverged, known)
+    return RunLog(
+        step=step.astype(np.int64),
+        temperature_K=temperature_K,
+        conserved_eV=conserved_eV,
+        pressure_GPa=pressure_GPa,
+        n_unconverged=n_unconverged,
+        core_seconds=float(core_seconds) if core_seconds > 0 else None,
+    )
 
 
 def _matches(path: Path, pattern: str) -> Iterator[re.Match[str]]:

@@ -23,7 +23,7 @@ FAIL_UNCONVERGED: Final[float] = 0.05
 Grade = Literal["good", "warning", "failed"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RunLog:
     """Numbers by MD step.
 
@@ -35,6 +35,8 @@ class RunLog:
     n_unconverged : int
         Steps whose electrons did not converge.
     core_seconds : float or None
+    pressure_GPa : array (n,), optional
+        With the ions' kinetic part; NaN where the engine says nothing.
     part : array (n,), optional
         Number of the segment: a restart may set the zero of the conserved energy anew.
     """
@@ -44,6 +46,7 @@ class RunLog:
     conserved_eV: FloatArray
     n_unconverged: int = 0
     core_seconds: float | None = None
+    pressure_GPa: FloatArray | None = None
     part: IntArray | None = None
 
 
@@ -83,13 +86,18 @@ def join_logs(logs: Sequence[RunLog]) -> RunLog:
         kept.append((number, log, log.step < min(after, default=np.inf)))
     spent = [log.core_seconds for log in logs if log.core_seconds is not None]
     return RunLog(
-        np.concatenate([log.step[mask] for _, log, mask in kept]),
-        np.concatenate([log.temperature_K[mask] for _, log, mask in kept]),
-        np.concatenate([log.conserved_eV[mask] for _, log, mask in kept]),
-        sum(log.n_unconverged for log in logs),
-        sum(spent) if spent else None,
-        np.concatenate([np.full(int(mask.sum()), number) for number, _, mask in kept]),
+        step=np.concatenate([log.step[mask] for _, log, mask in kept]),
+        temperature_K=np.concatenate([log.temperature_K[mask] for _, log, mask in kept]),
+        conserved_eV=np.concatenate([log.conserved_eV[mask] for _, log, mask in kept]),
+        pressure_GPa=np.concatenate([_pressures(log)[mask] for _, log, mask in kept]),
+        n_unconverged=sum(log.n_unconverged for log in logs),
+        core_seconds=sum(spent) if spent else None,
+        part=np.concatenate([np.full(int(mask.sum()), number) for number, _, mask in kept]),
     )
+
+
+def _pressures(log: RunLog) -> FloatArray:
+    return np.full(len(log.step), np.nan) if log.pressure_GPa is None else log.pressure_GPa
 
 
 def conserved_drift(log: RunLog, n_atoms: int, time_step_fs: float) -> Drift | None:

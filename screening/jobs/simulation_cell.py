@@ -18,6 +18,7 @@ from ...data.disorder.arrangements import (
 from ...data.errors import StructureError
 from ...data.records import IntArray, SiteSpecies, StructureRecord
 from ...features.core.prepared import prepare
+from .cell_choice import CellOption
 from .electrons import valence_electrons
 from .supercell import find_supercell
 
@@ -41,6 +42,7 @@ class SimulationCell:
     n_configurations: float
     ewald_energy_eV: float
     notes: tuple[str, ...]
+    alternatives: tuple[CellOption, ...] = ()
 
     @property
     def n_electrons(self) -> float:

@@ -1,40 +1,60 @@
-"""Structure records as JSON, for the campaign's database and job folders."""
+"""Structure records as JSON, for the campaign's database and job folders.
+
+Fields come from the dataclass: one that is added to the record is written and read without a
+change here.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from ...data.records import Provenance, SiteSpecies, StructureRecord
 
+_NAMES = {"lattice": "lattice_A"}
+"""Names in the files where they differ from those of the record."""
+
 
 def record_to_dict(record: StructureRecord) -> dict[str, Any]:
     """Turn a record into plain values, nothing lost."""
     return {
-        "id": record.id,
-        "lattice_A": record.lattice.tolist(),
-        "species": [[list(s) for s in content] for content in record.species],
-        "frac": record.frac.tolist(),
-        "provenance": asdict(record.provenance),
-        "e_above_hull_eV_atom": record.e_above_hull_eV_atom,
-        "band_gap_eV": record.band_gap_eV,
+        _NAMES.get(field.name, field.name): _plain(getattr(record, field.name))
+        for field in fields(record)
+        if field.init
     }
 
 
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Provenance):
+        return asdict(value)
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
 def record_from_dict(content: dict[str, Any]) -> StructureRecord:
-    """Read what :func:`record_to_dict` wrote; everything is validated again."""
-    return StructureRecord(
-        content["id"],
-        np.array(content["lattice_A"], dtype=np.float64),
-        tuple(tuple(SiteSpecies(*s) for s in site) for site in content["species"]),
-        np.array(content["frac"], dtype=np.float64),
-        Provenance(**content["provenance"]),
-        content["e_above_hull_eV_atom"],
-        content["band_gap_eV"],
-    )
+    """Read what :func:`record_to_dict` wrote; everything is validated again.
+
+    Fields that an earlier version did not write keep their defaults.
+    """
+    given: dict[str, Any] = {
+        field.name: content[_NAMES.get(field.name, field.name)]
+        for field in fields(StructureRecord)
+        if field.init and _NAMES.get(field.name, field.name) in content
+    }
+    own: dict[str, Any] = {
+        "lattice": np.array(given["lattice"], dtype=np.float64),
+        "species": tuple(tuple(SiteSpecies(*s) for s in site) for site in given["species"]),
+        "frac": np.array(given["frac"], dtype=np.float64),
+        "provenance": Provenance(**given["provenance"]),
+    }
+    rest: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k not in own
+    }
+    return StructureRecord(**own, **rest)
 
 
 def record_to_json(record: StructureRecord) -> str:

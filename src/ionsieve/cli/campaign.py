@@ -70,7 +70,7 @@ def _settings(
     import yaml
 
     from ..data.errors import InputError
-    from ..screening.campaign.setup import CampaignSettings
+    from ..screening.campaign.settings import CampaignSettings
 
     content: Any = {}
     if path is not None:
@@ -121,12 +121,14 @@ def submit(
     json: bool = _JSON,
 ) -> None:
     """Write array scripts; run jobs here or hand them to a scheduler."""
-    from ..screening.campaign.jobs import submit as hand_over
+    from dataclasses import asdict
+
+    from ..screening.campaign.submission import submit as hand_over
     from .campaign_text import submitted_lines
 
     done = hand_over(folder, run, command, limit, again)
-    _say(json, done, submitted_lines(folder, done, run, command))
-    if any(done["ran"].values()):
+    _say(json, asdict(done), submitted_lines(folder, done, run, command))
+    if any(done.ran.values()):
         raise typer.Exit(1)
 
 
@@ -149,11 +151,13 @@ def collect(
     json: bool = _JSON,
 ) -> None:
     """Turn finished and running jobs into labels; plan retries, extensions, temperatures."""
-    from ..screening.campaign.jobs import collect as gather
+    from dataclasses import asdict
+
+    from ..screening.campaign.collection import collect as gather
     from .campaign_text import collected_lines
 
     found = gather(folder, finish or ())
-    _say(json, found, collected_lines(folder, found))
+    _say(json, asdict(found), collected_lines(folder, found))
 
 
 @campaign.command()
@@ -165,11 +169,13 @@ def retrain(
     json: bool = _JSON,
 ) -> None:
     """Train the next model on all labels."""
+    from dataclasses import asdict
+
     from ..screening.campaign.loop import retrain as train
     from .campaign_text import retrained_lines
 
     found = train(folder, with_demonstration)
-    _say(json, found, retrained_lines(folder, found))
+    _say(json, asdict(found), retrained_lines(folder, found))
 
 
 @campaign.command()

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..data.identifiers import printable
+
+if TYPE_CHECKING:
+    from ..screening.campaign.collection import Collection
+    from ..screening.campaign.loop import Retraining
+    from ..screening.campaign.submission import Submission
 
 
 def proposed_lines(folder: Path, found: Any) -> list[str]:
@@ -38,62 +43,70 @@ def _pick_line(pick: dict[str, Any]) -> str:
     )
 
 
-def submitted_lines(
-    folder: Path, done: dict[str, Any], run: bool, command: str | None
-) -> list[str]:
-    """Of ``submit``: scripts, exit codes, what is to be done."""
-    if not done["ready"] and not done["ran"]:
+def submitted_lines(folder: Path, done: Submission, run: bool, command: str | None) -> list[str]:
+    """Of ``submit``: scripts, how runs ended, what is to be done."""
+    if not done.ready and not done.ran:
         return [
             f"no job is ready: 'ionsieve campaign propose {folder}' makes some, 'status' shows "
             "those under way"
         ]
-    lines = [f"{folder / script}" for script in done["scripts"]]
-    lines += [f"{job}: exit status {code}" for job, code in done["ran"].items()]
+    lines = [f"{folder / script}" for script in done.scripts]
+    lines += [f"{job}: exit status {code}" for job, code in done.ran.items()]
+    lines += _trouble_lines(done)
     if command:
-        lines.append(f"{len(done['ready'])} jobs handed over")
+        lines.append(f"{len(done.ready)} jobs handed over")
     elif not run:
         lines.append(
-            f"{len(done['ready'])} jobs wait: give --command 'sbatch {{script}}' (or qsub), or "
+            f"{len(done.ready)} jobs wait: give --command 'sbatch {{script}}' (or qsub), or "
             "--run, or start each job.sh yourself"
         )
     return [*lines, f"next, at any time: ionsieve campaign collect {folder}"]
 
 
-def collected_lines(folder: Path, found: dict[str, Any]) -> list[str]:
+def _trouble_lines(found: Submission | Collection) -> list[str]:
+    kinds = ("failed", "blocked", "interrupted")
+    return [f"{job}: {kind}: {why}" for kind in kinds for job, why in getattr(found, kind).items()]
+
+
+def collected_lines(folder: Path, found: Collection) -> list[str]:
     """Of ``collect``: verdicts, failures, follow-ups."""
     lines = [
-        *(f"{job}: {verdict}" for job, verdict in found["results"].items()),
-        *(f"{job}: failed: {reason}" for job, reason in found["failed"].items()),
+        *(f"{job}: {verdict}" for job, verdict in found.results.items()),
+        *_trouble_lines(found),
+        *(f"{job}: has shown enough and ends: {why}" for job, why in found.stopped_early.items()),
         *(
             f"{job}: trajectory refused, the job is as it was: {reason}"
-            for job, reason in found["refused"].items()
+            for job, reason in found.refused.items()
         ),
-        *(f"{printable(name)}: {step}" for name, step in found["follow_up"].items()),
-        f"{len(found['results'])} new results, {len(found['failed'])} failed, "
-        f"{len(found['waiting'])} without output yet",
+        *(f"{printable(name)}: {step}" for name, step in found.follow_up.items()),
+        f"{len(found.results)} new results, {len(found.failed)} failed, "
+        f"{len(found.blocked)} blocked, {len(found.interrupted)} interrupted, "
+        f"{len(found.waiting)} without output yet",
     ]
-    if found["ready"]:
-        lines.append(f"{found['ready']} jobs to submit: ionsieve campaign submit {folder}")
-    if found["results"]:
+    if found.saved_core_hours:
+        lines.append(f"{found.saved_core_hours:,.0f} core hours saved by runs that ended early")
+    if found.ready:
+        lines.append(f"{found.ready} jobs to submit: ionsieve campaign submit {folder}")
+    if found.results:
         lines.append(f"next: ionsieve campaign retrain {folder}")
     return lines
 
 
-def retrained_lines(folder: Path, found: dict[str, Any]) -> list[str]:
+def retrained_lines(folder: Path, found: Retraining) -> list[str]:
     """Of ``retrain``: labels, and held-out errors before and after."""
-    kept = "" if found["new"] else " kept, as no result is new"
+    kept = "" if found.new else " kept, as no result is new"
     text = (
-        f"model {found['model_id']}{kept}: {found['n_labels']} labels, "
-        f"{found['n_campaign_labels']} from this campaign's {found['n_results']} results"
+        f"model {found.model_id}{kept}: {found.n_labels} labels, "
+        f"{found.n_campaign_labels} from this campaign's {found.n_results} results"
     )
     return [text, *_accuracy_lines(found), f"next: ionsieve campaign propose {folder}"]
 
 
-def _accuracy_lines(found: dict[str, Any]) -> list[str]:
+def _accuracy_lines(found: Retraining) -> list[str]:
     """Held-out error of the new model beside that of the one before."""
     lines = []
-    for left_out, methods in (found.get("held_out") or {}).items():
-        (mae, low, high), before = methods["model"]["mae"], found.get("held_out_before") or {}
+    for left_out, methods in (found.held_out or {}).items():
+        (mae, low, high), before = methods["model"]["mae"], found.held_out_before or {}
         was = before.get(left_out, {}).get("model", {}).get("mae", [None])[0]
         told = "" if was is None else f"; model before {was:.2f}"
         if mae is not None:
@@ -113,14 +126,29 @@ def status_lines(found: dict[str, Any]) -> list[str]:
         f"{found['model']['id']} on {found['model']['n_labels']} labels",
         f"jobs: {jobs}",
         f"results: {verdicts}; {found['labels']} labels",
-        *(
-            f"  {name}: {job['state']}, {job.get('done_steps', 0):,} of {job['n_steps']:,} steps"
-            + (f", {job['verdict']} so far" if job["verdict"] else "")
-            for name, job in found["open_jobs"].items()
-        ),
+        *(_open_job_line(name, job) for name, job in found["open_jobs"].items()),
+        *(f"  {name}: failed: {why}" for name, why in found["failures"].items()),
     ]
+    if saved := found["saved_core_hours"]:
+        lines.append(f"{saved:,.0f} core hours saved by runs that ended early")
     if decision := found["decision"]:
         lines.append(f"stop rule, model {decision['model_id']}: {decision['reason']}")
     if found["stopped"]:
         lines.append(f"stopped: {found['stopped']['reason']}")
     return lines
+
+
+def _open_job_line(name: str, job: dict[str, Any]) -> str:
+    """Where an open job is, and why it does not run."""
+    line = f"  {name}: {job['state']}, {job.get('done_steps', 0):,} of {job['n_steps']:,} steps"
+    if job.get("inside"):
+        line += f", {job['inside']}"
+    if job.get("hours_left") is not None:
+        line += f", about {_duration(job['hours_left'])} left"
+    if job["verdict"]:
+        line += f", {job['verdict']} so far"
+    return f"{line}: {job['why']}" if job.get("why") else line
+
+
+def _duration(hours: float) -> str:
+    return f"{60 * hours:.0f} min" if hours < 2 else f"{hours:,.0f} h"

@@ -7,13 +7,16 @@ import pytest
 
 from ionsieve.data.records import StructureRecord
 from ionsieve.screening.acquisition.cost import (
+    CP2K_COST,
+    GPAW_COST,
     MEASURED,
-    PRIORS,
+    CostLine,
     CostModel,
     calibrated_cost,
     estimated_size,
 )
-from ionsieve.screening.jobs.plan import ProtocolSettings, make_plan
+from ionsieve.screening.jobs.plan import make_plan
+from ionsieve.screening.jobs.protocol import ProtocolSettings
 
 SETTINGS = ProtocolSettings()
 
@@ -41,11 +44,12 @@ def _line(rows) -> np.ndarray:
     return np.polyfit(sizes, np.log10([seconds for *_, seconds in rows]), 1)
 
 
-@pytest.mark.parametrize("engine", list(PRIORS))
-def test_cost_priors_follow_from_the_measured_runs(engine: str) -> None:
+@pytest.mark.parametrize(("engine", "line"), [("gpaw", GPAW_COST), ("cp2k", CP2K_COST)])
+def test_cost_lines_follow_from_the_measured_runs(engine: str, line: CostLine) -> None:
     exponent, prefactor = _line(MEASURED[engine])
-    np.testing.assert_allclose(PRIORS[engine], [prefactor, exponent], rtol=0, atol=6e-4)
-    assert calibrated_cost([], engine).exponent == PRIORS[engine][1]
+    given = [line.log10_prefactor, line.exponent]
+    np.testing.assert_allclose(given, [prefactor, exponent], rtol=0, atol=6e-4)
+    assert calibrated_cost([], line).exponent == line.exponent
 
 
 def test_each_cell_is_predicted_from_the_others_as_stated() -> None:

@@ -15,11 +15,13 @@ from ionsieve.data.errors import InputError
 from ionsieve.models import ConductivityModel
 from ionsieve.screening.campaign import loop as campaign
 from ionsieve.screening.campaign import setup as campaign_setup
-from ionsieve.screening.campaign.jobs import collect, submit
+from ionsieve.screening.campaign.collection import collect
 from ionsieve.screening.campaign.loop import propose, retrain, stop
-from ionsieve.screening.campaign.setup import CampaignSettings, init_campaign
+from ionsieve.screening.campaign.settings import CampaignSettings
+from ionsieve.screening.campaign.setup import init_campaign
 from ionsieve.screening.campaign.status import report, status
 from ionsieve.screening.campaign.store import CampaignStore
+from ionsieve.screening.campaign.submission import submit
 from ionsieve.screening.engines.registry import ENGINES
 
 
@@ -96,18 +98,18 @@ def test_job_folders_are_complete_and_carry_no_machine_paths(folder: Path) -> No
 
 def test_one_turn_of_the_loop(folder: Path) -> None:
     propose(folder)
-    ran = submit(folder, run=True)["ran"]
+    ran = submit(folder, run=True).ran
     assert list(ran.values()) == [0, 0]
     found = collect(folder)
-    assert set(found["results"].values()) == {"diffusive"}
+    assert set(found.results.values()) == {"diffusive"}
     # Diffusive at 1000 K: a second temperature is planned, cooler.
     assert {j.temperature_K for j in jobs_of(folder, "ready")} == {800.0}
     again = collect(folder)
-    assert again["results"] == {}
+    assert again.results == {}
     trained = retrain(folder)
-    assert trained["new"]
-    assert trained["n_campaign_labels"] == 2
-    assert not retrain(folder)["new"]
+    assert trained.new
+    assert trained.n_campaign_labels == 2
+    assert not retrain(folder).new
     submit(folder, run=True)
     collect(folder)
     with CampaignStore(folder) as store:
@@ -143,7 +145,7 @@ def test_rattling_ions_are_bounded_and_extended(
     monkeypatch.setitem(ENGINES, "walk", campaigns.walk_engine(hop_A=0.003))
     propose(folder, size=1)
     submit(folder, run=True)
-    verdict = next(iter(collect(folder)["results"].values()))
+    verdict = next(iter(collect(folder).results.values()))
     assert verdict in ("too_short", "confined")
     if verdict == "too_short":
         job = jobs_of(folder, "ready")[0]
@@ -159,8 +161,11 @@ def test_rattling_ions_are_bounded_and_extended(
 def test_failures_are_retried_with_another_plan_then_closed(folder: Path) -> None:
     name = propose(folder, size=1).jobs[0]
     (folder / "jobs" / name / "fail-once").touch()
-    assert submit(folder, run=True)["ran"] == {name: 1}
-    assert collect(folder)["failed"] == {name: "SCF did not converge"}
+    ended = submit(folder, run=True)
+    # Recorded with its cause the moment it happens; to be collected there is nothing left.
+    assert (ended.ran, ended.failed) == ({name: 1}, {name: "SCF did not converge"})
+    assert status(folder)["failures"] == {name: "SCF did not converge"}
+    assert collect(folder).failed == {}
     retry = jobs_of(folder, "ready")[0]
     assert retry.id == f"{name}-attempt2"
     assert retry.plan["engine_settings"]["mixing"] == 0.02
@@ -168,7 +173,7 @@ def test_failures_are_retried_with_another_plan_then_closed(folder: Path) -> Non
         (folder / "jobs" / f"{name}-attempt{attempt}" / "fail-once").touch()
         submit(folder, run=True)
         found = collect(folder)
-    assert found["follow_up"] == {retry.candidate_id: "close: every attempt failed"}
+    assert found.follow_up == {retry.candidate_id: "close: every attempt failed"}
     assert jobs_of(folder, "ready") == []
 
 
@@ -206,7 +211,7 @@ def test_a_trajectory_of_ones_own_is_collected(folder: Path) -> None:
     crystal = Atoms(elements, scaled_positions=plan["record"]["frac"],
                     cell=plan["record"]["lattice_A"], pbc=True)  # fmt: skip
     write(folder / "jobs" / name / "trajectory.extxyz", [crystal] * 30, format="extxyz")
-    assert list(collect(folder)["results"]) == [name]
+    assert list(collect(folder).results) == [name]
     with CampaignStore(folder) as store:
         assert not store.results()[0].complete
 
@@ -219,9 +224,9 @@ def test_a_foreign_trajectory_is_refused(folder: Path) -> None:
     foreign = Atoms("Na2", positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4], pbc=True)
     write(folder / "jobs" / name / "trajectory.extxyz", [foreign] * 9, format="extxyz")
     found = collect(folder)
-    assert "not those of the plan" in found["refused"][name]
+    assert "not those of the plan" in found.refused[name]
     # A slip of the user's costs no attempt.
-    assert found["failed"] == {}
+    assert found.failed == {}
     assert [j.state for j in jobs_of(folder)] == ["ready"]
 
 
@@ -235,7 +240,7 @@ def test_scheduler_array_runs_every_job(folder: Path, monkeypatch: pytest.Monkey
     assert [j.state for j in jobs_of(folder)] == ["submitted"] * 2
     # Handing over again finds nothing to hand over.
     submit(folder, command="exit 9 # {script}")
-    assert set(collect(folder)["results"]) == set(names)
+    assert set(collect(folder).results) == set(names)
 
 
 def test_jobs_cut_off_are_handed_over_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,9 +248,9 @@ def test_jobs_cut_off_are_handed_over_again(folder: Path, monkeypatch: pytest.Mo
     propose(folder, size=1)
     submit(folder, command="true # {script}")
     submit(folder, command="exit 9 # {script}")
-    assert collect(folder)["results"] == {}
+    assert collect(folder).results == {}
     submit(folder, command="sh {script}", again=True)
-    assert len(collect(folder)["results"]) == 1
+    assert len(collect(folder).results) == 1
 
 
 def test_refused_submission_can_be_repeated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,14 +259,14 @@ def test_refused_submission_can_be_repeated(folder: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="status 3"):
         submit(folder, command="exit 3 # {script}")
     submit(folder, command="sh {script}")
-    assert len(collect(folder)["results"]) == 1
+    assert len(collect(folder).results) == 1
 
 
 def test_running_jobs_are_left_alone(folder: Path) -> None:
     name = propose(folder, size=1).jobs[0]
     with file_lock(folder / "jobs" / name / ".lock", wait=False):
         assert status(folder)["open_jobs"][name]["state"] == "running"
-        assert submit(folder, run=True)["ran"] == {}
+        assert submit(folder, run=True).ran == {}
 
 
 def test_demonstration_labels_are_not_trained_on(
@@ -274,8 +279,8 @@ def test_demonstration_labels_are_not_trained_on(
     propose(folder, size=1)
     submit(folder, run=True)
     collect(folder)
-    assert retrain(folder)["n_campaign_labels"] == 0
-    assert retrain(folder, with_demonstration=True)["n_campaign_labels"] == 1
+    assert retrain(folder).n_campaign_labels == 0
+    assert retrain(folder, with_demonstration=True).n_campaign_labels == 1
 
 
 def test_stopped_campaign_proposes_nothing(folder: Path) -> None:
@@ -304,7 +309,7 @@ def test_campaign_moved_elsewhere_continues(folder: Path) -> None:
     moved.parent.mkdir()
     shutil.move(folder, moved)
     submit(moved, run=True)
-    assert len(collect(moved)["results"]) == 2
+    assert len(collect(moved).results) == 2
 
 
 def test_cost_is_learnt_from_finished_jobs(folder: Path) -> None:
@@ -354,7 +359,7 @@ def test_a_run_that_ends_early_can_be_accepted(folder: Path) -> None:
     assert status(folder)["open_jobs"][name]["verdict"] == "too_short"
     found = collect(folder, finish=[name])
     # Too short, but there will be no more of it: hotter instead of longer.
-    (step,) = found["follow_up"].values()
+    (step,) = found.follow_up.values()
     assert step == "add 1200 K: no diffusion at 1000 K"
     assert [j.state for j in jobs_of(folder) if j.id == name] == ["done"]
 
@@ -423,7 +428,7 @@ def test_retraining_keeps_the_scores_before_and_after(folder: Path) -> None:
     submit(folder, run=True)
     collect(folder)
     trained = retrain(folder)
-    for scores in (trained["held_out"], trained["held_out_before"]):
+    for scores in (trained.held_out, trained.held_out_before):
         value, low, high = scores["leave_group_out"]["model"]["mae"]
         assert 0 < low <= value <= high
     assert trained["held_out"] != trained["held_out_before"]

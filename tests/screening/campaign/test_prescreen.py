@@ -18,7 +18,7 @@ from ionsieve.screening.campaign import loop as campaign
 from ionsieve.screening.campaign import prescreen as module
 from ionsieve.screening.campaign.loop import propose, retrain
 from ionsieve.screening.campaign.prescreen import prescreen, tiers
-from ionsieve.screening.campaign.setup import CampaignSettings
+from ionsieve.screening.campaign.settings import CampaignSettings
 from ionsieve.screening.campaign.store import CampaignStore
 from ionsieve.screening.engines.registry import ENGINES, AseEngine
 
@@ -69,7 +69,7 @@ def test_labels_are_kept_and_shown_and_never_trained_on(study: Path) -> None:
     assert {label["kind"] for label in labels} <= {"mlip_md"}
     # A retraining sees no result: the model stays the one of the start.
     trained = retrain(study)
-    assert (trained["new"], trained["n_campaign_labels"]) == (False, 0)
+    assert (trained.new, trained.n_campaign_labels) == (False, 0)
     assert prescreen(study, **SHORT)["results"] == {}
 
 

@@ -11,12 +11,13 @@ import campaigns
 from ionsieve.models import ConductivityModel
 from ionsieve.screening.campaign import loop as campaign
 from ionsieve.screening.campaign import setup as campaign_setup
-from ionsieve.screening.campaign.jobs import collect, submit
+from ionsieve.screening.campaign.collection import collect
 from ionsieve.screening.campaign.loop import propose, retrain, stop
 from ionsieve.screening.campaign.plots import Forecast, accuracy_plot, cost_plot, forecast_plot
 from ionsieve.screening.campaign.setup import init_campaign
 from ionsieve.screening.campaign.status import report
 from ionsieve.screening.campaign.store import CampaignStore
+from ionsieve.screening.campaign.submission import submit
 from ionsieve.screening.engines.registry import ENGINES
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)<'

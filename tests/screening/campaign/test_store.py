@@ -17,17 +17,23 @@ from ionsieve.screening.campaign.store import CampaignStore
 
 
 def candidate(name: str = "Li3N") -> Candidate:
-    return Candidate(name, "Li3N", "Li-N", "{}", 14.0, 45.0)
+    return Candidate(
+        id=name, formula="Li3N", system="Li-N", record="{}", n_electrons=14.0, volume_A3=45.0
+    )
 
 
 def job(number: int = 0) -> Job:
     return Job(
-        f"001-Li3N-{number}", "Li3N", 1, 1000.0 + number, 1, "proposed", {"steps": 5}, "score"
-    )
+        id=f"001-Li3N-{number}", candidate_id="Li3N", round=1, temperature_K=1000.0 + number,
+        attempt=1, state="proposed", plan={"steps": 5}, reason="score",
+    )  # fmt: skip
 
 
 def result(complete: bool = True, value: float = 1e-3) -> Result:
-    return Result("001-Li3N-0", complete, "diffusive", {"value": value}, {"n_frames": 5})
+    return Result(
+        job_id="001-Li3N-0", complete=complete, verdict="diffusive", label={"value": value},
+        details={"n_frames": 5},
+    )  # fmt: skip
 
 
 @pytest.fixture

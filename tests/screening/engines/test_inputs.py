@@ -19,10 +19,12 @@ from ionsieve.data.embedded.aimd import load_aimd_structures
 from ionsieve.data.errors import InputError
 from ionsieve.data.records import reduced_formula
 from ionsieve.screening.engines.cp2k import cp2k_input
-from ionsieve.screening.engines.inputs import vasp_incar
 from ionsieve.screening.engines.registry import ENGINES
-from ionsieve.screening.engines.settings import clean_settings
-from ionsieve.screening.jobs.plan import AimdPlan, ProtocolSettings, make_plan
+from ionsieve.screening.engines.scripts import job_script
+from ionsieve.screening.engines.vasp import vasp_incar
+from ionsieve.screening.jobs.failures import Cause
+from ionsieve.screening.jobs.plan import AimdPlan, make_plan
+from ionsieve.screening.jobs.protocol import ProtocolSettings
 
 ORDERED = {"Li8TiS6": "Li8TiS6", "Li6VCl8": "Li6VCl8"}
 
@@ -69,7 +71,7 @@ def test_spin_only_for_open_shells(plans, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cp2k_input_has_the_cell(name: str, plans) -> None:
-    text = cp2k_input(plans[name], 100)
+    text = cp2k_input(plans[name])
     assert text.count("&KIND") == len(plans[name].record.elements)
     opened = re.findall(r"^ *&(?!END)(\w+)", text, re.MULTILINE)
     closed = re.findall(r"^ *&END (\w+)", text, re.MULTILINE)
@@ -101,7 +103,7 @@ def test_cp2k_pseudopotentials_exist(name: str, plans) -> None:
         pytest.skip("CP2K's data files are not installed")
     known = library.read_text()
     for element, potential in re.findall(
-        r"&KIND (\w+).*?POTENTIAL (\S+)", cp2k_input(plans[name], 1), re.DOTALL
+        r"&KIND (\w+).*?POTENTIAL (\S+)", cp2k_input(plans[name]), re.DOTALL
     ):
         assert re.search(rf"^\s*{element} .*{potential}\b", known, re.MULTILINE), (
             element,
@@ -130,17 +132,20 @@ def test_espresso_input_parsed_back(name: str, plans, tmp_path: Path) -> None:
 def test_vasp_script_asks_for_the_pseudopotentials(plans, tmp_path: Path) -> None:
     vasp = ENGINES["vasp"]
     vasp.write_inputs(plans["Li8TiS6"], tmp_path)
-    (tmp_path / "job.sh").write_text(vasp.script(plans["Li8TiS6"]))
+    (tmp_path / "job.sh").write_text(job_script(vasp.script(plans["Li8TiS6"])))
     refused = subprocess.run(["sh", "job.sh"], cwd=tmp_path, capture_output=True, text=True)
-    assert refused.returncode == 1
+    assert refused.returncode == 78
     assert "POTCAR.spec" in refused.stderr
+    progress = vasp.progress(plans["Li8TiS6"], tmp_path)
+    assert (progress.state, progress.failure.cause) == ("blocked", Cause.NO_PSEUDOPOTENTIAL)
+    assert "POTCAR.spec" in progress.failure.text
 
 
 def test_tags_that_the_plan_decides_are_refused(plans) -> None:
     settings = {"engine_settings": {"POTIM": 5.0, "LREAL": False}}
     plan = AimdPlan.from_dict({**plans["Li8TiS6"].as_dict(), **settings})
     with pytest.raises(InputError, match="POTIM follows from the plan"):
-        vasp_incar(plan, 100)
+        vasp_incar(plan)
 
 
 @pytest.mark.parametrize(
@@ -153,13 +158,13 @@ def test_tags_that_the_plan_decides_are_refused(plans) -> None:
 )
 def test_engine_settings_are_checked(engine: str, given: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        clean_settings(engine, given)
+        ENGINES[engine].settings.clean(engine, given)
 
 
 def test_numbers_that_yaml_reads_as_text_are_numbers() -> None:
     given = yaml.safe_load("{density_convergence: 1e-5, cutoff_eV: 300}")
     assert given["density_convergence"] == "1e-5"
-    cleaned = clean_settings("gpaw", given)
+    cleaned = ENGINES["gpaw"].settings.clean("gpaw", given)
     assert cleaned == {"density_convergence": 1e-5, "cutoff_eV": 300}
 
 
@@ -168,15 +173,25 @@ def test_unconverged_runs_are_named(plans, tmp_path: Path) -> None:
     (tmp_path / "cp2k.out").write_text("*** WARNING: SCF run NOT converged ***\n")
     (tmp_path / "exit_code").write_text("1\n")
     progress = cp2k.progress(plans["Li8TiS6"], tmp_path)
-    assert (progress.state, progress.reason) == ("failed", "SCF did not converge")
+    assert (progress.state, progress.failure.text) == ("failed", "SCF did not converge")
+    assert progress.failure.cause is Cause.NOT_CONVERGED
 
 
 @pytest.mark.parametrize(
-    ("status", "state"), [("137", "started"), ("1", "failed"), ("garbage", "failed")]
+    ("status", "state", "cause"),
+    [
+        ("137", "interrupted", Cause.SIGNAL),
+        ("143", "interrupted", Cause.SIGNAL),
+        ("152", "interrupted", Cause.SIGNAL),
+        ("139", "failed", Cause.CRASH),
+        ("1", "failed", Cause.CRASH),
+        ("garbage", "failed", Cause.CRASH),
+        ("127", "blocked", Cause.NO_PROGRAM),
+    ],
 )
-def test_exit_status_tells_cut_off_from_failed(plans, tmp_path: Path, status, state) -> None:
+def test_exit_status_tells_the_cause(plans, tmp_path: Path, status, state, cause) -> None:
     (tmp_path / "cp2k.out").write_text("running\n")
     (tmp_path / "exit_code").write_text(f"{status}\n")
     progress = ENGINES["cp2k"].progress(plans["Li8TiS6"], tmp_path)
     assert progress.state == state
-    assert state == "started" or f"ended with status {status}" in str(progress.reason)
+    assert progress.failure.cause is cause

@@ -18,9 +18,10 @@ import pytest
 import campaigns
 from ionsieve.data.atomic import file_lock
 from ionsieve.data.records import StructureRecord
-from ionsieve.screening.campaign.jobs import collect, submit
+from ionsieve.screening.campaign.collection import collect
 from ionsieve.screening.campaign.labels import job_trajectory
 from ionsieve.screening.campaign.store import CampaignStore
+from ionsieve.screening.campaign.submission import submit
 from ionsieve.screening.engines.registry import ENGINES
 from ionsieve.screening.jobs.plan import AimdPlan
 
@@ -56,8 +57,8 @@ def run_and_kill(where: Path, enough) -> None:
 
 def check_collected(folder: Path, name: str, plan: AimdPlan, n_frames: int) -> dict:
     """No step lost, none twice, atoms where the dynamics leaves them; the facts collected."""
-    assert submit(folder, run=True)["ran"] == {name: 0}
-    assert collect(folder)["results"] == {name: "too_short"}
+    assert submit(folder, run=True).ran == {name: 0}
+    assert collect(folder).results == {name: "too_short"}
     engine = ENGINES[campaigns.engine_of(folder)]
     run = job_trajectory(engine, plan, folder / "jobs" / name)
     assert run.n_frames == n_frames
@@ -157,11 +158,11 @@ def test_vasp_killed_twice_loses_and_repeats_no_frame(flight, monkeypatch, mark:
     folder, name, where, plan = flight
     for at in ("15", "7"):
         monkeypatch.setenv(mark, at)
-        assert submit(folder, run=True)["ran"] == {name: 137}
-        assert collect(folder)["failed"] == {}
+        assert submit(folder, run=True).ran == {name: 137}
+        assert collect(folder).failed == {}
     monkeypatch.delenv(mark)
-    assert submit(folder, run=True)["ran"] == {name: 0}
-    assert collect(folder)["results"] == {name: "too_short"}
+    assert submit(folder, run=True).ran == {name: 0}
+    assert collect(folder).results == {name: "too_short"}
     run = job_trajectory(ENGINES["vasp"], plan, where)
     assert run.n_frames == 10
     moves = np.diff(run.frac, axis=0)
@@ -194,8 +195,8 @@ def test_vasp_run_again_after_each_line_of_the_script(flight, monkeypatch) -> No
 
 
 def check_straight(folder: Path, name: str, where: Path, plan: AimdPlan) -> None:
-    assert submit(folder, run=True)["ran"] == {name: 0}
-    assert collect(folder)["results"] == {name: "too_short"}
+    assert submit(folder, run=True).ran == {name: 0}
+    assert collect(folder).results == {name: "too_short"}
     run = job_trajectory(ENGINES["vasp"], plan, where)
     assert run.n_frames == 10
     moves = np.diff(run.frac, axis=0)
@@ -208,7 +209,7 @@ def test_a_killed_run_goes_on_in_a_copied_folder(flight, tmp_path: Path, monkeyp
     monkeypatch.setenv("DIE_AT", "15")
     submit(folder, run=True)
     monkeypatch.delenv("DIE_AT")
-    assert collect(folder)["results"] == {name: "too_short"}
+    assert collect(folder).results == {name: "too_short"}
     there = tmp_path / "another" / "place"
     shutil.copytree(folder, there)
     shutil.rmtree(folder)
@@ -241,7 +242,7 @@ def test_a_drifting_run_is_refused_and_tried_with_tighter_electrons(flight, monk
     # 0.8 meV a step of 3 fs and two atoms: 133 meV/atom/ps.
     monkeypatch.setenv("DRIFT_EV", "0.0008")
     submit(folder, run=True)
-    reason = collect(folder)["failed"][name]
+    reason = collect(folder).failed[name]
     assert "conserved energy drifts by 15.6 meV/atom" in reason
     with CampaignStore(folder) as store:
         again = store.jobs()[-1]
@@ -295,8 +296,8 @@ def test_a_melt_of_vasp_frames_is_a_result_and_no_failure(
             out.write(f"Direct configuration={number:7d}\n")
             np.savetxt(out, frame, "%.8f")
     found = collect(tmp_path / "c")
-    assert found["failed"] == {}
-    assert (found["results"][name] == "molten") is melts
+    assert found.failed == {}
+    assert (found.results[name] == "molten") is melts
     with CampaignStore(tmp_path / "c") as store:
         (result,) = store.results()
     assert result.complete
