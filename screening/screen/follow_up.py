@@ -11,10 +11,10 @@ import pandas as pd
 
 from ...data.records import FloatArray, StructureRecord
 from ...features.featurizer import numeric_columns
-from ..acquisition.cost import calibrated_cost, estimated_size
+from ..acquisition.cost import GPAW_COST, calibrated_cost, estimated_size
 from ..acquisition.scores import AcquisitionSettings
 from ..acquisition.shortlist import SAME, Shortlist, shortlist
-from ..jobs.plan import ProtocolSettings
+from ..jobs.protocol import ProtocolSettings
 
 FOLLOW_UP_COLUMNS: Final[tuple[str, ...]] = ("follow_up", "follow_up_reason", "core_hours")
 ENGINE: Final[str] = "gpaw"
@@ -129,7 +129,7 @@ def _chosen(
 
 def _core_hours(ranking: pd.DataFrame, records: Sequence[StructureRecord]) -> list[float]:
     """Of a first run of each, as a campaign of the engine estimates it before its first job."""
-    protocol, model = ProtocolSettings(), calibrated_cost((), ENGINE)
+    protocol, model = ProtocolSettings(), calibrated_cost((), GPAW_COST)
     hours = {}
     for record in records:
         size = estimated_size(record.composition, record.volume_A3, protocol)
