@@ -7,7 +7,6 @@ dataclass inside another one are dotted, as ``flags.out_of_domain``; a file may 
 from __future__ import annotations
 
 import math
-import tomllib
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import InputError
+from .settings_text import read_settings_text, shown, yaml_value
 
 Schema = TypeVar("Schema")
 
@@ -86,7 +86,7 @@ def resolved(schema: type[Schema], layers: Iterable[Layer]) -> Schema:
     for where, values in layers:
         for key, value in values.items():
             if key not in known:
-                raise InputError(f"{where}: unknown setting {key!r}{_nearest(key, known)}")
+                raise InputError(f"{where}: unknown setting {shown(key)}{_nearest(key, known)}")
             chosen[key] = _typed(value, known[key], f"{where}: {key}")
     return _built(schema, chosen)
 
@@ -124,19 +124,8 @@ def read_settings_file(path: str | Path, schema: type) -> Layer:
     InputError
         If it cannot be read or is no table of settings.
     """
-    import yaml
-
     file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read ({error})") from None
-    try:
-        content = tomllib.loads(text) if file.suffix.lower() == ".toml" else yaml.safe_load(text)
-    except (yaml.YAMLError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(
-            f"{file}: not readable as settings: {' '.join(str(error).split())}"
-        ) from None
+    content = read_settings_text(file)
     if content is None:
         return Layer(str(file), {})
     if not isinstance(content, dict):
@@ -164,17 +153,15 @@ def assignments(texts: Iterable[str]) -> Layer:
     InputError
         If a text has no ``=`` or its value is not readable.
     """
-    import yaml
-
     values = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise InputError(f"--set {text}: give key=value")
+            raise InputError(f"--set {text[:80]}: give key=value")
         try:
-            values[key.strip()] = yaml.safe_load(value)
-        except (yaml.YAMLError, RecursionError):
-            raise InputError(f"--set {text}: the value is not readable; quote it") from None
+            values[key.strip()] = yaml_value(value, "")
+        except InputError:
+            raise InputError(f"--set {text[:80]}: the value is not readable; quote it") from None
     return Layer("--set", values)
 
 
@@ -207,10 +194,10 @@ def _typed(value: Any, kind: Any, where: str) -> Any:
                 return _typed(value, option, where)
             except InputError:
                 continue
-        raise InputError(f"{where}: {value!r} is not possible here")
+        raise InputError(f"{where}: {shown(value)} is not possible here")
     if origin is Literal:
         if value not in inner:
-            raise InputError(f"{where}: {value!r}; use one of {', '.join(map(str, inner))}")
+            raise InputError(f"{where}: {shown(value)}; use one of {', '.join(map(str, inner))}")
         return value
     if origin is tuple:
         return _typed_tuple(value, inner, where)
@@ -222,17 +209,17 @@ def _typed_tuple(value: Any, inner: tuple[Any, ...], where: str) -> tuple[Any, .
         # As on the command line: a,b,c.
         value = [word.strip() for word in value.split(",") if word.strip()]
     if not isinstance(value, list | tuple):
-        raise InputError(f"{where}: must be a list, not {value!r}")
+        raise InputError(f"{where}: must be a list, not {shown(value)}")
     if inner[-1] is Ellipsis:
         return tuple(_typed(v, inner[0], where) for v in value)
     if len(value) != len(inner):
-        raise InputError(f"{where}: must be a list of {len(inner)}, not {value!r}")
+        raise InputError(f"{where}: must be a list of {len(inner)}, not {shown(value)}")
     return tuple(_typed(v, k, where) for v, k in zip(value, inner, strict=True))
 
 
 def _typed_scalar(value: Any, kind: Any, where: str) -> Any:
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    wrong = InputError(f"{where}: must be {names.get(kind, kind)}, not {value!r}")
+    wrong = InputError(f"{where}: must be {names.get(kind, kind)}, not {shown(value)}")
     if kind is float and isinstance(value, str):
         # YAML takes 1e-3 for a text.
         try:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import yaml
 
 from ...data.atomic import only_writer, remove_leftovers, write_text_atomic
 from ...data.convert import to_pymatgen
@@ -26,6 +25,7 @@ from ...data.embedded.prototypes import load_prototypes
 from ...data.errors import InputError
 from ...data.identifiers import printable
 from ...data.records import Quarantined, StructureRecord, reduced_formula
+from ...data.settings_text import read_settings_text, yaml_text
 from ...data.sources.files import identifier_of, is_structure_file, read_file
 from ...data.store.open import open_source
 from ..batch.run_description import versions
@@ -34,6 +34,8 @@ from .rules import Refused, SubstitutionRules
 from .template import Template, embedded_template, template_of
 
 DESCRIPTION: Final[str] = "generate.yaml"
+_MAX_BYTES: Final[int] = 200_000_000
+"""Of the description: it lists every input."""
 _TABLES: Final[tuple[str, ...]] = ("candidates.csv", "rejected.csv", "rejected_counts.csv")
 
 
@@ -118,8 +120,8 @@ def check_folder(folder: Path, names: Sequence[str], rules: SubstitutionRules) -
 
 def _read_description(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        found = read_settings_text(path, _MAX_BYTES)
+    except InputError:
         found = None
     if not isinstance(found, dict):
         raise InputError(f"{path}: damaged; use another --out, or remove this folder")
@@ -164,7 +166,7 @@ def write_design(
 
 
 def _write_yaml(path: Path, content: dict[str, Any]) -> None:
-    write_text_atomic(path, yaml.safe_dump(content, sort_keys=True, allow_unicode=True))
+    write_text_atomic(path, yaml_text(dict(sorted(content.items()))))
 
 
 def cif_text(record: StructureRecord) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from ...data.elements import ATOMIC_NUMBER
 from ...data.errors import InputError
+from ...data.settings_text import read_settings_text, yaml_value
 from ...features.catalogue import catalogue
 
 STORE_COLUMNS: Final[tuple[str, ...]] = (
@@ -118,7 +118,7 @@ def is_unknown(value: Any) -> bool:
 def default_filters(mobile: str) -> tuple[Filter, ...]:
     """The filters of Yang 2025 (``filters_default.yaml``)."""
     text = files("ionsieve.screening").joinpath("filters_default.yaml").read_text("utf-8")
-    return parse_filters(_yaml(text, "filters_default.yaml"), "filters_default.yaml", mobile)
+    return parse_filters(yaml_value(text, "filters_default.yaml"), "filters_default.yaml", mobile)
 
 
 def load_filters(path: str | Path, mobile: str) -> tuple[Filter, ...]:
@@ -136,26 +136,7 @@ def load_filters(path: str | Path, mobile: str) -> tuple[Filter, ...]:
     InputError
         If the file cannot be read, or a filter has an unknown key, column or value.
     """
-    file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read ({error})") from None
-    if file.suffix.lower() == ".toml":
-        try:
-            return parse_filters(tomllib.loads(text), str(file), mobile)
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(f"{file}: not valid TOML: {error}") from None
-    return parse_filters(_yaml(text, str(file)), str(file), mobile)
-
-
-def _yaml(text: str, where: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+    return parse_filters(read_settings_text(path), str(path), mobile)
 
 
 def parse_filters(content: Any, where: str, mobile: str) -> tuple[Filter, ...]:

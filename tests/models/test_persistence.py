@@ -189,7 +189,7 @@ def test_a_model_that_answers_with_no_number_is_refused(folder):
         lambda d: d["domain"].update(typical_=float("nan")),
         lambda d: d.update(columns=[]),
         lambda d: d["settings"].update(members=[]),
-        lambda d: d["settings"].update(parameters={"extra_trees": {"magic": 1}}),
+        lambda d: d["settings"].update(parameters={"xgboost": {"magic": 1}}),
         lambda d: d["boosting"].update(centre_=10**400),
     ],
 )

@@ -67,17 +67,13 @@ def init(
 def _settings(
     path: Path | None, engine: str, acquisition: str, batch: int, mobile: str, seed: int
 ) -> Any:
-    import yaml
-
     from ..data.errors import InputError
+    from ..data.settings_text import read_settings_text
     from ..screening.campaign.settings import CampaignSettings
 
     content: Any = {}
     if path is not None:
-        try:
-            content = yaml.safe_load(path.read_text("utf-8")) or {}
-        except yaml.YAMLError as error:
-            raise InputError(f"{path}: not YAML ({error})") from None
+        content = read_settings_text(path) or {}
         if not isinstance(content, dict):
             raise InputError(f"{path}: must hold names and values")
     given = {"engine": engine, "batch_size": batch, "mobile": mobile, "seed": seed}

@@ -129,10 +129,8 @@ def _given(ctx: typer.Context, schema: type, renamed: Mapping[str, str]) -> Laye
 
 def write_settings(folder: Path, settings: Any) -> None:
     """Write what a run used, so that ``--settings`` repeats it."""
-    import yaml
-
     from ..data.atomic import write_text_atomic
     from ..data.settings import as_nested
+    from ..data.settings_text import yaml_text
 
-    text = yaml.safe_dump(as_nested(settings), sort_keys=False, allow_unicode=True)
-    write_text_atomic(folder / SETTINGS_FILE, text)
+    write_text_atomic(folder / SETTINGS_FILE, yaml_text(as_nested(settings)))
