@@ -6,12 +6,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help gpaw screen test check format docs clean
+.PHONY: help gpaw screen test check quick coverage site dist format docs clean
 
 help:
 	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
 	@echo "make test     run the test suite"
 	@echo "make check    lint, types, import directions"
+	@echo "make quick    the checks, and the tests of what changed"
+	@echo "make coverage the test suite with the share of lines that it runs"
+	@echo "make site     build the documentation, tutorials executed, into site/"
+	@echo "make dist     build sdist and wheel, check them, try the wheel elsewhere"
 	@echo "make docs     write the descriptor reference anew"
 	@echo "make gpaw     build the GPAW engine for campaigns that run here"
 	@echo "make format   rewrite the code in the house format"
@@ -36,8 +40,29 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 screen: $(VENV)/.installed
 	@$(BIN)/ionsieve screen --out $(OUT)
 
+# Two processes: the machine's cores are better used than by one, and memory stays small.
+WORKERS ?= 2
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+quick: check
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $$($(BIN)/python tests/changed.py)
+
+coverage: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov=ionsieve --cov-report=term
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	@echo "installing what the documentation needs into $(VENV) (once)"
+	@$(PIP) install -c constraints.txt -e '.[docs]'
+	@touch $@
+
+site: $(VENV)/.installed-docs
+	@$(BIN)/python docs/house_map.py --write
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs site
+	@echo "open site/index.html"
+
+dist: $(VENV)/.installed-dev
+	@$(BIN)/python benchmarks/try_dist.py
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

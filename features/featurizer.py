@@ -34,6 +34,8 @@ class StructureFeaturizer(MatminerContract, TransformerMixin, BaseEstimator):
         Descriptor families; all of the catalogue by default.
     mobile : str
         Mobile species: Li, Na, K, Ag or Cu.
+    numeric : bool
+        Leave out the columns that hold words, so that an imputer or a forest can follow.
 
     Attributes
     ----------
@@ -50,9 +52,12 @@ class StructureFeaturizer(MatminerContract, TransformerMixin, BaseEstimator):
     a matminer featurizer (:class:`~ionsieve.features.matminer_contract.MatminerContract`).
     """
 
-    def __init__(self, families: Sequence[str] | None = None, mobile: str = "Li") -> None:
+    def __init__(
+        self, families: Sequence[str] | None = None, mobile: str = "Li", numeric: bool = False
+    ) -> None:
         self.families = families
         self.mobile = mobile
+        self.numeric = numeric
 
     def fit(self, X: Iterable[StructureLike], y: Any = None) -> StructureFeaturizer:
         """Do nothing but check the parameters."""
@@ -79,11 +84,11 @@ class StructureFeaturizer(MatminerContract, TransformerMixin, BaseEstimator):
             frame.index = index
         reasons = pd.Series([row.reason for row in rows], frame.index, dtype=object, name="reason")
         self.reasons_ = reasons[reasons != ""]
-        return frame
+        return frame[self.feature_labels()]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Column names in output order."""
-        return np.array([c.name for c in catalogue(self.families)], dtype=object)
+        return np.array(self.feature_labels(), dtype=object)
 
     @property
     def feature_set_hash(self) -> str:

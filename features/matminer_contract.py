@@ -32,6 +32,7 @@ class MatminerContract:
     """
 
     families: Sequence[str] | None
+    numeric: bool
     mobile: str
 
     @abstractmethod
@@ -53,7 +54,8 @@ class MatminerContract:
 
     def feature_labels(self) -> list[str]:
         """Column names in output order."""
-        return [column.name for column in catalogue(self.families)]
+        columns = catalogue(self.families)
+        return [c.name for c in columns if not self.numeric or c.dtype != "category"]
 
     def citations(self) -> list[str]:
         """Sources of the chosen columns, as BibTeX where they have a DOI."""

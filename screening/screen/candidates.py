@@ -52,6 +52,7 @@ def collect_candidates(
     filters: Sequence[Filter],
     advance: Advance,
     read: ReadFiles = iter_structures,
+    records: Sequence[StructureRecord] = (),
 ) -> Candidates:
     """Read the inputs; apply the filters on the store's columns and the disorder policy.
 
@@ -67,6 +68,8 @@ def collect_candidates(
     advance : callable
     read : callable
         Reads CIF and POSCAR files, in order; by default here, in this process.
+    records : sequence of StructureRecord
+        Structures held in memory, treated like those of files.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def collect_candidates(
     cheap, _ = split_by_cost(filters)
     candidates.funnel.stage("input", "structures given")
     sieve = _Sieve(cheap, candidates)
-    if inputs:
+    if inputs or records:
         paths = [Path(path) for path in inputs]
         stores = [Store(path) for path in paths if is_store(path)]
         files = [path for path in paths if not is_store(path)]
@@ -85,7 +88,8 @@ def collect_candidates(
         sieve.open_stages()
         found: Iterator[StructureRecord] = chain(
             _from_stores(stores, sieve, advance),
-            _from_files(files, read, candidates, sieve, advance),
+            _from_files(files, read, candidates, sieve, advance) if files else (),
+            _from_memory(records, candidates, sieve),
         )
     else:
         found = _embedded(mobile, candidates, sieve)
@@ -172,6 +176,14 @@ def _from_files(
         funnel.count("read", kept=1)
         if sieve.passes(row_of(item), item.id, item.provenance.file or ""):
             yield item
+
+
+def _from_memory(
+    records: Sequence[StructureRecord], candidates: Candidates, sieve: _Sieve
+) -> Iterator[StructureRecord]:
+    candidates.n_input += len(records)
+    candidates.funnel.count("input", kept=len(records))
+    return (r for r in records if sieve.passes(row_of(r), r.id, r.provenance.file or ""))
 
 
 def _from_stores(

@@ -71,6 +71,7 @@ def run_screen(
     cache: Path | None = None,
     advance: Advance | None = None,
     work: Path | None = None,
+    records: Sequence[StructureRecord] = (),
 ) -> ScreenResult:
     """Rank structures; with no input, the embedded candidates.
 
@@ -86,6 +87,8 @@ def run_screen(
     work : path, optional
         Folder where descriptors of many candidates are kept, so that an interrupted screen
         continues.
+    records : sequence of StructureRecord
+        Structures held in memory, screened like those of files.
 
     Raises
     ------
@@ -105,6 +108,7 @@ def run_screen(
         settings.chosen_filters,
         advance,
         partial(_read, settings=settings),
+        records,
     )
     _need_any(candidates)
     ordering = order_candidates(
