@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -32,6 +32,9 @@ _SITE_TAGS: Final[tuple[str, ...]] = (
     "?symmetry_multiplicity",
     "?site_symmetry_multiplicity",
     "?site_symmetry_order",
+)
+_CATEGORY = re.compile(
+    r"^(_cell|_chemical_formula|_space_group_symop|_space_group|_symmetry_equiv|_symmetry)_"
 )
 _FRACTION = re.compile(r"([+-]?\d+)/(\d+)")
 _TERM = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d*)?|\.\d+)?(?:\(\d+\))?")
@@ -108,7 +111,7 @@ class CifBlock:
         """The first of several tags with a value that is not ``?`` or ``.``."""
         import gemmi
 
-        for tag in tags:
+        for tag in _both_ways(tags):
             value = self.raw.find_value(tag)
             if value is not None and not gemmi.cif.is_null(value):
                 text = " ".join(gemmi.cif.as_string(value).split())
@@ -126,7 +129,7 @@ class CifBlock:
         """Values of the first tag that is there, loop or not, without quotes."""
         import gemmi
 
-        for tag in tags:
+        for tag in _both_ways(tags):
             if values := list(self.raw.find_values(tag)):
                 return [gemmi.cif.as_string(value) for value in values]
         return []
@@ -235,7 +238,9 @@ class CifBlock:
     def _oxidation(self) -> dict[str, float]:
         import gemmi
 
-        table = self.raw.find(["_atom_type_symbol", "_atom_type_oxidation_number"])
+        names = ("symbol", "oxidation_number")
+        prefix = "_atom_type_" if self.raw.find_values("_atom_type_symbol") else "_atom_type."
+        table = self.raw.find(prefix, list(names))
         numbers = {gemmi.cif.as_string(s): _number(n) for s, n in table}
         return {symbol: number for symbol, number in numbers.items() if math.isfinite(number)}
 
@@ -258,6 +263,13 @@ class CifBlock:
             raise StructureError(
                 f"{record_id}: the angles of the cell do not close to a volume ({shown})"
             )
+
+
+def _both_ways(tags: Sequence[str]) -> Iterator[str]:
+    """Names of the first CIF dictionaries, and of those since 2014 (``_cell.length_a``)."""
+    for tag in tags:
+        yield tag
+        yield _CATEGORY.sub(r"\1.", tag, count=1)
 
 
 def parse_formula(text: str) -> dict[str, tuple[float, float]] | None:

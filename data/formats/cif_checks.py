@@ -85,18 +85,29 @@ def _formula(block: CifBlock, cell: Expansion, volume_A3: float) -> list[Disagre
         if text is None:
             return []
         return [Disagreement(text=f"formula sum {text[:60]!r} cannot be compared", grave=False)]
-    found = [*_composition(formula, cell)]
-    return found or _formula_units(block, formula, cell, volume_A3)
+    stated_units = _stated_units(block, formula)
+    found = [*_composition(formula, cell, stated_units)]
+    return found or _formula_units(formula, cell, stated_units, volume_A3)
 
 
-def _composition(formula: dict[str, tuple[float, float]], cell: Expansion) -> list[Disagreement]:
+def _stated_units(block: CifBlock, formula: dict[str, tuple[float, float]]) -> tuple[float, ...]:
+    """Numbers of formula units that the file may mean: Z, or 1 where the sum is of the cell."""
+    units = block.number("_cell_formula_units_Z")
+    if units is None or units <= 0:
+        return ()
+    # Some programs give the sum of the whole cell beside Z: then every number is divisible by it.
+    whole_cell = all(abs(n / units - round(n / units)) < 1e-6 for n, _ in formula.values())
+    return (units, 1.0) if whole_cell else (units,)
+
+
+def _composition(
+    formula: dict[str, tuple[float, float]], cell: Expansion, stated_units: Sequence[float]
+) -> list[Disagreement]:
     """Ratios of the elements, at the scale that fits most of them."""
-    both = [e for e in formula if e in cell.content]
-    if not both:
-        return [
-            Disagreement(text=_other(formula, cell, 1.0, [*formula, *cell.content]), grave=True)
-        ]
-    scale = _scale(formula, cell, both)
+    if not any(e in cell.content for e in formula):
+        text = _other(formula, cell, 1.0, [*formula, *cell.content])
+        return [Disagreement(text=text, grave=True)]
+    scale = _scale(formula, cell, stated_units)
     total = scale * sum(count for count, _ in formula.values())
     found: dict[bool, list[str]] = {True: [], False: []}
     for element in dict.fromkeys([*formula, *cell.content]):
@@ -116,12 +127,24 @@ def _composition(formula: dict[str, tuple[float, float]], cell: Expansion) -> li
     ]
 
 
-def _scale(formula: dict[str, tuple[float, float]], cell: Expansion, both: Sequence[str]) -> float:
-    """Formula units in the cell: the ratio that fits most elements; of several, the median."""
+def _scale(
+    formula: dict[str, tuple[float, float]], cell: Expansion, stated_units: Sequence[float]
+) -> float:
+    """Formula units in the cell: the ratio that fits most elements.
+
+    Of several, the one that the file states; else that of the elements with most atoms.
+    """
+    both = [e for e in formula if e in cell.content]
     ratios = np.array([cell.content[e] / formula[e][0] for e in both])
-    agree = (np.abs(ratios[:, None] - ratios) <= RATIO_NOTE * ratios[:, None]).sum(axis=1)
-    best = np.sort(ratios[agree == agree.max()])
-    return float(best[len(best) // 2])
+    near = np.abs(ratios[:, None] - ratios) <= RATIO_NOTE * ratios[:, None]
+    agree = near.sum(axis=1)
+    for units in stated_units:
+        fits = np.abs(ratios - units) <= RATIO_NOTE * units
+        if fits.sum() == agree.max():
+            return units
+    atoms = np.array([cell.content[e] for e in both])
+    best = int(np.lexsort((atoms, agree))[-1])
+    return float(np.median(ratios[near[best]]))
 
 
 def _other(
@@ -139,24 +162,19 @@ def _other(
 
 
 def _formula_units(
-    block: CifBlock,
     formula: dict[str, tuple[float, float]],
     cell: Expansion,
+    stated_units: Sequence[float],
     volume_A3: float,
 ) -> list[Disagreement]:
-    """Number of formula units against Z; some programs give the sum of the whole cell."""
-    stated = block.number("_cell_formula_units_Z")
-    if stated is None or stated <= 0:
-        return []
-    read = _scale(formula, cell, [e for e in formula if e in cell.content])
-    whole_cell = all(abs(n / stated - round(n / stated)) < 1e-6 for n, _ in formula.values())
-    allowed = (stated, 1.0) if whole_cell else (stated,)
+    """Number of formula units against Z."""
+    read = _scale(formula, cell, stated_units)
     # Occupancies printed with few digits move the content as a whole, too.
-    if any(abs(read - z) <= 0.05 * z for z in allowed):
+    if not stated_units or any(abs(read - units) <= 0.05 * units for units in stated_units):
         return []
     per_atom = volume_A3 / sum(cell.content.values())
     text = (
-        f"the file says Z = {stated:g}, but its sites make {read:.3g} formula units "
+        f"the file says Z = {stated_units[0]:g}, but its sites make {read:.3g} formula units "
         f"({per_atom:.3g} Å³ an atom)"
     )
     return [Disagreement(text=text, grave=not CROWDED_A3 <= per_atom <= SPACIOUS_A3)]

@@ -29,7 +29,6 @@ _MAX_LISTED: Final[int] = 1000
 
 _LIST_TAGS: Final[tuple[str, ...]] = (
     "_space_group_symop_operation_xyz",
-    "_space_group_symop.operation_xyz",
     "_symmetry_equiv_pos_as_xyz",
 )
 _MAGNETIC: Final[tuple[tuple[str, str], ...]] = (
@@ -38,26 +37,19 @@ _MAGNETIC: Final[tuple[tuple[str, str], ...]] = (
 )
 _HALL_TAGS: Final[tuple[str, ...]] = (
     "_space_group_name_Hall",
-    "_space_group.name_Hall",
     "_symmetry_space_group_name_Hall",
 )
 _NAME_TAGS: Final[tuple[str, ...]] = (
     "_space_group_name_H-M_alt",
     "_space_group_name_H-M_full",
-    "_space_group.name_H-M_alt",
-    "_space_group.name_H-M_full",
     "_symmetry_space_group_name_H-M",
     "_space_group_name_H-M",
 )
 _NUMBER_TAGS: Final[tuple[str, ...]] = (
     "_space_group_IT_number",
-    "_space_group.IT_number",
     "_symmetry_Int_Tables_number",
 )
-_CODE_TAGS: Final[tuple[str, ...]] = (
-    "_space_group_IT_coordinate_system_code",
-    "_space_group.IT_coordinate_system_code",
-)
+_CODE_TAGS: Final[tuple[str, ...]] = ("_space_group_IT_coordinate_system_code",)
 _SHORT_MONOCLINIC: Final = re.compile(
     r"([PABCIF])\s*((?:2|21|m|[a-en]|2/m|21/m|2/[a-en]|21/[a-en]))", re.IGNORECASE
 )
@@ -142,8 +134,15 @@ def stated_symmetry(block: CifBlock, lattice: FloatArray, record_id: str) -> Sta
     """
     listed, notes = _listed(block, record_id)
     named = _named(block, record_id, optional=listed is not None)
+    superspace = _has_superspace(block)
+    if superspace and max((one.order for one in (listed, *named) if one), default=1) == 1:
+        raise StructureError(
+            f"{record_id}: a modulated structure, whose symmetry is given in superspace only; "
+            "give an approximant with a space group of three dimensions"
+        )
+    if superspace:
+        notes = (*notes, "a modulated structure: its average is read")
     if listed is None and not named:
-        _refuse_superspace(block, record_id)
         identity = _symmetry("P 1, since none is stated", 0, ("x,y,z",))
         return StatedSymmetry(candidates=(identity,), notes=("no symmetry is stated: read as P 1",))
     fitting = [one for one in named if _fits(one, lattice)]
@@ -159,7 +158,7 @@ def stated_symmetry(block: CifBlock, lattice: FloatArray, record_id: str) -> Sta
         contradiction = "its space groups contradict each other: " + ", ".join(
             dict.fromkeys(one.source for one in fitting)
         )
-    return StatedSymmetry(candidates=tuple(fitting), contradiction=contradiction)
+    return StatedSymmetry(candidates=tuple(fitting), contradiction=contradiction, notes=notes)
 
 
 def _with_list(
@@ -267,23 +266,46 @@ def _operator(text: str) -> Any:
     return operator.wrap() if abs(operator.det_rot()) == operator.DEN**3 else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _closed(triplets: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
     """All products of the operators, and how many different ones were given."""
     import gemmi
 
-    given = dict.fromkeys(_operator(t).triplet() for t in triplets)
+    # The identity is often left out, and is no operator that anybody would miss.
+    given = dict.fromkeys(["x,y,z", *(_operator(t).triplet() for t in triplets)])
     group = gemmi.GroupOps([gemmi.Op(t) for t in given])
+    endless = ("x,y,z",) * (_LARGEST_GROUP + 1)
     try:
         group.add_missing_elements()
-        closed = tuple(dict.fromkeys(op.wrap().triplet() for op in group))
     except (ValueError, RuntimeError):
         # gemmi gives up on lists whose products do not end.
-        return ("x,y,z",) * (_LARGEST_GROUP + 1), len(given)
-    return closed, len(given)
+        return endless, len(given)
+    # gemmi completes rotations, not pure translations.
+    shifts = _closed_shifts([tuple(c) for c in group.cen_ops], [op.rot for op in group.sym_ops])
+    if len(shifts) * len(group.sym_ops) > _LARGEST_GROUP:
+        return endless, len(given)
+    closed = dict.fromkeys(
+        op.translated(list(shift)).wrap().triplet() for shift in shifts for op in group.sym_ops
+    )
+    return tuple(closed), len(given)
 
 
-@lru_cache(maxsize=256)
+def _closed_shifts(shifts: list[Any], rotations: list[Any]) -> list[Any]:
+    """Translations with their sums and rotated images, in 24ths of the cell edges."""
+    found = dict.fromkeys(shifts)
+    turned = np.array(rotations, dtype=np.int64) // 24
+    pending = list(found)
+    while pending and len(found) <= _LARGEST_GROUP:
+        shift = np.array(pending.pop())
+        others = np.array(list(found))
+        for new in map(tuple, (np.concatenate([others + shift, turned @ shift]) % 24).tolist()):
+            if new not in found:
+                found[new] = None
+                pending.append(new)
+    return list(found)
+
+
+@lru_cache(maxsize=1024)
 def _number_of(triplets: tuple[str, ...]) -> int:
     """Number in International Tables where gemmi's tables hold the setting, else 0."""
     import gemmi
@@ -292,7 +314,7 @@ def _number_of(triplets: tuple[str, ...]) -> int:
     return 0 if found is None else int(found.number)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _symmetry(source: str, number: int, triplets: tuple[str, ...]) -> Symmetry:
     import gemmi
 
@@ -315,27 +337,23 @@ def _symmetry(source: str, number: int, triplets: tuple[str, ...]) -> Symmetry:
 
 def _named(block: CifBlock, record_id: str, optional: bool) -> list[Symmetry]:
     """Groups by Hall symbol, name and number, the most exact statement first."""
-    hall, name, number = block.text(*_HALL_TAGS), _name(block), block.number(*_NUMBER_TAGS)
+    hall, number = block.text(*_HALL_TAGS), block.number(*_NUMBER_TAGS)
+    names = [name for tag in _NAME_TAGS if (name := block.text(tag)) is not None]
     code = block.text(*_CODE_TAGS) or ""
-    by_hall = () if hall is None else _from_hall(hall)
-    by_name = () if name is None else _from_name(name, code)
-    by_number = () if number is None else _from_number(number, code)
-    found = [*by_hall, *(by_name if not by_hall else _others(by_name, by_hall))]
-    found += by_number if not found else _others(by_number, found)
-    if not found and not optional and (stated := name or hall):
+    found: list[Symmetry] = []
+    for statement in (
+        () if hall is None else _from_hall(hall),
+        *(_from_name(name, code) for name in dict.fromkeys(names)),
+        () if number is None else _from_number(number, code),
+    ):
+        # Of one group, the first and most exact statement is enough; another group contradicts.
+        found += _others(statement, found) if found else statement
+    if not found and not optional and (stated := next(iter(names), hall)):
         raise StructureError(
             f"{record_id}: space group {printable(stated)[:40]!r} is unknown and the CIF gives no "
             "symmetry operations; add them"
         )
-    return list(found)
-
-
-def _name(block: CifBlock) -> str | None:
-    for tag in _NAME_TAGS:
-        name = block.text(tag)
-        if name is not None and _from_name(name, ""):
-            return name
-    return block.text(*_NAME_TAGS)
+    return found
 
 
 def _others(candidates: Sequence[Symmetry], before: Sequence[Symmetry]) -> list[Symmetry]:
@@ -344,7 +362,7 @@ def _others(candidates: Sequence[Symmetry], before: Sequence[Symmetry]) -> list[
     return [one for one in candidates if 0 not in numbers and one.number not in numbers]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _from_hall(symbol: str) -> tuple[Symmetry, ...]:
     import gemmi
 
@@ -358,16 +376,17 @@ def _from_hall(symbol: str) -> tuple[Symmetry, ...]:
     return (_symmetry(source, _number_of(triplets), triplets),)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _from_name(name: str, code: str) -> tuple[Symmetry, ...]:
     """Settings that a Hermann–Mauguin symbol may mean, the usual first."""
     found = [group for text in _spellings(name) for group in _lookups(text)]
-    unique = {group.hall: group for group in found}
+    # What other unique axes are tried for must be the same group.
+    unique = {group.hall: group for group in found if group.number == found[0].number}
     source = f"{printable(' '.join(name.split()))[:40]!r}"
     return tuple(_from_group(group, source) for group in _in_setting(list(unique.values()), code))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _from_number(number: float, code: str) -> tuple[Symmetry, ...]:
     import gemmi
 
@@ -448,11 +467,7 @@ def _in_setting(groups: list[Any], code: str) -> list[Any]:
     return chosen or groups
 
 
-def _refuse_superspace(block: CifBlock, record_id: str) -> None:
+def _has_superspace(block: CifBlock) -> bool:
     tags = [item.pair[0] for item in block.raw if item.pair]
     tags += [tag for item in block.raw if item.loop for tag in item.loop.tags]
-    if any(_SUPERSPACE.search(tag) for tag in tags):
-        raise StructureError(
-            f"{record_id}: a modulated structure, whose symmetry is given in superspace only; "
-            "give an approximant with a space group of three dimensions"
-        )
+    return any(map(_SUPERSPACE.search, tags))
