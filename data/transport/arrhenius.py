@@ -15,6 +15,7 @@ from scipy import optimize, stats
 from ..errors import LabelError
 from ..trajectories.trajectory import FloatArray
 from ..units import BOLTZMANN_EV_K
+from .plausible import temperature_problem, value_problem
 
 Censor = Literal["", "upper", "lower"]
 CENSOR_WORDS: Final[dict[str, Censor]] = {
@@ -81,8 +82,19 @@ class ArrheniusFit:
         return value, math.sqrt(float(direction @ self.covariance @ direction))
 
     def diffusivity_cm2_s(self, temperature_K: float) -> float:
-        """Diffusivity at a temperature, cm²/s."""
-        return math.exp(self.ln_diffusivity(temperature_K)[0])
+        """Diffusivity at a temperature, cm²/s.
+
+        Raises
+        ------
+        LabelError
+            If the line leads beyond all numbers there.
+        """
+        try:
+            return math.exp(self.ln_diffusivity(temperature_K)[0])
+        except OverflowError:
+            raise LabelError(
+                f"the line leads beyond all numbers at {temperature_K:g} K: the values fix no slope"
+            ) from None
 
     def interval_cm2_s(
         self, temperature_K: float, level: float | None = None
@@ -122,7 +134,8 @@ def fit_arrhenius(points: Sequence[DiffusivityPoint]) -> ArrheniusFit:
     Raises
     ------
     LabelError
-        If fewer than two values at different temperatures are given, or a value has no error.
+        If fewer than two values at different temperatures are given, a value has no error, or
+        they fix no line.
     """
     values = [p for p in points if not p.censor]
     if len({p.temperature_K for p in values}) < 2:
@@ -132,11 +145,19 @@ def fit_arrhenius(points: Sequence[DiffusivityPoint]) -> ArrheniusFit:
         )
     x, y, error = _columns(values)
     design = np.column_stack([np.ones_like(x), x]) / error[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    best = covariance @ (design.T @ (y / error))
     bounds = [p for p in points if p.censor]
-    if bounds:
-        best, covariance = _with_bounds(best, design, y / error, _softened(bounds, error))
+    try:
+        # What overflows is noticed below.
+        with np.errstate(all="ignore"):
+            covariance = np.linalg.inv(design.T @ design)
+            best = covariance @ (design.T @ (y / error))
+            if bounds:
+                best, covariance = _with_bounds(best, design, y / error, _softened(bounds, error))
+    except (np.linalg.LinAlgError, ValueError, FloatingPointError):
+        raise _no_line() from None
+    numbers = np.concatenate([best, covariance.ravel()])
+    if not np.isfinite(numbers).all() or not (np.diag(covariance) > 0).all():
+        raise _no_line()
     residual = design @ best - y / error
     everything = [p.temperature_K for p in points]
     return ArrheniusFit(
@@ -147,6 +168,12 @@ def fit_arrhenius(points: Sequence[DiffusivityPoint]) -> ArrheniusFit:
         len(bounds),
         float(residual @ residual),
         (min(everything), max(everything)),
+    )
+
+
+def _no_line() -> LabelError:
+    return LabelError(
+        "the values fix no Arrhenius line: temperatures too close together, or errors beyond reason"
     )
 
 
@@ -230,6 +257,8 @@ def read_points(path: str | Path) -> list[DiffusivityPoint]:
             rows = list(reader)
     except UnicodeDecodeError as error:
         raise LabelError(f"{path}: not a text table ({error.reason})") from error
+    except csv.Error as error:
+        raise LabelError(f"{path}: not a readable table ({error})") from None
     keys = {
         "T_K": names.get("T_K", names.get("T")),
         "D_cm2_s": names.get("D_cm2_s", names.get("D")),
@@ -258,6 +287,12 @@ def _point(row: dict[str, str], path: Path, number: int) -> DiffusivityPoint:
         )
     temperature = _positive(row["T_K"], "T_K", path, number)
     diffusivity = _positive(text, "D_cm2_s", path, number)
+    for column, value, problem in (
+        ("T_K", temperature, temperature_problem(temperature)),
+        ("D_cm2_s", diffusivity, value_problem("diffusivity_cm2_s", diffusivity, temperature)),
+    ):
+        if problem:
+            raise LabelError(f"{path}: row {number}: {column} {value:g} {problem}")
     error = row["D_error_cm2_s"]
     if not error and CENSOR_WORDS[word]:
         return DiffusivityPoint(temperature, diffusivity, None, CENSOR_WORDS[word])

@@ -6,6 +6,7 @@ carry the same columns; further columns are kept untouched. An error names row a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ import numpy as np
 from ..atomic import write_bytes_atomic
 from ..errors import LabelError
 from ..records import KINDS, QUANTITIES
+from .plausible import temperature_problem, value_problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,7 +193,20 @@ def _violations(table: pd.DataFrame) -> list[tuple[int, str, str]]:
         (int(row), column, f"{_shown(table[column].iloc[row])} {text}")
         for broken, column, text in rules
         for row in np.flatnonzero(broken)
-    ]
+    ] + list(_implausible(table))
+
+
+def _implausible(table: pd.DataFrame) -> Iterator[tuple[int, str, str]]:
+    """Numbers that no label has, as row, column and what is wrong."""
+    quantities, temperatures = table["quantity"].tolist(), table["temperature_K"].tolist()
+    for row, temperature in enumerate(temperatures):
+        if temperature > 0 and (problem := temperature_problem(temperature)):
+            yield row, "temperature_K", f"{temperature:g} K {problem}"
+    for column in ("value", "lower", "upper"):
+        cells = zip(quantities, table[column].tolist(), temperatures, strict=True)
+        for row, (quantity, value, temperature) in enumerate(cells):
+            if problem := value_problem(quantity, value, temperature):
+                yield row, column, f"{value:g} {problem}"
 
 
 def _shown(cell: object) -> str:

@@ -130,3 +130,20 @@ def test_censor_column_and_sign(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("T_K,D_cm2_s,D_error_cm2_s,censor\n500,1e-7,,<\n550,>1e-8,,\n600,1e-6,1e-7,\n")
     assert [p.censor for p in read_points(path)] == ["upper", "lower", ""]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1e-320,6.7e-07,1e-7\n800,2e-6,1e-7", "row 2: T_K 9.99989e-321 is below 100 K"),
+        ("1000,1e-5,1e-6\n1000.0000001,2e-5,1e-6", "fix no Arrhenius line"),
+        ("1000,1e-5,1e-300\n1001,2e-5,1e-300\n900,<1e-5,1e-300", "fix no Arrhenius line"),
+        ("1000,12,1\n900,10,1", "row 2: D_cm2_s 12 is above"),
+        ("1000,1e-5,1e-6\n1001,2e-30,1e-31", "beyond all numbers at 300 K"),
+    ],
+)
+def test_numbers_beyond_reason_are_one_line(tmp_path: Path, rows: str, message: str) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text(f"T_K,D_cm2_s,D_error_cm2_s\n{rows}\n")
+    with pytest.raises(LabelError, match=message):
+        fit_arrhenius(read_points(path)).diffusivity_cm2_s(300.0)
