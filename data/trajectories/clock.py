@@ -111,7 +111,7 @@ def clock_of_infos(infos: Sequence[Mapping[str, object]]) -> Clock:
     """
     plain = [{str(k).lower(): v for k, v in info.items()} for info in infos]
     steps = _values(plain, ("step", "md_step"))
-    whole = [int(s) for s in steps] if steps and all(s == int(s) for s in steps) else []
+    whole = tuple(map(int, steps)) if all(step == int(step) for step in steps) else ()
     for names, unit in ((("time_fs",), 1.0), (("time_ps",), 1000.0), (("time",), None)):
         if times := _values(plain, names):
             return Clock(times=times, time_unit_fs=unit, steps=whole)
