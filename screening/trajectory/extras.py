@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ...data.sources.files import read_one_structure
 from ...data.trajectories.displacements import displacements
@@ -18,6 +19,9 @@ from .hops import write_jumps
 from .sites import sites_from_structure
 from .summary import write_summary
 
+TETRAHEDRA: Final[Path] = Path("tetrahedra")
+"""Given in place of a structure: the tetrahedra of the anion lattice."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
@@ -28,7 +32,7 @@ class Extras:
     measures : bool
         Dynamical frustration.
     sites : path, optional
-        Structure whose sites are used.
+        Structure whose sites are used, or :data:`TETRAHEDRA`.
     charges_e : mapping, optional
     anions : tuple of str
         Formulas of polyanions.
@@ -67,9 +71,15 @@ def extras_of(run: Trajectory, label: TransportLabel, extras: Extras) -> dict[st
     found: Frustration | None = None
     if extras.measures or extras.jumps or extras.sites:
         sites = None
-        if extras.sites is not None:
+        tetrahedra = extras.sites == TETRAHEDRA
+        if extras.sites is not None and not tetrahedra:
             sites = sites_from_structure(read_one_structure(extras.sites), framed)
-        options = FrustrationOptions(sites=sites, charges_e=extras.charges_e, anions=extras.anions)
+        options = FrustrationOptions(
+            sites=sites,
+            tetrahedra=tetrahedra,
+            charges_e=extras.charges_e,
+            anions=extras.anions,
+        )
         found = frustration(framed, options)
         for path in extras.jumps:
             write_jumps(path, framed, found.sites, found.jumps)

@@ -15,7 +15,6 @@ from ...features.core.prepared import PreparedStructure, prepare
 from ...features.isolated.definition import find_isolated_anions
 from ...features.motion.cages import cage_motion, cage_of_sites
 from ...features.motion.jumps import Jumps, find_jumps, settled_sites
-from ...features.motion.sites import nearest_sites
 from .anions import (
     AnionClass,
     angles_by_class,
@@ -28,7 +27,7 @@ from .framed import FramedRun
 from .hops import jump_measures
 from .occupation import occupation_measures
 from .polyanions import rotation_measures
-from .sites import SiteSet, sites_from_density
+from .sites import SiteSet, sites_from_density, sites_from_tetrahedra
 
 RESIDENCE_PS: Final[float] = 0.2
 """A new site counts after this stay: a vibration is shorter."""
@@ -40,6 +39,8 @@ class FrustrationOptions:
 
     sites: SiteSet | None = None
     """None: maxima of the density."""
+    tetrahedra: bool = False
+    """Sites are the tetrahedra of the anion lattice instead."""
     charges_e: Mapping[str, float] | None = None
     """Oxidation states by element; None: assigned from the structure."""
     anions: tuple[str, ...] = ()
@@ -66,13 +67,13 @@ def frustration(run: FramedRun, options: FrustrationOptions | None = None) -> Fr
     """
     options = options or FrustrationOptions()
     notes: list[str] = []
-    sites = sites_from_density(run) if options.sites is None else options.sites
-    assignment = nearest_sites(run.mobile_frac, sites.frac, run.lattice)
+    prepared = _prepared(run, options.charges_e, notes)
+    sites = _sites(run, options, prepared)
+    assignment = sites.assign(run.mobile_frac, run.lattice)
     stay = max(1, math.ceil(RESIDENCE_PS * 1000.0 / run.frame_spacing_fs))
     jumps = find_jumps(assignment, sites.frac, run.lattice, stay)
     motion, ions = motion_measures(run)
     wells, well_curves = well_measures(run, sites, assignment)
-    prepared = _prepared(run, options.charges_e, notes)
     groups = host_groups(run, options.anions)
     classes = anion_classes(run, groups, prepared)
     angles, angle_curves = angles_by_class(run, classes)
@@ -96,6 +97,18 @@ def frustration(run: FramedRun, options: FrustrationOptions | None = None) -> Fr
         "notes": notes,
     }
     return Frustration(measures=measures, sites=sites, jumps=jumps)
+
+
+def _sites(
+    run: FramedRun, options: FrustrationOptions, prepared: PreparedStructure | None
+) -> SiteSet:
+    if options.tetrahedra:
+        if prepared is None:
+            raise FeatureError(
+                "--sites tetrahedra: anions cannot be told in this run; give --charges"
+            )
+        return sites_from_tetrahedra(run, prepared)
+    return sites_from_density(run) if options.sites is None else options.sites
 
 
 def _prepared(

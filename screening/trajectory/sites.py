@@ -10,9 +10,11 @@ import numpy as np
 from ...data.elements import ATOMIC_NUMBER
 from ...data.errors import InputError
 from ...data.records import FloatArray, IntArray, StructureRecord
+from ...features.core.prepared import PreparedStructure
 from ...features.motion.density import density_sites, probability_density
 from ...features.motion.groups import Group, bonded_groups, folded
 from ...features.motion.sites import nearest_sites, types_by_environment
+from ...features.motion.tetrahedra import Tetrahedra, find_tetrahedra
 from .framed import FramedRun
 
 CELL_TOLERANCE: Final[float] = 0.08
@@ -35,15 +37,54 @@ class SiteSet:
     kind : tuple of str, length n_sites
         Crystallographic type of each site.
     source : str
-        ``structure`` or ``density``.
+        ``structure``, ``density`` or ``tetrahedra``.
+    tetrahedra : Tetrahedra, optional
+        Where an ion belongs to the tetrahedron that it is in, not to the nearest site.
     """
 
     frac: FloatArray
     kind: tuple[str, ...]
     source: str
+    tetrahedra: Tetrahedra | None = None
 
     def __len__(self) -> int:
         return len(self.frac)
+
+    def assign(self, frac: FloatArray, lattice: FloatArray) -> IntArray:
+        """Site of every ion in every frame, (n_frames, n_ions)."""
+        if self.tetrahedra is None:
+            return nearest_sites(frac, self.frac, lattice)
+        free = ~self.tetrahedra.holds_cation
+        number = np.cumsum(free) - 1
+        return np.asarray(number[self.tetrahedra.locate(frac, lattice, free)])
+
+
+def sites_from_tetrahedra(run: FramedRun, prepared: PreparedStructure) -> SiteSet:
+    """Tetrahedra of the anion lattice without a framework cation, by topological type.
+
+    Parameters
+    ----------
+    run : FramedRun
+    prepared : PreparedStructure
+        Roles of the atoms of the run.
+
+    Raises
+    ------
+    FeatureError
+        If the anions do not divide space into tetrahedra.
+    """
+    anion, cation = prepared.roles.is_anion, prepared.roles.is_framework_cation
+    mean = run.frac.mean(axis=0)
+    found = find_tetrahedra(mean[anion], mean[cation], run.lattice)
+    free = ~found.holds_cation
+    bonded = np.unique(found.vertices[found.holds_cation])
+    n_bonded = np.isin(found.vertices, bonded).sum(axis=1)
+    order = {k: n + 1 for n, k in enumerate(dict.fromkeys(np.sort(found.kind[free]).tolist()))}
+    kind = tuple(
+        f"T{order[k]} ({b} bonded, {4 - b} free anions)"
+        for k, b in zip(found.kind[free].tolist(), n_bonded[free].tolist(), strict=True)
+    )
+    return SiteSet(frac=found.centre_frac[free], kind=kind, source="tetrahedra", tetrahedra=found)
 
 
 def sites_from_density(run: FramedRun) -> SiteSet:

@@ -46,7 +46,9 @@ def aimd(
         False, "--frustration", help="Add dynamical frustration: sites, jumps, cages, rotation."
     ),
     sites: Path | None = typer.Option(
-        None, "--sites", help="CIF or POSCAR with the sites; by default maxima of the density."
+        None,
+        "--sites",
+        help="CIF or POSCAR with the sites, or: tetrahedra (of the anions); default: the density.",
     ),
     anions: str | None = typer.Option(
         None, "--anions", help="Polyanions by formula: B12H12 or PS4,BH4; found by bonds otherwise."

@@ -10,9 +10,11 @@ from ionsieve.data.records import StructureRecord
 from ionsieve.data.sources.files import read_one_structure
 from ionsieve.data.trajectories.displacements import displacements
 from ionsieve.data.trajectories.readers import read_trajectory
+from ionsieve.features import prepare
+from ionsieve.features.motion.sites import occupation_by_type
 from ionsieve.screening.trajectory.framed import FramedRun, frame_run
 from ionsieve.screening.trajectory.frustration import FrustrationOptions, frustration
-from ionsieve.screening.trajectory.sites import sites_from_structure
+from ionsieve.screening.trajectory.sites import sites_from_structure, sites_from_tetrahedra
 
 CELL = np.array([[4.0, 0.0, 0.0], [0.5, 5.0, 0.0], [0.0, 0.3, 6.0]])
 
@@ -85,3 +87,25 @@ def test_cages_of_an_ordered_argyrodite_do_not_depend_on_the_choice_of_sites(sha
         assert cages["intra_rate_per_ps"] > 0.2
         assert cages["inter_rate_per_ps"] < 0.05 * cages["intra_rate_per_ps"]
         assert found["n_polyanions"] == 32
+
+
+TETRAHEDRA = {
+    # Occupancies of the types with 48, 48, 16, 16 and 4 tetrahedra a cubic cell.
+    "Li6PS5Cl/0p": (0.101, 0.399, 0.000, 0.000, 0.000),
+    "Li6PS5Cl/50p": (0.151, 0.336, 0.038, 0.000, 0.000),
+    "Li6PS5I/0p": (0.022, 0.478, 0.000, 0.000, 0.000),
+}
+
+
+@pytest.mark.parametrize("system", TETRAHEDRA)
+def test_occupancies_of_the_tetrahedra_of_argyrodites(shared_data: Path, system):
+    """B. J. Morgan, 10.1021/acs.chemmater.0c03738: 500 K, all frames; numbers of this project."""
+    folder = shared_data / "trajectories" / "argyrodites_500K" / system
+    run = read_trajectory(sorted(folder.glob("*.gz")), 100.0)
+    framed_run = frame_run(run, displacements(run, "Li"))
+    first = StructureRecord.ordered("x", framed_run.lattice, framed_run.species, framed_run.frac[0])
+    sites = sites_from_tetrahedra(framed_run, prepare(first))
+    found = occupation_by_type(sites.assign(framed_run.mobile_frac, framed_run.lattice), sites.kind)
+    assert found.n_sites.tolist() == [384, 384, 128, 128, 32]
+    assert found.mean == pytest.approx(TETRAHEDRA[system], abs=0.001)
+    assert found.mean @ found.n_sites == pytest.approx(192)
