@@ -105,9 +105,11 @@ def find_tetrahedra(
     corners = images[near][mesh.simplices]
     centre = corners.mean(axis=1)
     keys = _keys(owner[mesh.simplices], image[mesh.simplices])
-    inside = ((centre > -1e-9) & (centre < 1.0 - 1e-9)).all(axis=1)
-    chosen = np.flatnonzero(inside)
-    first = {keys[k]: n for n, k in enumerate(chosen.tolist())}
+    inside = ((centre > -1e-6) & (centre < 1.0 + 1e-6)).all(axis=1)
+    # By name: a centre on a face of the cell would count twice, or with rounding not at all.
+    once = {keys[k]: k for k in np.flatnonzero(inside).tolist()}
+    chosen = np.array(list(once.values()), dtype=np.int64)
+    first = {key: n for n, key in enumerate(once)}
     index = np.array([first.get(key, -1) for key in keys], dtype=np.int64)
     _check_unique(mesh, chosen)
     vertices = owner[mesh.simplices][chosen]
@@ -127,7 +129,7 @@ def find_tetrahedra(
 
 def _keys(owner: IntArray, image: IntArray) -> list[tuple[tuple[int, ...], ...]]:
     """Name of each tetrahedron that its periodic images share."""
-    out = []
+    out: list[tuple[tuple[int, ...], ...]] = []
     for atoms, cells in zip(owner.tolist(), image.tolist(), strict=True):
         corners = sorted(zip(atoms, map(tuple, cells), strict=True))
         x, y, z = corners[0][1]
