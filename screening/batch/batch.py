@@ -41,6 +41,7 @@ from .reading import (
     entries_of,
     load_readers,
 )
+from .reasons import general_reasons
 from .run_description import describe_run, only_writer
 from .shards import Journal, Layout, Row, read_shard, write_shard
 from .workers import Outcome, run_isolated
@@ -69,16 +70,7 @@ class BatchSummary:
     def count(self, row: Row) -> None:
         """Take a row into account."""
         self.statuses[row.status] += 1
-        pieces = row.reason.split("; ") if row.status == "partial" else [row.reason]
-        self.reasons.update(general_reason(piece, row.id) for piece in pieces if piece)
-
-
-_NUMBER = re.compile(r"(?<![A-Za-z0-9_])[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
-
-
-def general_reason(reason: str, record_id: str = "") -> str:
-    """The reason without what belongs to one structure, so that equal causes are counted once."""
-    return _NUMBER.sub("#", reason.replace(f"{record_id}: ", "") if record_id else reason)
+        self.reasons.update(general_reasons([row]))
 
 
 @dataclass(frozen=True)

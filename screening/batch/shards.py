@@ -22,6 +22,7 @@ from ...features.core.columns import Column
 ROW_GROUP: Final[int] = 1000
 _FSYNC_EVERY_S = 5.0
 _KEYS = b"ionsieve.keys"
+_FACTS = b"ionsieve.facts"
 
 
 class Row(NamedTuple):
@@ -85,12 +86,31 @@ class Layout:
         return Row(record_id, status, reason, numbers, words)
 
 
-def write_shard(path: Path, layout: Layout, keys: Sequence[str], rows: Sequence[Row]) -> None:
-    """Write rows as one Parquet file: the old file or the new one exists, never a part."""
+def write_shard(
+    path: Path,
+    layout: Layout,
+    keys: Sequence[str],
+    rows: Sequence[Row],
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Write rows as one Parquet file: the old file or the new one exists, never a part.
+
+    Parameters
+    ----------
+    path : Path
+    layout : Layout
+    keys : sequence of str
+        One a row.
+    rows : sequence of Row
+    facts : dict, optional
+        Plain values kept in the file, for :func:`read_facts`.
+    """
     import pyarrow.parquet as pq
 
     table = _table(layout, rows)
     metadata = {**(table.schema.metadata or {}), _KEYS: "".join(keys).encode()}
+    if facts is not None:
+        metadata[_FACTS] = json.dumps(facts, sort_keys=True).encode()
     buffer = io.BytesIO()
     pq.write_table(
         table.replace_schema_metadata(metadata),
@@ -120,6 +140,18 @@ def _table(layout: Layout, rows: Sequence[Row]) -> Any:
         described = {"unit": c.unit, "definition": c.definition}
         fields.append(pa.field(c.name, arrays[-1].type, metadata=described))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What a shard says of itself, without its rows; empty if there is none or it is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError):
+        return {}
+    return dict(json.loads(metadata.get(_FACTS, b"{}")))
 
 
 def read_shard(path: Path, layout: Layout) -> dict[str, Row]:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from ...data.errors import FeatureError, RoleError
 from ...data.records import StructureRecord
-from ..batch.batch import general_reason
+from ..batch.reasons import general_reason
 from .plots import build_coverage, build_parity, build_scatter
 from .scene import Scene, build_scene
 from .view import bar_position, card, formula_html, json_for_script, table_rows, viewer_data

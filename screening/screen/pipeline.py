@@ -15,8 +15,9 @@ from ...data.records import Quarantined, StructureRecord, reduced_formula
 from ...data.units import ROOM_TEMPERATURE_K
 from ...features.catalogue import FAMILY_NAMES
 from ...features.featurizer import numeric_columns
-from ..batch.batch import FeatureJob, general_reason
+from ..batch.batch import FeatureJob
 from ..batch.reading import read_isolated
+from ..batch.reasons import general_reason
 from .candidates import Advance, Candidates, collect_candidates
 from .describe import Described, DescriptorRun, describe
 from .disorder import order_candidates

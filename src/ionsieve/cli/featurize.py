@@ -20,35 +20,100 @@ _SHOWN_REASONS = 10
 
 
 def featurize(
-    inputs: list[Path] = typer.Argument(help="Structure files (CIF, POSCAR) or folders of them."),
+    inputs: list[str] = typer.Argument(
+        help="CIF or POSCAR files, or folders of them; a store; or any source of 'ionsieve "
+        "ingest', which is ingested into OUT/store first."
+    ),
     out: Path = typer.Option(help="Folder for the results."),
     mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
     families: str = typer.Option("", help="Descriptor families, comma-separated; default all."),
-    workers: int = typer.Option(1, min=1, help="Worker processes."),
+    workers: int = typer.Option(1, min=1, help="Worker processes of this machine."),
     shard: str = typer.Option("1/1", help="Only part i of n of the inputs, as i/n."),
     timeout: float = typer.Option(TIMEOUT_S, help="Longest time for one structure, in seconds."),
+    engine: str = typer.Option(
+        "local", help="'local': processes of this machine; 'dask': a Dask cluster."
+    ),
+    scheduler: str = typer.Option(
+        None, metavar="ADDRESS", help="With dask: a scheduler that runs, such as tcp://login:8786."
+    ),
+    cluster: Path = typer.Option(
+        None,
+        metavar="FILE",
+        help="With dask: YAML file of a cluster to start by SLURM, PBS, … (see docs/speed.md).",
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as one JSON object."),
 ) -> None:
     """Compute descriptors for every structure, into Parquet shards.
 
     Every input gives one row: id, status (ok, partial, failed), reason, features. Run the same
-    command again after an interruption: what is done is kept.
+    command again after an interruption: what is done is kept. A store is computed block by block,
+    by any engine, with the same bytes.
     """
+    from ..data.errors import InputError
+    from ..data.store.open import is_plain
     from ..screening.batch.batch import featurize_batch
+    from ..screening.batch.engines import opened_engine
+    from ..screening.batch.featurize_store import featurize_store
     from ..screening.batch.parts import Part
 
+    chosen = [name.strip() for name in families.split(",") if name.strip()] or None
+    part = Part.parse(shard)
+    if timeout <= 0:
+        raise InputError(f"--timeout {timeout:g}: must be positive")
     with _progress() as on_progress:
-        summary = featurize_batch(
-            inputs,
-            out,
-            mobile=mobile,
-            chosen=[name.strip() for name in families.split(",") if name.strip()] or None,
-            workers=workers,
-            part=Part.parse(shard),
-            timeout_s=timeout,
-            on_progress=on_progress,
-        )
+        if engine == "local" and not scheduler and not cluster and all(map(is_plain, inputs)):
+            summary = featurize_batch(
+                inputs,
+                out,
+                mobile=mobile,
+                chosen=chosen,
+                workers=workers,
+                part=part,
+                timeout_s=timeout,
+                on_progress=on_progress,
+            )
+        else:
+            with opened_engine(engine, workers, scheduler, cluster) as where:
+                summary = featurize_store(
+                    _store(inputs, out, mobile, part.count),
+                    out,
+                    mobile=mobile,
+                    chosen=chosen,
+                    engine=where,
+                    part=part,
+                    timeout_s=timeout,
+                    on_progress=on_progress,
+                )
     typer.echo(json.dumps(_as_dict(summary)) if as_json else _as_text(summary))
+
+
+def _store(inputs: list[str], out: Path, mobile: str, n_parts: int) -> Path:
+    """The store among the inputs, or one made of them."""
+    from ..data.errors import InputError
+    from ..data.store.ingest import ingest
+    from ..data.store.open import is_store, open_source
+    from ..data.store.options import IngestRun
+
+    if len(inputs) == 1 and is_store(Path(inputs[0])):
+        return Path(inputs[0])
+    if n_parts > 1:
+        raise InputError(
+            "--shard divides files or one store; put these inputs together with 'ionsieve ingest' "
+            "first"
+        )
+    # Every structure shall have its row: equal ones too.
+    options = IngestRun(mobile=mobile, duplicates="keep")
+    sources = [open_source(name, options.sources(mobile)) for name in inputs]
+    summary = ingest(sources, out / "store", options.settings(None))
+    for notice in summary.notices:
+        typer.echo(f"warning: {notice}", err=True)
+    if summary.counts["quarantined"]:
+        typer.echo(
+            f"{summary.counts['quarantined']:,} of {summary.counts['input']:,} inputs were set "
+            f"aside while they were read (see {out / 'store' / 'quarantine.csv'})",
+            err=True,
+        )
+    return out / "store"
 
 
 def _as_dict(summary: BatchSummary) -> dict[str, Any]:
