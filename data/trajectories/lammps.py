@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 from scipy.constants import physical_constants
@@ -15,6 +14,7 @@ from scipy.constants import physical_constants
 from ..elements import ATOMIC_NUMBER
 from ..errors import TrajectoryError
 from .clock import Clock, first_time_fs, frame_spacing
+from .limits import Lines, checked_count, open_lines
 from .trajectory import FloatArray, Segment, Trajectory
 
 _WRAPPED, _SCALED = ("x", "y", "z"), ("xs", "ys", "zs")
@@ -81,10 +81,9 @@ def read_lammps_dump(
     TrajectoryError
         With file and frame, for cut-off frames, changing atoms or irregular steps.
     """
-    opener = gzip.open if path.suffix == ".gz" else open
     frames: list[_Frame] = []
     units: list[str] = []
-    with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
+    with open_lines(path) as stream:
         while True:
             frame = _read_frame(stream, f"{path}: frame {len(frames) + 1}", elements, units)
             if frame is None:
@@ -144,7 +143,7 @@ def _spacing(path: Path, clock: Clock, spacing_fs: float | None, step_fs: float 
 
 
 def _read_frame(
-    stream: IO[str], where: str, elements: Sequence[str] | None, units: list[str]
+    stream: Lines, where: str, elements: Sequence[str] | None, units: list[str]
 ) -> _Frame | None:
     head: dict[str, list[str]] = {}
     sizes = {"TIMESTEP": 1, "NUMBER OF ATOMS": 1, "BOX BOUNDS": 3, "UNITS": 1, "TIME": 1}
@@ -170,14 +169,15 @@ def _read_frame(
 
 
 def _finish(
-    stream: IO[str],
+    stream: Lines,
     where: str,
     head: dict[str, list[str]],
     columns: list[str],
     elements: Sequence[str] | None,
 ) -> _Frame:
     try:
-        step, count = int(head["TIMESTEP"][0]), int(head["NUMBER OF ATOMS"][0])
+        step = int(head["TIMESTEP"][0])
+        count = checked_count(int(head["NUMBER OF ATOMS"][0]), where)
         time = float(head["TIME"][0]) if "TIME" in head else math.nan
         cell, origin = _box(head, where)
     except (KeyError, ValueError, IndexError):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,10 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..errors import TrajectoryError
+from ..errors import IonsieveError, TrajectoryError
 from .clock import Clock, clock_of_infos, first_time_fs, frame_spacing
 from .joining import join
 from .lammps import read_lammps_dump
+from .limits import check_archive, check_xyz_counts
 from .trajectory import Segment, Trajectory
 from .xdatcar import read_xdatcar
 from .xyz import read_cp2k_xyz
@@ -61,8 +65,9 @@ def read_trajectory(
     for file in files:
         path = Path(file)
         _check_file(path)
-        read = _TORN.get(_reader(path), _reader(path)) if torn_end else _reader(path)
-        parts.append(read(path, frame_spacing_fs, time_step_fs, cell, elements))
+        with _told_as_one_line(path):
+            read = _TORN.get(_reader(path), _reader(path)) if torn_end else _reader(path)
+            parts.append(read(path, frame_spacing_fs, time_step_fs, cell, elements))
     return join(parts, consecutive)
 
 
@@ -72,6 +77,27 @@ _NVE: Final[float] = -3.0
 Reader = Callable[
     [Path, float | None, float | None, str | Path | None, Sequence[str] | None], Trajectory
 ]
+
+
+@contextlib.contextmanager
+def _told_as_one_line(path: Path) -> Iterator[None]:
+    """Whatever a damaged file does to a reader or its library is an error that names the file."""
+    try:
+        yield
+    except (IonsieveError, OSError) as error:
+        if isinstance(error, gzip.BadGzipFile):
+            raise TrajectoryError(f"{path}: the gzip file is damaged ({error})") from None
+        raise
+    except MemoryError:
+        raise TrajectoryError(
+            f"{path}: needs more memory than there is; keep every second frame, or fewer"
+        ) from None
+    except (EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise TrajectoryError(
+            f"{path}: the file is cut off or damaged ({_first_line(error)})"
+        ) from None
+    except Exception as error:
+        raise TrajectoryError(f"{path}: cannot be read ({_first_line(error)[:300]})") from None
 
 
 def _check_file(path: Path) -> None:
@@ -107,7 +133,7 @@ def _head(path: Path) -> str:
     try:
         with opener(path, "rb") as stream:
             return bytes(stream.read(2048)).decode("utf-8", "replace")
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TrajectoryError(f"{path}: the gzip file is cut off or damaged ({error})") from error
 
 
@@ -195,6 +221,7 @@ def _ase_frames(path: Path, kind: str) -> Iterator[Any]:
         return
     from ase.io.extxyz import read_xyz
 
+    check_xyz_counts(path)
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8", errors="replace") as text:
         yield from read_xyz(text, index=slice(None))
@@ -321,6 +348,7 @@ def _read_displacement_archive(
     path: Path, spacing_fs: float | None, step_fs: float | None, _cell: object, _elements: object
 ) -> Trajectory:
     """Arrays ``disp`` (frames, atoms, 3) in Å, ``latt``, ``species``, ``frac0``; never pickled."""
+    check_archive(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             disp, latt = archive["disp"], archive["latt"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 import tempfile
+import zlib
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -19,10 +20,12 @@ from numpy.typing import NDArray
 from ..elements import ATOMIC_NUMBER
 from ..errors import TornFrameError, TrajectoryError
 from .clock import Clock, first_time_fs, frame_spacing
+from .limits import MAX_LINE, checked_count
 from .trajectory import IN_MEMORY_BYTES, FloatArray, Segment, Trajectory
 
 _CHUNK: Final[int] = 1 << 24
 _SPACE, _NEWLINE, _RETURN, _TAB = 32, 10, 13, 9
+_LINE_BYTES: Final[int] = 500
 _NEED_MORE: Final[int] = -1
 _MALFORMED: Final[int] = -2
 _NUMBER: Final = re.compile(r"configuration\s*=\s*(\d{1,15})\b", re.IGNORECASE)
@@ -106,8 +109,8 @@ def _parse_frame(buffer: Bytes, at: int, last: bool, out: FloatArray) -> int:  #
 class _Source:
     """A byte window that slides over the file."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream, self._name = stream, name
         self._data = b""
         self._at = 0
         self.last = False
@@ -136,6 +139,10 @@ class _Source:
             stop = self._data.find(b"\n", self._at)
             if stop >= 0 or self.last:
                 break
+            if len(self._data) - self._at > _CHUNK + MAX_LINE:
+                raise TrajectoryError(
+                    f"{self._name}: a line of more than {MAX_LINE:,} characters; no trajectory"
+                )
             self.refill()
         if stop < 0:
             stop = len(self._data)
@@ -160,6 +167,10 @@ class _Source:
             after = _parse_frame(self.array, self._at, self.last, out)
             if after != _NEED_MORE:
                 break
+            if len(self._data) - self._at > 2 * _CHUNK + _LINE_BYTES * len(out):
+                raise TrajectoryError(
+                    f"{self._name}: a frame of more bytes than its atoms take; no trajectory"
+                )
             self.refill()
         if after < 0:
             return int(after)
@@ -249,11 +260,11 @@ def read_xdatcar(
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as stream:
-            source = _Source(cast(IO[bytes], stream))
+            source = _Source(cast(IO[bytes], stream), str(path))
             return _read(
                 source, str(path), (frame_spacing_fs, time_step_fs), in_memory_bytes, torn_end
             )
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TrajectoryError(f"{path}: the gzip file is cut off or damaged ({error})") from error
 
 
@@ -404,6 +415,7 @@ def _header(source: _Source, name: str, frame: int) -> tuple[tuple[str, ...], Fl
         )
     if lattice.shape != (3, 3) or min(counts) < 1 or scale == 0:
         raise TrajectoryError(f"{where}: lattice, counts or scale are not usable")
+    checked_count(sum(counts), where)
     if scale < 0:
         scale = float((-scale / abs(np.linalg.det(lattice))) ** (1 / 3))
     species = tuple(s for s, n in zip(symbols, counts, strict=True) for _ in range(n))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from ..elements import ATOMIC_NUMBER
 from ..errors import TornFrameError, TrajectoryError
 from .clock import Clock, first_time_fs, frame_spacing
+from .limits import Lines, checked_count, open_lines
 from .trajectory import FloatArray, Segment, Trajectory
 
 _TIME = re.compile(r"\btime\s*=\s*([-+]?[0-9.]+(?:[Ee][-+]?[0-9]+)?)")
@@ -73,12 +72,11 @@ def _read_frames(
     path: Path, torn_end: bool
 ) -> tuple[tuple[str, ...], FloatArray, list[str], tuple[str, ...]]:
     """Elements, positions (frames, atoms, 3) in Å, comment lines, and what was cut off."""
-    opener = gzip.open if path.suffix == ".gz" else open
     frames: list[FloatArray] = []
     comments: list[str] = []
     species: tuple[str, ...] = ()
     torn: tuple[str, ...] = ()
-    with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
+    with open_lines(path) as stream:
         try:
             for number, (symbols, positions, comment) in enumerate(
                 _frames(stream, path, torn_end), start=1
@@ -100,7 +98,7 @@ def _read_frames(
 
 
 def _frames(
-    stream: IO[str], path: Path, torn_end: bool
+    stream: Lines, path: Path, torn_end: bool
 ) -> Iterator[tuple[tuple[str, ...], FloatArray, str]]:
     number = 0
     while line := stream.readline():
@@ -108,7 +106,7 @@ def _frames(
             continue
         number += 1
         try:
-            count = int(line)
+            count = checked_count(int(line), f"{path}: frame {number}")
         except ValueError:
             raise TrajectoryError(
                 f"{path}: frame {number}: number of atoms expected, got {line.strip()[:40]!r}"
@@ -118,9 +116,10 @@ def _frames(
 
 
 def _atoms(
-    stream: IO[str], path: Path, number: int, count: int, torn_end: bool
+    stream: Lines, path: Path, number: int, count: int, torn_end: bool
 ) -> tuple[tuple[str, ...], FloatArray]:
-    symbols, positions = [], np.empty((count, 3))
+    symbols: list[str] = []
+    positions: list[list[float]] = []
     for atom in range(count):
         line = stream.readline()
         fields = line.split()
@@ -129,17 +128,18 @@ def _atoms(
         if not fields or (torn_end and not line.endswith("\n")):
             raise TornFrameError(f"{path}: frame {number}: cut off after {atom} of {count} atoms")
         try:
-            positions[atom] = [float(x) for x in fields[1:4]]
+            x, y, z = (float(text) for text in fields[1:4])
         except ValueError:
             raise TrajectoryError(
                 f"{path}: frame {number}: atom {atom + 1}: symbol and three numbers expected"
             ) from None
+        positions.append([x, y, z])
         symbols.append(fields[0].capitalize())
         if symbols[-1] not in ATOMIC_NUMBER:
             raise TrajectoryError(
                 f"{path}: frame {number}: atom {atom + 1}: {fields[0]!r} is not an element"
             )
-    return tuple(symbols), positions
+    return tuple(symbols), np.array(positions)
 
 
 def _cell_beside(path: Path) -> Path:
