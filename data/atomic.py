@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import fcntl
 import io
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -74,23 +76,45 @@ def only_writer(lock: Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        If another process holds it.
+        If another process holds it, or a link stands in its place.
     """
-    import fcntl
-
     busy = InputError(f"{lock.parent}: another process is writing this part")
-    with lock.open("w") as stream:
+    descriptor = _open_lock(lock)
+    try:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise busy from None
         # Between opening and locking, the holder before may have removed the file.
-        if not lock.exists() or lock.stat().st_ino != os.fstat(stream.fileno()).st_ino:
+        if not lock.exists() or lock.stat().st_ino != os.fstat(descriptor).st_ino:
             raise busy
         try:
             yield
         finally:
             lock.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock(path: Path) -> int:
+    """Open a lock file, made where it is absent; what a link points to is left alone.
+
+    Raises
+    ------
+    InputError
+        If there is a link, or something else than a file.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP or path.is_symlink():
+            raise InputError(f"{path}: a link in the place of a lock; remove it") from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError(f"{path}: no file, but a lock is needed there; remove it")
+    return descriptor
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -113,7 +137,7 @@ def file_lock(path: Path, wait: bool) -> Iterator[bool]:
 
     The system frees the lock when the process dies, however it dies: nothing is left to clean up.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = _open_lock(path)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

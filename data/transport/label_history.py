@@ -6,7 +6,6 @@ changes nothing; a line is never changed or removed.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ..atomic import write_text_atomic
+from ..atomic import file_lock, write_text_atomic
 from ..errors import LabelError
 from ..records import Label
 from .analysis import TransportLabel
@@ -129,6 +128,5 @@ def current_labels(path: str | Path) -> list[Label]:
 def _locked(path: Path) -> Iterator[None]:
     """Hold off other writers of the same table; the lock goes with the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with file_lock(path.with_name(f".{path.name}.lock"), wait=True):
         yield

@@ -15,6 +15,7 @@ from ..engines.registry import engine
 from ..engines.scripts import job_script
 from ..jobs.plan import plan_from_dict
 from .records import Job
+from .rows import inside
 from .settings import CampaignSettings
 from .store import CampaignStore
 
@@ -32,7 +33,7 @@ def write_job_folders(store: CampaignStore, settings: CampaignSettings) -> list[
     done = []
     for job in store.jobs("proposed"):
         plan, chosen = plan_from_dict(job.plan), engine_of(job, settings)
-        folder = store.folder / job.folder
+        folder = inside(store.folder, job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         content = {"engine": chosen.name, "job": job.id, "plan": job.plan}
         write_json_atomic(folder / PLAN, content)
@@ -61,7 +62,7 @@ def write_array_scripts(folder: Path, jobs: Sequence[Job]) -> list[str]:
     scripts = []
     for number in sorted({job.round for job in jobs}):
         own = [job.id for job in jobs if job.round == number]
-        where = folder / array_folder(number, own)
+        where = inside(folder, array_folder(number, own))
         write_text_atomic(where / "jobs.txt", "".join(f"{name}\n" for name in own))
         for scheduler, head in _array_heads(len(own), f"ionsieve-{number:03d}").items():
             write_text_atomic(where / f"{scheduler}.sh", head + _ARRAY_BODY)

@@ -8,7 +8,6 @@ same change twice. Paths are relative to the campaign folder: it can be moved or
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from typing import Any, Final, Literal
 from ...data.atomic import file_lock
 from ...data.errors import InputError
 from .records import JOB_STATES, Candidate, Job, JobState, ModelEntry, Result, to_json, utc_now
+from .rows import checked_candidate, checked_job, decoded, inside
 
 SCHEMA_VERSION: Final[int] = 1
 DATABASE: Final[str] = "campaign.sqlite"
@@ -162,13 +162,13 @@ class CampaignStore:
     def settings(self) -> dict[str, Any]:
         """Settings as given at the start."""
         rows = self._rows("SELECT name, value FROM settings")
-        return {name: json.loads(value) for name, value in rows}
+        return {str(name): decoded(value, f"setting {name}", None) for name, value in rows}
 
     def candidates(self) -> list[Candidate]:
         """All candidates, by id."""
         names = tuple(field.name for field in fields(Candidate))
         rows = self._rows(f"SELECT {', '.join(names)} FROM candidates ORDER BY id")
-        return [Candidate(**dict(zip(names, row, strict=True))) for row in rows]
+        return [Candidate(**checked_candidate(dict(zip(names, row, strict=True)))) for row in rows]
 
     def jobs(self, *states: JobState) -> list[Job]:
         """Jobs in the given states (all by default), in order of round and id."""
@@ -180,7 +180,7 @@ class CampaignStore:
             wanted,
         )
         found = [dict(zip(names, row, strict=True)) for row in rows]
-        return [Job(**{**row, "plan": json.loads(row["plan"])}) for row in found]
+        return [Job(**checked_job(row)) for row in found]
 
     def results(self) -> list[Result]:
         """All results, by job id."""
@@ -192,8 +192,8 @@ class CampaignStore:
                 job_id=job,
                 complete=bool(complete),
                 verdict=verdict,
-                label=label and json.loads(label),
-                details=json.loads(details),
+                label=label and decoded(label, f"result of {job}"),
+                details=decoded(details, f"result of {job}"),
             )
             for job, complete, verdict, label, details in rows
         ]
@@ -202,20 +202,31 @@ class CampaignStore:
         """Rounds, oldest first."""
         rows = self._rows("SELECT number, utc, model_id, details FROM rounds")
         return [
-            {"round": n, "utc": utc, "model_id": model, **json.loads(details)}
+            {"round": n, "utc": utc, "model_id": model, **decoded(details, f"round {n}")}
             for n, utc, model, details in rows
         ]
 
     def models(self) -> list[ModelEntry]:
         """Models, oldest first."""
         rows = self._rows("SELECT id, folder, labels_sha256, details FROM models ORDER BY id")
-        return [ModelEntry(i, at, sha, json.loads(details)) for i, at, sha, details in rows]
+        return [
+            ModelEntry(
+                i,
+                str(inside(self.folder, at).relative_to(self.folder)),
+                sha,
+                decoded(text, f"model {i}"),
+            )
+            for i, at, sha, text in rows
+        ]
 
     def history(self) -> list[dict[str, Any]]:
         """Everything that happened, in order."""
         rows = self._rows("SELECT seq, utc, event, subject, details FROM history ORDER BY seq")
         names = ("seq", "utc", "event", "subject")
-        return [{**dict(zip(names, row[:4], strict=True)), **json.loads(row[4])} for row in rows]
+        return [
+            {**dict(zip(names, row[:4], strict=True)), **decoded(row[4], f"history {row[0]}")}
+            for row in rows
+        ]
 
     def last_event(self, subject: str) -> tuple[str, str] | None:
         """Name and text of the last event of a job; None before the first."""
@@ -223,7 +234,7 @@ class CampaignStore:
             "SELECT event, details FROM history WHERE subject = ? ORDER BY seq DESC LIMIT 1",
             (subject,),
         )
-        return None if not rows else (rows[0][0], str(json.loads(rows[0][1]).get("text", "")))
+        return None if not rows else (rows[0][0], str(decoded(rows[0][1], subject).get("text", "")))
 
     def prescreens(self) -> list[dict[str, Any]]:
         """What pre-screens with a potential showed, by candidate; never labels of a job."""
@@ -238,8 +249,8 @@ class CampaignStore:
         return [
             {
                 **dict(zip(names, row[:4], strict=True)),
-                "label": row[4] and json.loads(row[4]),
-                "details": json.loads(row[5]),
+                "label": row[4] and decoded(row[4], f"prescreen of {row[0]}"),
+                "details": decoded(row[5], f"prescreen of {row[0]}"),
             }
             for row in rows
         ]

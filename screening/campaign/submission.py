@@ -24,6 +24,7 @@ from .folders import (
     write_job_folders,
 )
 from .records import RUN_HERE, Job
+from .rows import inside
 from .settings import CampaignSettings
 from .store import CampaignStore
 
@@ -171,7 +172,7 @@ def _run_here(
     for job in store.jobs("ready", "blocked", "submitted"):
         if limit is not None and len(ran) >= limit:
             break
-        folder = store.folder / job.folder
+        folder = inside(store.folder, job.folder)
         if _ended(job, settings, store.folder) or is_running(folder):
             continue
         if job.state != "submitted":

@@ -15,6 +15,7 @@ _FRAME: Final[str] = """\
 #!/bin/sh
 # One run. Starting it again continues it; starting it twice at once is harmless.
 cd "$(dirname "$0")" || exit 1
+if [ -L {lock} ]; then echo "{lock} is a link: remove it" >&2; exit 1; fi
 exec 9>{lock}
 flock -n 9 || {{ echo "another process is running this job" >&2; exit 0; }}
 rm -f exit_code job.err
