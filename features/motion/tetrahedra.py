@@ -139,15 +139,15 @@ def _keys(owner: IntArray, image: IntArray) -> list[tuple[tuple[int, ...], ...]]
 
 def _check_unique(mesh: Any, chosen: IntArray) -> None:
     """Refuse a lattice where five or six anions lie on one sphere: its division is arbitrary."""
-    corners = mesh.points[mesh.simplices]
+    corners = mesh.points[mesh.simplices[chosen]]
     edges = corners[:, 1:] - corners[:, :1]
     centre = np.linalg.solve(edges, 0.5 * np.square(edges).sum(axis=2)[..., None])[..., 0]
-    radius = np.linalg.norm(centre, axis=1)[chosen]
+    radius = np.linalg.norm(centre, axis=1)
     across = mesh.neighbors[chosen]
     # The corner of a neighbour that is not shared is the one it has opposite of this tetrahedron.
     back = np.argmax(mesh.neighbors[across] == chosen[:, None, None], axis=2)
     opposite = mesh.points[np.take_along_axis(mesh.simplices[across], back[..., None], 2)[..., 0]]
-    distance = np.linalg.norm(opposite - (centre + corners[:, 0])[chosen][:, None], axis=2)
+    distance = np.linalg.norm(opposite - (centre + corners[:, 0])[:, None], axis=2)
     share = float((distance < (1.0 + SAME_SPHERE) * radius[:, None]).any(axis=1).mean())
     if share > MOST_ARBITRARY:
         raise FeatureError(
