@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
@@ -49,7 +49,7 @@ class HullEntry:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Placed:
     """Where an entry lies, as far as that can be said."""
 
@@ -59,6 +59,12 @@ class Placed:
     """Reduction limit against Li metal, V."""
     li_window_high_V: float | None = None
     """Oxidation limit against Li metal, V."""
+    li_reaction_eV_atom: float | None = None
+    """Energy of full reaction with Li metal, per atom of the compound; 0: stable against it."""
+    li_products: str = ""
+    """What is in equilibrium with Li metal then."""
+    li_voltage_profile: str = ""
+    """Plateaus against Li metal, the highest voltage first."""
     reason: str = ""
     """Why a value is missing."""
 
@@ -112,7 +118,7 @@ class HullIndex:
         )
         self._db.execute("CREATE INDEX by_system ON entries (source, system)")
         self._db.execute(
-            "CREATE TABLE placed (source TEXT, id TEXT, e REAL, low REAL, high REAL, reason TEXT, "
+            "CREATE TABLE placed (source TEXT, id TEXT, content TEXT, "
             "PRIMARY KEY (source, id)) WITHOUT ROWID"
         )
 
@@ -173,14 +179,15 @@ class HullIndex:
     def place_all(self, windows: bool) -> None:
         """Place every entry wanted and keep the results for :meth:`placed`."""
         for source, system in self._systems():
-            rows = [(source, *vars(one).values()) for one in self._place(source, system, windows)]
-            self._db.executemany("INSERT INTO placed VALUES (?, ?, ?, ?, ?, ?)", rows)
+            placed = self._place(source, system, windows)
+            rows = [(source, one.id, json.dumps(vars(one))) for one in placed]
+            self._db.executemany("INSERT INTO placed VALUES (?, ?, ?)", rows)
 
     def placed(self, entry_id: str, source: str) -> Placed | None:
         """Result of :meth:`place_all` for an entry; None if it has no energy."""
-        query = "SELECT id, e, low, high, reason FROM placed WHERE source = ? AND id = ?"
+        query = "SELECT content FROM placed WHERE source = ? AND id = ?"
         found = self._db.execute(query, (source, entry_id)).fetchone()
-        return None if found is None else Placed(*found)
+        return None if found is None else Placed(**json.loads(found[0]))
 
     def _systems(self) -> list[tuple[str, str]]:
         query = (
@@ -195,13 +202,13 @@ class HullIndex:
         ids = [row[0] for row in self._db.execute(query, (source, system))]
         if len(elements) > MAX_ELEMENTS:
             reason = f"{len(elements)} elements, more than {MAX_ELEMENTS}: no hull is computed"
-            yield from (Placed(name, reason=reason) for name in ids)
+            yield from (Placed(id=name, reason=reason) for name in ids)
             return
         competing = list(self._competing(source, elements))
         known = {next(iter(e.composition)) for e in competing if len(e.composition) == 1}
         if missing := sorted(set(elements) - known):
             reason = f"no energy of elemental {', '.join(missing)} among the entries"
-            yield from (Placed(name, reason=reason) for name in ids)
+            yield from (Placed(id=name, reason=reason) for name in ids)
             return
         yield from _on_one_diagram(ids, competing, source, windows and _MOBILE in elements)
 
@@ -236,17 +243,24 @@ def _on_one_diagram(
     for name in ids:
         one = entries[source, name]
         distance = float(diagram.get_e_above_hull(one, allow_negative=True))
-        low, high, reason = _window(diagram, one) if windows else (None, None, "")
-        yield Placed(name, max(distance, 0.0), low, high, reason)
+        placed = Placed(id=name, e_above_hull_eV_atom=max(distance, 0.0))
+        yield _with_window(placed, diagram, one) if windows else placed
 
 
-def _window(diagram: Any, entry: Any) -> tuple[float | None, float | None, str]:
+def _with_window(placed: Placed, diagram: Any, entry: Any) -> Placed:
     from .metal_window import stability_on
 
     try:
         found = stability_on(diagram, entry, _MOBILE)
     except FeatureError as error:
-        return None, None, f"no window: {error}"
-    if found.oxidation_limit_V == float("inf"):
-        return found.reduction_limit_V, None, "no oxidation limit: nothing to oxidise"
-    return found.reduction_limit_V, found.oxidation_limit_V, ""
+        return replace(placed, reason=f"no window: {error}")
+    endless = found.oxidation_limit_V == float("inf")
+    return replace(
+        placed,
+        li_window_low_V=found.reduction_limit_V,
+        li_window_high_V=None if endless else found.oxidation_limit_V,
+        li_reaction_eV_atom=found.reaction_energy_eV_atom,
+        li_products=" + ".join(found.products),
+        li_voltage_profile=found.profile_text(),
+        reason="no oxidation limit: nothing to oxidise" if endless else "",
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FeatureError
@@ -18,7 +19,27 @@ if TYPE_CHECKING:
 _SAME_AMOUNT: Final[float] = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class VoltageStep:
+    """One plateau of the voltage profile.
+
+    Attributes
+    ----------
+    voltage_V : float
+        Against the mobile metal.
+    metal_from, metal_to : float
+        Mobile atoms per atom of the compound between which the plateau lies.
+    phases : tuple of str
+        Phases at its upper end, with the most metal.
+    """
+
+    voltage_V: float
+    metal_from: float
+    metal_to: float
+    phases: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class MetalStability:
     """Stability of a compound against the mobile metal and against losing it.
 
@@ -36,6 +57,9 @@ class MetalStability:
         Mobile atoms taken up in it per atom of the compound.
     products : tuple of str
         Phases in equilibrium with the metal.
+    profile : tuple of VoltageStep
+        Plateaus from the metal-free host to what is in equilibrium with the metal, the highest
+        voltage first.
     """
 
     formula: str
@@ -45,6 +69,11 @@ class MetalStability:
     reaction_energy_eV_atom: float
     metal_uptake: float
     products: tuple[str, ...]
+    profile: tuple[VoltageStep, ...]
+
+    def profile_text(self) -> str:
+        """Plateaus in one line, such as ``0.53 V: Li2S + Li3N``, the highest voltage first."""
+        return "; ".join(f"{s.voltage_V:.3f} V: {' + '.join(s.phases)}" for s in self.profile)
 
 
 def metal_stability(
@@ -106,7 +135,12 @@ def stability_on(diagram: Any, compound: PDEntry, mobile: str = "Li") -> MetalSt
     slopes = [((e - e0) / (x0 - x), x) for x, e in kinks if abs(x - x0) > _SAME_AMOUNT * n]
     x_full, e_full = kinks[-1]
     uptake = (x_full - x0) / n
-    full = host + Composition({metal: max(x_full, x0)})
+
+    def phases(x: float) -> tuple[str, ...]:
+        mixture = host + Composition({metal: x})
+        names = (e.composition.reduced_formula for e in diagram.get_decomposition(mixture))
+        return tuple(sorted(names))
+
     return MetalStability(
         formula=whole.reduced_formula,
         energy_above_hull_eV_atom=float(diagram.get_e_above_hull(compound, check_stable=False)),
@@ -114,8 +148,16 @@ def stability_on(diagram: Any, compound: PDEntry, mobile: str = "Li") -> MetalSt
         oxidation_limit_V=min((slope for slope, x in slopes if x < x0), default=float("inf")),
         reaction_energy_eV_atom=(e_full - e0) / n,
         metal_uptake=uptake if uptake > _SAME_AMOUNT else 0.0,
-        products=tuple(
-            sorted(e.composition.reduced_formula for e in diagram.get_decomposition(full))
+        products=phases(max(x_full, x0)),
+        profile=tuple(
+            VoltageStep(
+                voltage_V=(low_e - high_e) / (high_x - low_x),
+                metal_from=low_x / n,
+                metal_to=high_x / n,
+                phases=phases(high_x),
+            )
+            for (low_x, low_e), (high_x, high_e) in pairwise(kinks)
+            if high_x - low_x > _SAME_AMOUNT * n
         ),
     )
 

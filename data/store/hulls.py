@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,9 @@ _COLUMNS: Final[tuple[str, ...]] = (
     "e_above_hull_meV_atom",
     "li_window_low_V",
     "li_window_high_V",
+    "li_reaction_eV_atom",
+    "li_products",
+    "li_voltage_profile",
     "reason",
 )
 
@@ -103,7 +107,7 @@ def _placed(index: HullIndex, entry: HullEntry, is_known: bool, windows: bool) -
     found = index.placed(entry.id, entry.source)
     if found is None:
         reason = "no energy in its source, and no entry of its id"
-        return Placed(entry.id, reason=reason) if windows else None
+        return Placed(id=entry.id, reason=reason) if windows else None
     # What the source says goes before what follows from its energies.
     return replace(found, e_above_hull_eV_atom=None) if is_known else found
 
@@ -114,5 +118,16 @@ def _row(one: Placed) -> list[str]:
         None if distance is None else 1000.0 * distance,
         one.li_window_low_V,
         one.li_window_high_V,
+        one.li_reaction_eV_atom,
     ]
-    return [one.id, *("" if n is None else f"{round(n, 6):g}" for n in numbers), one.reason]
+    texts = ["" if n is None else f"{round(n, 6):g}" for n in numbers]
+    return [one.id, *texts, one.li_products, one.li_voltage_profile, one.reason]
+
+
+def read_hull_row(folder: Path, name: str) -> dict[str, str] | None:
+    """Row of a structure in a store's ``hulls.csv``; None where there is none."""
+    path = folder / HULLS
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8", newline="") as stream:
+        return next((row for row in csv.DictReader(stream) if row["id"] == name), None)

@@ -14,6 +14,7 @@ import pandas as pd
 from ...data.errors import InputError, ModelError
 from ...data.formats.optimade_write import whole_numbers
 from ...data.records import StructureRecord, reduced_formula
+from ...data.store.hulls import read_hull_row
 from ...data.units import ROOM_TEMPERATURE_K
 from ...features.catalogue import catalogue
 from ...features.core.prepared import prepare
@@ -118,6 +119,8 @@ class Explanation:
     flags: dict[str, list[str]]
     caution: str
     origin: dict[str, str | None]
+    metal: dict[str, str] | None = None
+    """Window, reaction and voltage profile against Li metal, where entries were given."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what is not defined is None."""
@@ -172,8 +175,19 @@ def explain_candidate(
             "reference": record.provenance.reference,
             "note": record.provenance.note or None,
         },
+        metal=_against_metal(run, row["id"]),
     )
     return explanation, record
+
+
+def _against_metal(run: FinishedRun, name: str) -> dict[str, str] | None:
+    """What the store of the run says of a structure and lithium metal; None where nothing."""
+    inputs = run.facts.get("inputs", [])
+    for folder in (run.folder / "store", *map(Path, map(str, inputs))):
+        found = read_hull_row(folder, name)
+        if found is not None:
+            return found
+    return None
 
 
 def model_of(run: FinishedRun, cache: Path | None) -> TrainedModel:

@@ -40,8 +40,27 @@ def verdict_lines(found: Explanation) -> list[str]:
         f"domain distance {row['domain_distance']:.2f} (1: as far as a family new to the model); "
         f"model families differ by {row['family_disagreement_log10']:.2f} decades",
         f"{CLASSES[row['isolated_class']]}; mobile species {mobile}",
+        *_metal_lines(found),
         *_known_lines(found),
         *_origin_lines(found),
+    ]
+
+
+def _metal_lines(found: Explanation) -> list[str]:
+    """Against lithium metal, from the entries given."""
+    metal = found.metal
+    if metal is None or not metal.get("li_window_low_V"):
+        return []
+    high = metal["li_window_high_V"] or "no limit"
+    energy = float(metal["li_reaction_eV_atom"])
+    reaction = (
+        "no reaction with lithium metal"
+        if energy > -1e-6
+        else f"reacts with lithium metal to {metal['li_products']}: {energy:.3f} eV an atom"
+    )
+    return [
+        f"window against Li/Li+: {metal['li_window_low_V']} to {high} V; {reaction}",
+        f"voltage profile: {metal['li_voltage_profile']}",
     ]
 
 
