@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help gpaw screen test check quick coverage site dist format docs clean
+.PHONY: help gpaw nep screen test check quick coverage site dist format docs clean
 
 help:
 	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
@@ -18,6 +18,7 @@ help:
 	@echo "make dist     build sdist and wheel, check them, try the wheel elsewhere"
 	@echo "make docs     write the descriptor reference anew"
 	@echo "make gpaw     build the GPAW engine for campaigns that run here"
+	@echo "make nep      bring the potential NEP89 (GPL-3) for pre-screens"
 	@echo "make format   rewrite the code in the house format"
 	@echo "make clean    remove the virtual environment and what runs left here"
 
@@ -86,6 +87,15 @@ gpaw: $(VENV)/.installed
 	@GPAW_CONFIG=$(GPAW_CONFIG) CC=g++ LDSHARED="g++ -shared" $(PIP) install -c constraints.txt gpaw gpaw-data \
 	  || { echo "GPAW did not build: $(GPAW_NEEDS)" >&2; exit 1; }
 	@$(BIN)/python -c 'import gpaw, _gpaw; print("GPAW", gpaw.__version__, "is ready")'
+
+# The file of NEP89 travels in the package neptrainkit, under GPL-3: it is never a dependency of
+# ionsieve. Only the file is used; the package's own needs are left out.
+nep: $(VENV)/.installed
+	@command -v g++ >/dev/null || { echo "calorine needs a C++ compiler: on Debian, apt-get install g++ python3-dev" >&2; exit 1; }
+	@echo "compiling calorine and bringing the NEP89 file (GPL-3) into $(VENV)"
+	@$(PIP) install -c constraints.txt calorine==4.1
+	@$(PIP) install --no-deps neptrainkit==2.5.4
+	@$(BIN)/ionsieve campaign check-engine nep89
 
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         load_experiment_labels,
         load_experiment_structures,
     )
+    from .embedded.mlip import load_mlip_labels
 
 _ON_DEMAND = {
     "load_aimd_labels": ".embedded.aimd",
@@ -30,6 +31,7 @@ _ON_DEMAND = {
     "load_experiment_compositions": ".embedded.experiment",
     "load_experiment_labels": ".embedded.experiment",
     "load_experiment_structures": ".embedded.experiment",
+    "load_mlip_labels": ".embedded.mlip",
 }
 """The embedded tables: read when first asked for, so that importing a record costs nothing."""
 
@@ -60,4 +62,5 @@ __all__ = [
     "load_experiment_compositions",
     "load_experiment_labels",
     "load_experiment_structures",
+    "load_mlip_labels",
 ]

@@ -1,4 +1,4 @@
-"""Calculators that run through ASE: GPAW (AIMD) and CHGNet (a machine-learning potential)."""
+"""GPAW through ASE, and how optional packages are had. Potentials: :mod:`.potentials`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 REMEDIES: Final[dict[str, str]] = {
     "gpaw": "'make gpaw' (needs Debian's g++, libxc-dev and libopenblas-dev, or their like)",
+    "torch": "pip install torch==2.13.0",
     "chgnet": "pip install torch==2.13.0 chgnet",
+    "sevenn": "pip install torch==2.13.0 sevenn",
+    "calorine": "'make nep' (compiles calorine, brings the NEP89 file)",
     "jobflow": "pip install jobflow",
     "atomate2": "pip install atomate2 jobflow",
 }
@@ -56,12 +59,3 @@ def gpaw_calculator(plan: Plan, folder: Path) -> Calculator:
         txt=str(folder / "gpaw.txt"),
         **more,
     )
-
-
-def chgnet_calculator(plan: Plan, folder: Path) -> Calculator:
-    """CHGNet (Deng 2023, 10.1038/s42256-023-00716-3), weights of its package, on the CPU."""
-    require("chgnet")
-    from chgnet.model import CHGNet
-    from chgnet.model.dynamics import CHGNetCalculator
-
-    return CHGNetCalculator(CHGNet.load(use_device="cpu", verbose=False), use_device="cpu")

@@ -11,12 +11,13 @@ from ...data.errors import InputError
 from ..acquisition.cost import CP2K_COST, GPAW_COST
 from ..jobs.failures import Cause
 from . import outputs, relaxed_outputs, scripts
-from .ase_calculators import chgnet_calculator, gpaw_calculator
+from .ase_calculators import gpaw_calculator
 from .ase_engine import AseEngine
 from .cp2k import write_cp2k
 from .engine import Engine
 from .espresso import write_espresso
 from .external import ExternalEngine, Program, Task
+from .potentials import POTENTIALS
 from .settings import COMMON, SettingNames
 from .vasp import write_vasp
 
@@ -32,13 +33,7 @@ ENGINES: dict[str, Engine] = {
         cost=GPAW_COST,
         text_output="gpaw.txt",
     ),
-    "chgnet": AseEngine(
-        name="chgnet",
-        kind="mlip_md",
-        calculator=chgnet_calculator,
-        packages=("chgnet",),
-        settings=SettingNames(frozenset()),
-    ),
+    **{name: one.engine() for name, one in POTENTIALS.items()},
     "cp2k": ExternalEngine(
         name="cp2k",
         program=Program(variable="IONSIEVE_CP2K", default="cp2k"),

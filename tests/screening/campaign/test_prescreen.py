@@ -28,7 +28,9 @@ SHORT = {"engine_name": "lj", "production_ps": 0.1, "equilibration_ps": 0.0}
 @pytest.fixture(autouse=True)
 def engines(monkeypatch: pytest.MonkeyPatch) -> None:
     potential = AseEngine(
-        "lj", "mlip_md", lambda plan, folder: LennardJones(sigma=2.2, epsilon=0.1, rc=6.0)
+        name="lj",
+        kind="mlip_md",
+        calculator=lambda plan, folder: LennardJones(sigma=2.2, epsilon=0.1, rc=6.0),
     )
     monkeypatch.setitem(ENGINES, "lj", potential)
     monkeypatch.setitem(ENGINES, "walk", campaigns.walk_engine())
@@ -178,7 +180,11 @@ def test_a_longer_prescreen_goes_on_and_replaces(study: Path) -> None:
 
 
 def test_a_potential_that_fails_is_kept_with_its_reason(study: Path, monkeypatch) -> None:
-    bad = AseEngine("bad", "mlip_md", lambda plan, folder: LennardJones(sigma=4.5, epsilon=9.0))
+    bad = AseEngine(
+        name="bad",
+        kind="mlip_md",
+        calculator=lambda plan, folder: LennardJones(sigma=4.5, epsilon=9.0),
+    )
     monkeypatch.setitem(ENGINES, "bad", bad)
     found = prescreen(study, "bad", production_ps=1.0, limit=1)
     (reason,) = found["failed"].values()
