@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ...data.records import FloatArray
 from ...models.ensemble import half_width_ratio
 from ...models.trust.metrics import Outcome, coverage
 from .axes import Scale, Tick
+from .text import chance_text
 
 LEVELS: Final[tuple[float, ...]] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Stated coverages at which the observed one is shown."""
@@ -34,7 +36,7 @@ class Frame:
     y_label: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One candidate in the plot of conductivity against uncertainty."""
 
@@ -43,16 +45,22 @@ class Candidate:
     rank: int
     isolated_class: str
     is_flagged: bool
+    in_shortlist: bool
     title: str
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """Predicted conductivity against the half width of its interval."""
+    """Predicted conductivity against the half width of its interval.
+
+    ``others`` is an SVG path of dots: candidates beyond those that have a row in the page.
+    """
 
     frame: Frame
     points: list[Candidate]
     threshold_x: float
+    others: str
+    n_others: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,9 @@ class Coverage:
     lines: list[tuple[str, list[tuple[float, float, str]]]]
 
 
-def build_scatter(ranking: pd.DataFrame, threshold_log10: float) -> Scatter:
+def build_scatter(
+    ranking: pd.DataFrame, threshold_log10: float, shown: NDArray[np.bool_]
+) -> Scatter:
     """Place every ranked candidate; the best come last, on top.
 
     Parameters
@@ -93,32 +103,39 @@ def build_scatter(ranking: pd.DataFrame, threshold_log10: float) -> Scatter:
     ranking : DataFrame
     threshold_log10 : float
         log10 of S/cm.
+    shown : array (n,) of bool
+        These become marks of their own; the others are dots.
     """
     x = ranking["log10_sigma_300K_S_cm"].to_numpy()
     y = (ranking["log10_sigma_300K_high"] - ranking["log10_sigma_300K_low"]).to_numpy() / 2
-    scale_x = Scale.over(np.append(x, threshold_log10), 58.0, 884.0)
-    scale_y = Scale.over(y, 398.0, 14.0)
+    scale_x = Scale.over(np.append(x, threshold_log10), 58.0, 704.0)
+    scale_y = Scale.over(y, 408.0, 14.0)
     points = [
         Candidate(
-            scale_x(a),
-            scale_y(b),
-            int(row.rank),
-            str(row.isolated_class),
-            bool(row.flags),
-            _candidate_title(row, b),
+            x=scale_x(a),
+            y=scale_y(b),
+            rank=int(row.rank),
+            isolated_class=str(row.isolated_class),
+            is_flagged=bool(row.flags),
+            in_shortlist=pd.notna(getattr(row, "follow_up", None)),
+            title=_candidate_title(row, b),
         )
-        for a, b, row in zip(x, y, ranking.itertuples(), strict=True)
+        for a, b, row in zip(x[shown], y[shown], ranking[shown].itertuples(), strict=True)
     ]
+    dots = zip(x[~shown], y[~shown], strict=True)
+    others = "".join(f"M{scale_x(a)} {scale_y(b)}h0" for a, b in dots)
     labels = "predicted log₁₀ σ(300 K) / (S/cm)", "half width of the 90 % interval / decades"
-    frame = _frame(900.0, 450.0, scale_x, scale_y, *labels)
-    return Scatter(frame, points[::-1], scale_x(threshold_log10))
+    frame = _frame(720.0, 460.0, scale_x, scale_y, *labels)
+    threshold_x = scale_x(threshold_log10)
+    return Scatter(frame, points[::-1], threshold_x, others, int((~shown).sum()))
 
 
 def _candidate_title(row: Any, half_width: float) -> str:
     flags = str(row.flags).replace(";", ", ") or "no flag"
     return (
         f"#{row.rank} {row.formula} ({row.id}): log10 σ(300 K) = "
-        f"{row.log10_sigma_300K_S_cm:.2f} ± {half_width:.2f}, p_fast {row.p_fast:.2f}, {flags}"
+        f"{row.log10_sigma_300K_S_cm:.2f} ± {half_width:.2f}, p_fast {chance_text(row.p_fast)}, "
+        f"{flags}"
     )
 
 

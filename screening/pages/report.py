@@ -15,20 +15,28 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from ...data.errors import FeatureError, RoleError
 from ...data.records import StructureRecord
 from ..batch.reasons import general_reason
+from .elements import build_element_map
+from .landmarks import build_landmarks, label_text
+from .packed import PackedScenes, pack_scenes
 from .plots import build_coverage, build_parity, build_scatter
 from .scene import Scene, build_scene
-from .view import bar_position, card, formula_html, json_for_script, table_rows, viewer_data
+from .text import chance_text, hours_text, signed_text
+from .view import P_EXPERIMENT, bar_position, card, formula_html, json_for_script, table_rows
+
+BoolArray = NDArray[np.bool_]
 
 TABLE_ROWS: Final[int] = 1000
 """Rows shown in the page; the CSV and Parquet files hold all of them."""
 
 TOP_STRUCTURES: Final[int] = 20
-"""Structures drawn in the page unless asked otherwise."""
+"""Structures shown as pictures in the page unless asked otherwise."""
 
 CALIBRATION: Final[str] = "model_calibration.csv"
 CALIBRATION_COLUMNS: Final[dict[str, str]] = {
@@ -55,7 +63,27 @@ _SHORT: Final[dict[str, str]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+TEMPERATURES: Final[str] = "temperatures.parquet"
+TEMPERATURE_COLUMNS: Final[tuple[str, ...]] = (
+    "id",
+    "temperature_K",
+    "log10_sigma_S_cm",
+    "log10_sigma_low",
+    "log10_sigma_high",
+)
+"""Predictions at several temperatures: log10 of S/cm with the 90 % interval."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """Tests of the ranking against materials from outside its training data, as a table."""
+
+    text: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ReportData:
     """Everything that the page shows, as plain values that a finished run has on disk.
 
@@ -67,10 +95,16 @@ class ReportData:
         ``run.json``.
     calibration : DataFrame
         ``model_calibration.csv``; without rows its plots are left out, and the page says so.
+    temperatures : DataFrame
+        ``temperatures.parquet``, for the Arrhenius sketches.
     scenes : tuple of Scene
-        Of the best structures, in order of rank (:func:`top_scenes`).
+        Of the structures that can be viewed, best first.
     undrawn : dict
-        Id → why there is no picture of one of the best.
+        Id → why there is no picture.
+    n_pictures : int
+        How many of the best are shown as pictures, too.
+    quality : Quality, optional
+        Left out, the page says that there is none.
     """
 
     ranking: pd.DataFrame
@@ -78,8 +112,13 @@ class ReportData:
     quarantine: pd.DataFrame
     run: dict[str, Any]
     calibration: pd.DataFrame = field(default_factory=lambda: calibration_frame(pd.DataFrame()))
+    temperatures: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(TEMPERATURE_COLUMNS))
+    )
     scenes: tuple[Scene, ...] = ()
     undrawn: dict[str, str] = field(default_factory=dict)
+    n_pictures: int = TOP_STRUCTURES
+    quality: Quality | None = None
 
 
 def calibration_frame(held_out: pd.DataFrame) -> pd.DataFrame:
@@ -122,23 +161,37 @@ def top_scenes(
 
 def render_report(data: ReportData) -> str:
     """The page as text; jinja2 escapes every value that goes into it."""
-    from jinja2 import Environment, StrictUndefined
+    scripts = [asset("3Dmol-min.js"), asset("viewer.js"), asset("report.js")]
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            policy=content_security_policy(scripts),
+            style=Markup(asset("report.css")),
+            licence=asset("3Dmol-LICENSE.txt"),
+            scripts=[Markup(script) for script in scripts],
+            **_answer(data),
+            **_tables(data),
+            **_plots(data),
+        )
+    )
 
-    environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+
+def environment() -> Environment:
+    """Templates of this room, with everything escaped and nothing undefined."""
+    found = Environment(
+        loader=FunctionLoader(asset),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
-    environment.filters["formula"] = lambda text: formula_html(str(text))
-    environment.filters["signed"] = lambda value: f"{value:.2f}".replace("-", "−")
-    scripts = [_asset("3Dmol-min.js"), _asset("viewer.js"), _asset("report.js")]
-    return environment.from_string(_asset("report.html.j2")).render(
-        policy=content_security_policy(scripts),
-        style=Markup(_asset("report.css")),
-        licence=_asset("3Dmol-LICENSE.txt"),
-        scripts=[Markup(script) for script in scripts],
-        **_tables(data),
-        **_plots(data),
-        **_structures(data),
-    )
+    found.filters["formula"] = lambda text: formula_html(str(text))
+    found.filters["signed"] = signed_text
+    found.filters["chance"] = chance_text
+    found.filters["hours"] = hours_text
+    found.filters["label"] = label_text
+    return found
 
 
 def content_security_policy(scripts: Sequence[str]) -> str:
@@ -153,19 +206,103 @@ def content_security_policy(scripts: Sequence[str]) -> str:
     )
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Text of a file in ``templates``."""
     return files("ionsieve.screening").joinpath("templates", name).read_text("utf-8")
 
 
+def _answer(data: ReportData) -> dict[str, Any]:
+    """The first screen: the shortlist with its pictures, and the structures behind every row."""
+    rows = {str(row["id"]): row for row in table_rows(data.ranking[in_page(data.ranking)])}
+    best = list(rows)[: data.n_pictures]
+    scenes = {scene.id: scene for scene in data.scenes if scene.id in rows}
+    listed = data.ranking[data.ranking["follow_up"].notna()].sort_values("follow_up")
+    known = data.run["known"]
+    packed = pack_scenes(scenes[i] for i in _drawn_first(listed["id"].tolist(), list(scenes)))
+    return {
+        "rows": list(rows.values()),
+        "shortlist": [_pick(rows[i], scenes) for i in listed["id"]],
+        "commands": follow_up_lines(data.run),
+        "gallery": [card(rows[i], scenes[i]) for i in best if i in scenes],
+        "undrawn": {
+            i: why for i, why in data.undrawn.items() if i in list(rows)[: data.n_pictures]
+        },
+        "n_unpacked": len(packed.left_out),
+        "known": known,
+        "known_median": float(np.median([one["rank"] for one in known])) if known else 0.0,
+        "landmarks": build_landmarks(known, rows, _threshold(data)),
+        "elements": build_element_map(list(rows.values()), data.run["settings"]["mobile"]),
+        "page_data": json_for_script(_page_data(data, rows, packed)),
+    }
+
+
+def in_page(ranking: pd.DataFrame) -> BoolArray:
+    """Which rows stand in the page: the best, and the shortlist wherever it comes from."""
+    best = np.arange(len(ranking)) < TABLE_ROWS
+    return np.asarray(best | ranking["follow_up"].notna().to_numpy(dtype=bool))
+
+
+def _drawn_first(listed: list[str], ids: list[str]) -> list[str]:
+    """The shortlist must have its structures in the page; then the ranking, from the best."""
+    return list(dict.fromkeys([i for i in listed if i in set(ids)] + ids))
+
+
+def _pick(row: dict[str, Any], scenes: dict[str, Scene]) -> dict[str, Any]:
+    scene = scenes.get(str(row["id"]))
+    return {"row": row, "picture": None if scene is None else card(row, scene).picture}
+
+
+def follow_up_lines(run: dict[str, Any]) -> list[str]:
+    """Commands that start the shortlist, as ``run.json`` keeps them; DIR is the page's folder."""
+    return [str(line) for line in run["follow_up_commands"]]
+
+
+def _page_data(
+    data: ReportData, rows: dict[str, dict[str, Any]], packed: PackedScenes
+) -> dict[str, Any]:
+    """What the scripts read: structures, and what of a row stands in no cell."""
+    curves = _curves(data.temperatures)
+    return {
+        "temperatures_K": sorted({int(t) for t in data.temperatures["temperature_K"]}),
+        "threshold": _threshold(data),
+        "scenes": packed.streams,
+        "rows": {
+            str(row["rank"]): {
+                "scene": packed.places.get(i),
+                "next": row["follow_up_reason"],
+                "why": row["flag_reasons"],
+                "t": curves.get(i),
+            }
+            for i, row in rows.items()
+        },
+    }
+
+
+def _curves(temperatures: pd.DataFrame) -> dict[str, list[int]]:
+    """Hundredths of a decade: predictions at all temperatures, then lower, then upper ends."""
+    columns = ["log10_sigma_S_cm", "log10_sigma_low", "log10_sigma_high"]
+    ordered = temperatures.sort_values(["id", "temperature_K"], kind="stable")
+    return {
+        str(name): [int(v) for v in np.rint(100.0 * part[columns].to_numpy().T.ravel())]
+        for name, part in ordered.groupby("id", sort=False)
+    }
+
+
+def _threshold(data: ReportData) -> float:
+    return float(np.log10(data.run["settings"]["threshold_S_cm"]))
+
+
 def _tables(data: ReportData) -> dict[str, Any]:
-    shown = data.ranking.head(TABLE_ROWS)
-    threshold = float(np.log10(data.run["settings"]["threshold_S_cm"]))
+    shown = data.ranking[in_page(data.ranking)]
+    flagged = data.ranking["flags"].fillna("") != ""
     return {
         "run": data.run,
-        "rows": table_rows(shown),
-        "threshold_bar": bar_position(shown, threshold),
+        "threshold_bar": bar_position(shown, _threshold(data)),
         "threshold_mS_cm": 1e3 * data.run["settings"]["threshold_S_cm"],
         "n_ranked": len(data.ranking),
+        "n_new": len(data.ranking) - data.run["follow_up"]["n_known"],
+        "n_flagged": int(flagged.sum()),
+        "has_experiment": P_EXPERIMENT in data.ranking,
         "classes": _classes(data.ranking),
         "has_known": "known_relation" in data.ranking,
         "funnel": _funnel(data.funnel),
@@ -174,6 +311,7 @@ def _tables(data: ReportData) -> dict[str, Any]:
         "reasons": _reasons(data.quarantine),
         "verdicts": verdicts(data.run["model"]["held_out"]),
         "scores_by_method": _scores_by_method(data.run["model"]["held_out"]),
+        "quality": data.quality,
         "left_out": _LEFT_OUT,
         "short": _SHORT,
     }
@@ -255,22 +393,10 @@ def _as_good(errors: dict[str, float]) -> str:
 
 
 def _plots(data: ReportData) -> dict[str, Any]:
-    threshold = float(np.log10(data.run["settings"]["threshold_S_cm"]))
     table = data.calibration
     ways = sorted(table["left_out"].unique(), reverse=True) if len(table) else []
     return {
-        "scatter": build_scatter(data.ranking, threshold),
+        "scatter": build_scatter(data.ranking, _threshold(data), in_page(data.ranking)),
         "parities": [(way, build_parity(table[table["left_out"] == way])) for way in ways],
         "coverage": build_coverage(table, data.run["model"].get("coverage", 0.9)) if ways else None,
-    }
-
-
-def _structures(data: ReportData) -> dict[str, Any]:
-    rows = {str(row["id"]): row for row in table_rows(data.ranking.head(TABLE_ROWS))}
-    drawn = [scene for scene in data.scenes if scene.id in rows]
-    return {
-        "cards": [card(rows[scene.id], scene) for scene in drawn],
-        "drawn_ids": {scene.id for scene in drawn},
-        "undrawn": data.undrawn,
-        "scene_data": json_for_script([viewer_data(scene) for scene in drawn]),
     }

@@ -46,7 +46,7 @@ _FOG = 0.5
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def scene_svg(scene: Scene, legend: bool = True) -> str:
+def scene_svg(scene: Scene, legend: bool = True, small: bool = False) -> str:
     """Draw a scene.
 
     Parameters
@@ -55,6 +55,9 @@ def scene_svg(scene: Scene, legend: bool = True) -> str:
         From :func:`.scene.build_scene`.
     legend : bool
         Name colours and lines below the picture.
+    small : bool
+        For a thumbnail: a third of the size, without what cannot be seen there (bonds, edges of
+        polyhedra, lines in pieces that fade).
 
     Returns
     -------
@@ -62,7 +65,7 @@ def scene_svg(scene: Scene, legend: bool = True) -> str:
         One ``<svg>`` element, fit for a file of its own or within HTML.
     """
     canvas = _Canvas.over(scene)
-    marks = sorted(_marks(scene, canvas), key=lambda mark: (mark.depth, mark.layer))
+    marks = sorted(_marks(scene, canvas, small), key=lambda mark: (mark.depth, mark.layer))
     lines, legend_height = _legend(scene, canvas.height + 14.0) if legend else ([], 0.0)
     height = canvas.height + legend_height
     title = escape(f"{formula_text(scene.formula)}: {describe_scene(scene)}")
@@ -193,33 +196,34 @@ class _Canvas:
         return "#" + "".join(f"{round(c + share * (255 - c)):02x}" for c in channels)
 
 
-def _marks(scene: Scene, canvas: _Canvas) -> Iterator[_Mark]:
+def _marks(scene: Scene, canvas: _Canvas, small: bool) -> Iterator[_Mark]:
     positions = scene.positions_A
     for start, end in cell_lines(scene):
-        yield from _line(canvas, start, end, CELL_COLOUR, 0.9, pieces=6)
+        yield from _line(canvas, start, end, CELL_COLOUR, 0.9, pieces=1 if small else 6)
     for polyhedron in scene.polyhedra:
-        yield from _shell(canvas, positions, polyhedron, POLYHEDRON_COLOUR, 0.34)
-        for member in polyhedron.members:
+        yield from _shell(canvas, positions, polyhedron, POLYHEDRON_COLOUR, 0.34, small)
+        for member in () if small else polyhedron.members:
             ends = positions[polyhedron.center], positions[member]
             yield from _line(canvas, *ends, COLOURS["framework"][0], 1.8, pieces=2)
     for cage in scene.cages:
-        yield from _shell(canvas, positions, cage, CAGE_COLOUR, 0.13)
+        yield from _shell(canvas, positions, cage, CAGE_COLOUR, 0.13, small)
         if not cage.faces:
             yield _sphere(canvas, positions[cage.center], cage.radius_A)
-    yield from _net(scene, canvas)
+    yield from _net(scene, canvas, small)
     colours = shades(scene)
     for site in scene.sites:
         yield _atom(canvas, site, colours)
 
 
-def _net(scene: Scene, canvas: _Canvas) -> Iterator[_Mark]:
+def _net(scene: Scene, canvas: _Canvas, small: bool) -> Iterator[_Mark]:
     """Edges of the net; of a dense one thin, and without those that leave the scene."""
     dense = len(scene.net) > DENSE_NET
     for edge in scene.net:
         if edge.is_whole or not dense:
             dash = "" if edge.is_whole else ' stroke-dasharray="3 3"'
             ends = np.array(edge.start_A), np.array(edge.end_A)
-            yield from _line(canvas, *ends, NET_COLOUR, 1.6 if dense else 3.0, 4, dash)
+            width = 1.6 if dense else 3.0
+            yield from _line(canvas, *ends, NET_COLOUR, width, 1 if small else 4, dash)
 
 
 def _line(
@@ -243,16 +247,22 @@ def _line(
 
 
 def _shell(
-    canvas: _Canvas, positions: FloatArray, shell: Shell, colour: str, opacity: float
+    canvas: _Canvas,
+    positions: FloatArray,
+    shell: Shell,
+    colour: str,
+    opacity: float,
+    small: bool,
 ) -> Iterator[_Mark]:
     for face in shell.faces:
         points = canvas.place(positions[list(face)])  # type: ignore[arg-type]
         depth = float(points[:, 2].mean())
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in points)
+        digits = 0 if small else 1
+        path = " ".join(f"{x:.{digits}f},{y:.{digits}f}" for x, y, _ in points)
         fill = canvas.faded(colour, depth)
         svg = f'<polygon points="{path}" fill="{fill}" fill-opacity="{opacity:g}"/>'
         yield _Mark(round(depth, 3), 0, svg)
-    for i, j in shell.edges:
+    for i, j in () if small else shell.edges:
         yield from _line(canvas, positions[i], positions[j], colour, 0.9, pieces=1)
 
 

@@ -7,15 +7,17 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
 from .scene import ROLE_NAMES, Role, Scene, SceneSite
-from .svg import RADII_A, cell_lines, describe_scene, scene_svg, shades, view_rotation
+from .svg import describe_scene, scene_svg, shades
 
 _NUMBER: Final = re.compile(r"(\d+(?:\.\d+)?)")
 _FULL: Final[float] = 0.995
+ANIONS: Final[tuple[str, ...]] = ("O", "S", "Se", "Te", "N", "F", "Cl", "Br", "I")
+P_EXPERIMENT: Final[str] = "p_fast_experiment"
+SIGMA_EXPERIMENT: Final[str] = "log10_sigma_300K_experiment_S_cm"
 _KNOWN: Final[dict[str, str]] = {"same": "same as {}", "isostructural": "type of {}"}
 
 
@@ -34,21 +36,55 @@ def card(row: dict[str, Any], scene: Scene) -> Card:
     """Picture and caption of a ranked structure."""
     key = [(colour, element, ROLE_NAMES[role]) for (role, element), colour in shades(scene).items()]
     # The SVG is ours and escaped all that came from outside.
-    return Card(row, Markup(scene_svg(scene, legend=False)), describe_scene(scene), key)
+    return Card(row, Markup(scene_svg(scene, legend=False, small=True)), describe_scene(scene), key)
 
 
 def table_rows(ranking: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of the ranking with flags as a list, formula as markup and the known relative."""
+    """Rows of the ranking as the page shows them.
+
+    Besides the columns: ``flags`` as a list, the formula as markup, the known relative, elements,
+    the most frequent anion, and places along the interval bars in percent. Columns that a ranking
+    of another version lacks are empty.
+    """
     rows = ranking.to_dict("records")
     low = float(ranking["log10_sigma_300K_low"].min())
     span = float(ranking["log10_sigma_300K_high"].max()) - low or 1.0
     for row in rows:
-        row["flags"] = [flag for flag in str(row["flags"]).split(";") if flag]
+        row["flags"] = [flag for flag in str(row.get("flags", "")).split(";") if flag]
         row["formula_html"] = formula_html(str(row["formula"]))
         row["known"] = _known(row)
+        amounts = amounts_of(str(row["formula"]))
+        row["elements"] = sorted(amounts)
+        row["anion"] = main_anion(amounts)
+        row["follow_up"] = _number_or_none(row.get("follow_up"))
+        row["core_hours"] = _number_or_none(row.get("core_hours"))
+        row["p_experiment"] = _number_or_none(row.get(P_EXPERIMENT))
+        row["sigma_experiment"] = _number_or_none(row.get(SIGMA_EXPERIMENT))
+        row["follow_up_reason"] = str(row.get("follow_up_reason") or "")
+        row["flag_reasons"] = str(row.get("flag_reasons") or "")
         ends = ("log10_sigma_300K_low", "log10_sigma_300K_S_cm", "log10_sigma_300K_high")
         row["bar"] = [round(100.0 * (row[name] - low) / span, 1) for name in ends]
     return rows
+
+
+def _number_or_none(value: Any) -> float | int | None:
+    return None if value is None or pd.isna(value) else value
+
+
+def amounts_of(formula: str) -> dict[str, float]:
+    """Atoms of each element in a formula; empty for text that is none."""
+    from pymatgen.core import Composition
+
+    try:
+        return {str(e): float(n) for e, n in Composition(formula).get_el_amt_dict().items()}
+    except (ValueError, KeyError):
+        return {}
+
+
+def main_anion(amounts: dict[str, float]) -> str:
+    """The most frequent element that is an anion as a rule, ``other`` without one."""
+    present = [(n, element) for element, n in amounts.items() if element in ANIONS]
+    return max(present)[1] if present else "other"
 
 
 def bar_position(ranking: pd.DataFrame, value: float) -> float:
@@ -77,52 +113,9 @@ def formula_html(formula: str) -> Markup:
 def json_for_script(value: Any) -> Markup:
     """JSON that can stand inside a script element: nothing in it can end the element."""
     text = json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
+    for character in "<>&'\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
-
-
-def viewer_data(scene: Scene) -> dict[str, Any]:
-    """A scene for the viewer: right, up, towards the reader; Å, centred.
-
-    ``spheres`` holds x, y, z, radius, colour, opacity, label of each site; polyhedra and cages are
-    triangles and edges between sites; ``net`` has a last number that is 0 where the edge ends half
-    way to a partner outside.
-    """
-    rotation = view_rotation(scene)
-    centre = 0.5 * scene.block_A.sum(axis=0)
-    colours = shades(scene)
-
-    def placed(points: Any) -> list[float]:
-        turned = (np.asarray(points, dtype=np.float64).reshape(-1, 3) - centre) @ rotation
-        # Adding zero turns -0.0 into 0.0.
-        return [float(x) + 0.0 for x in np.round(turned, 3).ravel()]
-
-    return {
-        "spheres": [
-            [
-                *placed(site.position_A),
-                RADII_A[site.role],
-                colours[site.role, site.species[0].element],
-                1.0 if site.occupancy > _FULL else 0.6,
-                site_label(site),
-                site.role,
-            ]
-            for site in scene.sites
-        ],
-        "bonds": [[p.center, m] for p in scene.polyhedra for m in p.members],
-        "polyhedra": {
-            "faces": [f for p in scene.polyhedra for f in p.faces],
-            "edges": [e for p in scene.polyhedra for e in p.edges],
-        },
-        "cages": {
-            "faces": [f for c in scene.cages for f in c.faces],
-            "edges": [e for c in scene.cages for e in c.edges],
-            "bare": [[c.center, round(c.radius_A, 3)] for c in scene.cages if not c.faces],
-        },
-        "net": [[*placed([e.start_A, e.end_A]), int(e.is_whole)] for e in scene.net],
-        "cell": [placed(line) for line in cell_lines(scene)],
-    }
 
 
 def site_label(site: SceneSite) -> str:

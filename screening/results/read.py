@@ -16,7 +16,7 @@ import pandas as pd
 
 from ...data.errors import InputError
 from ...data.records import StructureRecord
-from ..pages.report import CALIBRATION, ReportData, top_scenes
+from ..pages.report import CALIBRATION, TEMPERATURES, ReportData, in_page, top_scenes
 from .optimade import OPTIMADE, read_optimade
 
 RUN: Final[str] = "run.json"
@@ -176,19 +176,22 @@ def report_data(folder: Path, run: dict[str, Any]) -> ReportData:
         If a file is absent or damaged.
     """
     ranking = read_table(folder / RANKING)
-    # The file has the order of the ranking: no more is read than is drawn.
-    n_drawn = int(run["top_structures"])
-    records = islice(read_optimade(folder / OPTIMADE), n_drawn)
-    ids = ranking["id"].head(n_drawn).tolist()
+    # The file has the order of the ranking: no more is read than is shown.
+    shown = in_page(ranking)
+    ids = ranking.loc[shown, "id"].tolist()
+    records = islice(read_optimade(folder / OPTIMADE), int(shown.nonzero()[0].max(initial=0)) + 1)
     scenes, undrawn = top_scenes(records, ids, str(run["settings"]["mobile"]))
+    temperatures = read_table(folder / TEMPERATURES)
     return ReportData(
-        ranking,
-        read_table(folder / "funnel.csv"),
-        read_table(folder / "quarantine.csv"),
-        run,
-        read_table(folder / CALIBRATION),
-        scenes,
-        undrawn,
+        ranking=ranking,
+        funnel=read_table(folder / "funnel.csv"),
+        quarantine=read_table(folder / "quarantine.csv"),
+        run=run,
+        calibration=read_table(folder / CALIBRATION),
+        temperatures=temperatures[temperatures["id"].isin(ids)],
+        scenes=scenes,
+        undrawn=undrawn,
+        n_pictures=int(run["top_structures"]),
     )
 
 

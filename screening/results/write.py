@@ -32,7 +32,14 @@ from ...data.sources.paths import reader_of
 from ...data.store.open import is_store
 from ...data.store.store import MANIFEST
 from ...data.units import ROOM_TEMPERATURE_K
-from ..pages.report import CALIBRATION, TOP_STRUCTURES, calibration_frame, render_report
+from ..pages.report import (
+    CALIBRATION,
+    TEMPERATURES,
+    TOP_STRUCTURES,
+    calibration_frame,
+    render_report,
+)
+from ..screen.follow_up import follow_up_commands
 from ..screen.pipeline import NothingToRank, ScreenResult
 from ..screen.ranking import RANKING_COLUMNS
 from .optimade import OPTIMADE, SERVER, server_settings, write_optimade
@@ -86,6 +93,7 @@ def write_screen(
     write_bytes_atomic(folder / RANKING, _parquet(result.ranking))
     features = result.features.loc[result.ranking["id"]].rename_axis("id").reset_index()
     write_bytes_atomic(folder / FEATURES, _parquet(features))
+    write_bytes_atomic(folder / TEMPERATURES, _parquet(result.temperatures))
     records = {record.id: record for record in result.records}
     write_optimade(folder / OPTIMADE, result.ranking, records)
     write_json_atomic(folder / SERVER, server_settings())
@@ -206,6 +214,9 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
         "isolated_class_counts": _value_counts(result.ranking["isolated_class"]),
         "flag_counts": _value_counts(result.ranking["flags"].str.split(";").explode()),
         "follow_up": asdict(result.follow_up),
+        "follow_up_commands": follow_up_commands(
+            "DIR", asdict(result.follow_up), result.settings.mobile
+        ),
         "known": known_conductors(result.ranking, result.trained.labels),
         "ranking_columns": list(result.ranking.columns),
         "nan_notes": result.notes,
@@ -227,7 +238,7 @@ def known_conductors(ranking: pd.DataFrame, labels: pd.DataFrame) -> list[dict[s
     """Ranked structures that are conductors of the AIMD table, best first, with their labels.
 
     Of each the label nearest to 300 K: ``temperature_K`` and ``log10_sigma_S_cm``, or
-    ``log10_sigma_upper_S_cm`` where it is a bound.
+    ``log10_sigma_lower_S_cm`` and ``log10_sigma_upper_S_cm`` where it is a bound.
     """
     found = []
     distance = (labels["temperature_K"] - ROOM_TEMPERATURE_K).abs()
@@ -241,6 +252,7 @@ def known_conductors(ranking: pd.DataFrame, labels: pd.DataFrame) -> list[dict[s
                 "known_structure": row["known_structure"],
                 "temperature_K": float(label["temperature_K"]),
                 "log10_sigma_S_cm": _log10(label["value"]),
+                "log10_sigma_lower_S_cm": _log10(label["lower"]),
                 "log10_sigma_upper_S_cm": _log10(label["upper"]),
             }
         )

@@ -43,7 +43,7 @@ class FlagRules:
     crossing: float = 0.2
     out_of_domain: float = 1.5
     disagreement_log10: float = 1.0
-    shares: tuple[float, float, float, float] = (0.1, 0.05, 0.02, 0.03)
+    shares: tuple[float, float, float, float] = (0.12, 0.05, 0.01, 0.02)
     few: int = 5
 
     def most(self, flag: str, n: int) -> int:

@@ -38,8 +38,8 @@ class FollowUp:
         90 % interval of that number, if candidates succeed or fail independently of each other.
     core_hours : float
         Of a first run of each, together.
-    expected_by_conductivity : float
-        Expected number in a batch of this size taken by predicted conductivity alone.
+    expected_by_conductivity, core_hours_by_conductivity : float
+        The same of a batch of this size taken by predicted conductivity alone.
     line_log10_S_cm : float
         The line of the shortlist: so high stands, by predicted log10 σ(300 K), the last of the
         ``n`` best new candidates; the threshold where fewer are new than asked for.
@@ -56,6 +56,7 @@ class FollowUp:
     fast_high: int
     core_hours: float
     expected_by_conductivity: float
+    core_hours_by_conductivity: float
     line_log10_S_cm: float
     temperature_K: float
     engine: str = ENGINE
@@ -180,6 +181,7 @@ def _summary(
         fast_high=high,
         core_hours=float(picked["core_hours"].sum()),
         expected_by_conductivity=round(float(best["p_fast"].sum()), 4),
+        core_hours_by_conductivity=float(best["core_hours"].sum()),
         line_log10_S_cm=shortlist_line(new, size, threshold_log10),
         temperature_K=ProtocolSettings().start_K[0],
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -26,8 +27,11 @@ from .flags import add_flags
 from .follow_up import FollowUp, add_follow_up
 from .known import Known, find_known
 from .options import ScreenSettings
-from .ranking import in_order, rank_candidates
+from .ranking import DECIMALS, in_order, rank_candidates
 from .training import TrainedModel, embedded_model
+
+TEMPERATURES_K: Final[tuple[float, ...]] = (300.0, 400.0, 600.0, 1000.0)
+"""From room temperature to where AIMD is run."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,6 +54,8 @@ class ScreenResult:
     """Of the ranked structures, in the order of ``features``."""
     follow_up: FollowUp
     """The shortlist in numbers; which candidates it holds stands in ``ranking``."""
+    temperatures: pd.DataFrame
+    """Predictions at :data:`TEMPERATURES_K`, one row a candidate and temperature."""
 
 
 class NothingToRank(InputError):
@@ -169,6 +175,7 @@ def run_screen(
         filtered=quarantine_frame(candidates.filtered),
         records=described.records,
         follow_up=follow_up,
+        temperatures=at_temperatures(described.features, trained, settings.families),
     )
 
 
@@ -282,6 +289,28 @@ def _rank(
         index=features.index,
     )
     return rank_candidates(features, predictions, descriptions, trained.range)
+
+
+def at_temperatures(
+    features: pd.DataFrame, trained: TrainedModel, families: tuple[str, ...] | None
+) -> pd.DataFrame:
+    """Predictions for an Arrhenius sketch: log10 of S/cm with the interval of the model."""
+    numbers = features[numeric_columns(families)]
+    parts = []
+    for temperature in TEMPERATURES_K:
+        found = trained.model.predict(numbers, temperature_K=temperature)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "id": features.index.astype(str),
+                    "temperature_K": temperature,
+                    "log10_sigma_S_cm": found["prediction"].to_numpy(),
+                    "log10_sigma_low": found["low"].to_numpy(),
+                    "log10_sigma_high": found["high"].to_numpy(),
+                }
+            ).round(DECIMALS)
+        )
+    return pd.concat(parts, ignore_index=True)
 
 
 def _times(factor: float, value: float | None) -> float:

@@ -5,6 +5,7 @@ import html.parser
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -17,6 +18,9 @@ from ionsieve.models.selfcheck import HELD_OUT_COLUMNS
 from ionsieve.screening.pages.plots import LEVELS, build_parity, observed_coverage
 from ionsieve.screening.pages.report import (
     CALIBRATION_COLUMNS,
+    TABLE_ROWS,
+    TEMPERATURE_COLUMNS,
+    Quality,
     ReportData,
     calibration_frame,
     content_security_policy,
@@ -36,6 +40,8 @@ HOSTILE = [
     "javascript:window.pwned=1//${7*7}{{7*7}}{% raw %}\u2028",
 ]
 N_ROWS = 40
+LISTED = {1: 1, 4: 2, 30: 3}
+"""Row → place in the shortlist."""
 
 
 def argyrodite(name: str) -> StructureRecord:
@@ -87,7 +93,13 @@ def ranking() -> pd.DataFrame:
             ],
             "isolated_fraction": rng.uniform(0, 1, N_ROWS),
             "known_formula": [k % 5 == 0 for k in range(N_ROWS)],
+            "known_relation": ["same" if k in (0, 9) else "" for k in range(N_ROWS)],
+            "known_structure": ["a" if k in (0, 9) else "" for k in range(N_ROWS)],
             "flags": [flags[k % 5] for k in range(N_ROWS)],
+            "flag_reasons": [HOSTILE[k % 6] if k % 5 else "" for k in range(N_ROWS)],
+            "follow_up": pd.array([LISTED.get(k) for k in range(N_ROWS)], dtype="Int64"),
+            "follow_up_reason": [HOSTILE[1] if k in LISTED else "" for k in range(N_ROWS)],
+            "core_hours": rng.uniform(50, 900, N_ROWS),
             "source": ids,
         }
     )
@@ -105,6 +117,19 @@ def held_out(n: int = 60) -> pd.DataFrame:
         columns = dict(zip(HELD_OUT_COLUMNS, (*values, centre - half, centre + half), strict=True))
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
+
+
+def known(rank: int, name: str, value: float | None, upper: float | None) -> dict:
+    return {
+        "id": name, "formula": "Li6PS5Cl", "rank": rank, "p_fast": 0.9, "known_structure": "a",
+        "temperature_K": 300.0, "log10_sigma_S_cm": value, "log10_sigma_lower_S_cm": None,
+        "log10_sigma_upper_S_cm": upper,
+    }  # fmt: skip
+
+
+def temperatures(ids: list[str]) -> pd.DataFrame:
+    rows = [(i, t, -500.0 / t, -700.0 / t, -300.0 / t) for i in ids for t in (300.0, 600.0)]
+    return pd.DataFrame(rows, columns=list(TEMPERATURE_COLUMNS))
 
 
 def run_facts() -> dict:
@@ -126,6 +151,21 @@ def run_facts() -> dict:
         "counts": {"input": 60, "ranked": N_ROWS, "filtered": 0, "quarantined": 6},
         "isolated_class_counts": {"framework": 14, "antistructure": 13, "none": 13},
         "flag_counts": {"uncertain": 16, HOSTILE[1]: 8},
+        "follow_up": {
+            "n": 3,
+            "n_known": 2,
+            "expected_fast": 1.7,
+            "fast_low": 1,
+            "fast_high": 3,
+            "core_hours": 1234.0,
+            "expected_by_conductivity": 1.9,
+            "core_hours_by_conductivity": 2000.0,
+            "line_log10_S_cm": -2.1,
+            "temperature_K": 1000.0,
+            "engine": "gpaw",
+        },
+        "follow_up_commands": ["ionsieve campaign init STUDY --from DIR", HOSTILE[2]],
+        "known": [known(1, HOSTILE[0], -2.0, None), known(10, "id-9", None, -4.0)],
         "model": {
             "coverage": 0.9,
             "label_mobile": "Li",
@@ -144,20 +184,22 @@ def run_facts() -> dict:
 @pytest.fixture(scope="module")
 def data() -> ReportData:
     table = ranking()
-    records = [argyrodite(table["id"][0]), antifluorite(table["id"][1])]
-    scenes, undrawn = top_scenes(records, list(table["id"][:3]), "Li")
+    records = [argyrodite(table["id"][0]), antifluorite(table["id"][1]), argyrodite("id-30")]
+    scenes, undrawn = top_scenes(records, [*table["id"][:3], "id-30"], "Li")
     entries = [
         (text, text, "read", f"{text}: no atoms in line {k}") for k, text in enumerate(HOSTILE)
     ]
     funnel = [("input", 60, 0, "given"), (HOSTILE[2], 46, 14, HOSTILE[0]), ("roles", 40, 6, "none")]
     return ReportData(
-        table,
-        pd.DataFrame(funnel, columns=["stage", "kept", "dropped", "reason"]),
-        pd.DataFrame(entries, columns=["id", "file", "stage", "reason"]),
-        run_facts(),
-        calibration_frame(held_out()),
-        scenes,
-        undrawn,
+        ranking=table,
+        funnel=pd.DataFrame(funnel, columns=["stage", "kept", "dropped", "reason"]),
+        quarantine=pd.DataFrame(entries, columns=["id", "file", "stage", "reason"]),
+        run=run_facts(),
+        calibration=calibration_frame(held_out()),
+        temperatures=temperatures(list(table["id"][:10])),
+        scenes=scenes,
+        undrawn=undrawn,
+        quality=Quality(text=HOSTILE[0], columns=("set", HOSTILE[1]), rows=((HOSTILE[2], "0.8"),)),
     )
 
 
@@ -205,7 +247,7 @@ def test_only_the_scripts_of_the_policy_are_there(text: str) -> None:
     found = _Collector(text)
     policy = next(a["content"] for t, a in found.tags if t == "meta" and "http-equiv" in a)
     data, *scripts = found.scripts
-    assert json.loads(data)
+    assert len(json.loads(data)["rows"]) == N_ROWS
     assert policy == content_security_policy(scripts)
     assert len(scripts) == 3
     assert policy.startswith("default-src 'none';")
@@ -241,17 +283,59 @@ def test_counts_reasons_and_verdict_are_on_the_page(text: str) -> None:
 
 
 def test_a_page_without_calibration_or_structures_says_so(data: ReportData) -> None:
-    page = render_report(ReportData(data.ranking, data.funnel, data.quarantine, data.run))
+    page = render_report(
+        ReportData(
+            ranking=data.ranking, funnel=data.funnel, quarantine=data.quarantine, run=data.run
+        )
+    )
     assert "no held-out predictions on file" in page
+    assert "no table of tests against conductors" in page
     assert 'class="card"' not in page
 
 
 def test_a_page_of_one_row(data: ReportData) -> None:
+    run = {**data.run, "known": [], "follow_up": {**data.run["follow_up"], "n": 0}}
     page = render_report(
-        ReportData(data.ranking.head(1), data.funnel, data.quarantine.head(0), data.run)
+        ReportData(
+            ranking=data.ranking.head(1),
+            funnel=data.funnel,
+            quarantine=data.quarantine.head(0),
+            run={**run, "follow_up_commands": []},
+        )
     )
     assert page.count("<tr data-rank") == 1
-    assert "Quarantine" not in page
+    assert "<h3>Quarantine</h3>" not in page
+    assert "Nothing new to compute" in page
+    assert "None of the ranked structures is in the AIMD table" in page
+
+
+def test_the_first_screen_is_the_shortlist(text: str) -> None:
+    """Before any table: what to compute, what to expect, what it costs, how to start."""
+    first = text[: text.index('id="explore"')]
+    assert "Compute these 3 next" in first
+    assert "1.7" in first
+    assert "1 to 3" in first
+    assert "1,230" in first
+    assert "ionsieve campaign init STUDY --from DIR" in first
+    assert re.findall(r'<li data-rank="(\d+)"', first) == ["2", "5", "31"]
+
+
+def test_a_thousand_structures_fit_in_six_megabytes(data: ReportData) -> None:
+    """Real structures of the size of a database's: 60 sites in the conventional cell."""
+    ids = [f"s{k}" for k in range(TABLE_ROWS)]
+    rows = [data.ranking.iloc[[k % N_ROWS]] for k in range(TABLE_ROWS)]
+    table = pd.concat(rows, ignore_index=True).assign(id=ids, rank=range(1, TABLE_ROWS + 1))
+    table["flags"] = "uncertain"
+    scene = top_scenes([argyrodite("s0")], ["s0"], "Li")[0][0]
+    scenes = tuple(replace(scene, id=name) for name in ids)
+    page = render_report(
+        replace(
+            data, ranking=table, scenes=scenes, temperatures=temperatures(ids), undrawn={},
+            run={**data.run, "known": []},
+        )
+    )  # fmt: skip
+    assert len(page.encode()) < 6_000_000
+    assert page.count("<tr data-rank") == TABLE_ROWS
 
 
 @pytest.mark.parametrize(
@@ -350,47 +434,154 @@ def test_a_browser_shows_strangers_text_as_text(page: Page) -> None:
     assert shown[: len(HOSTILE)] == HOSTILE
 
 
+HEADINGS = "[...document.querySelectorAll('#ranking th')].map(h => h.textContent)"
+
+
+def cells(page: Page, heading: str) -> list[str]:
+    names = page.run(HEADINGS)
+    k = next(k for k, name in enumerate(names) if name.startswith(heading))
+    rows = "[...document.querySelectorAll('#ranking tbody tr')]"
+    return page.run(f"{rows}.map(r => r.cells[{k}].dataset.v || r.cells[{k}].textContent)")
+
+
+def press(page: Page, heading: str) -> None:
+    k = next(k for k, name in enumerate(page.run(HEADINGS)) if name.startswith(heading))
+    page.run(f"document.querySelectorAll('#ranking th')[{k}].click()")
+
+
 @needs_browser
-def test_a_click_on_a_heading_sorts(page: Page) -> None:
-    column = "[...document.querySelectorAll('#ranking tbody tr')].map(r => r.cells[{}].textContent)"
-    heading = "document.querySelectorAll('#ranking th')[{}].click()"
-    start = page.run(column.format(0))
+def test_the_first_click_on_a_heading_sorts_the_useful_way(page: Page) -> None:
+    start = cells(page, "rank")
     assert start == [str(k) for k in range(1, N_ROWS + 1)]
-    page.run(heading.format(5))
-    distance = [float(v) for v in page.run(column.format(5))]
+    press(page, "domain")
+    distance = [float(v) for v in cells(page, "domain")]
     assert distance == sorted(distance)
-    assert page.run(column.format(0)) != start
-    page.run(heading.format(5))
-    assert [float(v) for v in page.run(column.format(5))] == sorted(distance, reverse=True)
-    page.run(heading.format(3))
-    sigma = [float(v.replace("−", "-")) for v in page.run(column.format(3))]
-    assert sigma == sorted(sigma)
-    page.run(heading.format(0))
-    assert page.run(column.format(0)) == start
+    assert cells(page, "rank") != start
+    press(page, "domain")
+    assert [float(v) for v in cells(page, "domain")] == sorted(distance, reverse=True)
+    press(page, "log10")
+    sigma = [float(v.replace("−", "-")) for v in cells(page, "log10")]
+    assert sigma == sorted(sigma, reverse=True)
+    press(page, "next")
+    assert cells(page, "next")[:4] == ["1", "2", "3", ""]
+    press(page, "rank")
+    assert cells(page, "rank") == start
+
+
+def choose(page: Page, name: str, value: str) -> int:
+    page.run(
+        f"(e => {{ e.value = {json.dumps(value)}; e.dispatchEvent(new Event('input')); }})"
+        f"(document.getElementById('{name}'))"
+    )
+    return page.run("document.querySelectorAll('#ranking tbody tr:not([hidden])').length")
 
 
 @needs_browser
 def test_filters_leave_what_they_say(page: Page, data: ReportData) -> None:
-    def choose(name: str, value: str) -> int:
-        page.run(
-            f"(e => {{ e.value = {json.dumps(value)}; e.dispatchEvent(new Event('input')); }})"
-            f"(document.getElementById('{name}'))"
-        )
-        return page.run("document.querySelectorAll('#ranking tbody tr:not([hidden])').length")
-
     flags = data.ranking["flags"]
-    assert choose("class", "framework") == (data.ranking["isolated_class"] == "framework").sum()
+    n_framework = (data.ranking["isolated_class"] == "framework").sum()
+    assert choose(page, "class", "framework") == n_framework
     assert page.run("document.querySelectorAll('#scatter .off').length") == 26
-    assert choose("class", "") == N_ROWS
-    assert choose("flag", "-") == (flags == "").sum()
-    assert choose("flag", "uncertain") == flags.str.contains("uncertain").sum()
-    assert choose("flag", "") == N_ROWS
-    assert choose("known", "y") == data.ranking["known_formula"].sum()
-    assert choose("known", "") == N_ROWS
-    assert choose("filter", "li20ps5.5") == 1
+    assert choose(page, "class", "") == N_ROWS
+    assert choose(page, "flag", "-") == (flags == "").sum()
+    assert choose(page, "flag", "+") == (flags != "").sum()
+    assert choose(page, "flag", "uncertain") == flags.str.contains("uncertain").sum()
+    assert choose(page, "flag", "") == N_ROWS
+    assert choose(page, "known-only", "s") == len(LISTED)
+    known_rows = data.ranking["known_formula"] | (data.ranking["known_relation"] == "same")
+    assert choose(page, "known-only", "y") == known_rows.sum()
+    assert choose(page, "known-only", "") == N_ROWS
+    assert choose(page, "filter", "li20ps5.5") == 1
     assert "1 of 40 rows" in page.run("document.getElementById('count').textContent")
+    assert choose(page, "filter", "element:p") == N_ROWS - 1
     page.run("document.getElementById('clear').click()")
-    assert page.run("document.querySelectorAll('#ranking tbody tr:not([hidden])').length") == N_ROWS
+    page.run(
+        "document.querySelector('#periodic [data-element=P]').dispatchEvent(new Event('click'))"
+    )
+    assert page.run("document.getElementById('filter').value") == "element:P"
+    page.run("document.getElementById('clear').click()")
+    assert choose(page, "filter", "") == N_ROWS
+
+
+CHOSEN = """({chosen: document.documentElement.dataset.chosen,
+  row: document.querySelector('#ranking tr.hit').dataset.rank,
+  point: document.querySelector('#scatter .hit').dataset.rank,
+  title: document.getElementById('chosen').textContent})"""
+
+
+@needs_browser
+def test_plot_table_and_picture_follow_each_other(page: Page) -> None:
+    clicks = {
+        "2": "document.querySelector('#scatter [data-rank=\"2\"]')",
+        "7": "document.querySelector('#ranking tr[data-rank=\"7\"] td.flags')",
+        "1": "document.querySelector('#cards .card')",
+        "31": "document.querySelector('#short .pick:last-child')",
+    }
+    for rank, element in clicks.items():
+        page.run(f"{element}.dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
+        page.settle()
+        found = page.run(CHOSEN)
+        assert [found[k] for k in ("chosen", "row", "point")] == [rank] * 3
+        assert found["title"].startswith(f"#{rank} ")
+    page.run("document.getElementById('before').click()")
+    assert page.run(CHOSEN)["chosen"] == "30"
+
+
+@needs_browser
+def test_a_structure_is_unpacked_when_it_is_chosen(page: Page) -> None:
+    """Also one far down the ranking; what is not in the page is said."""
+    absent = "!document.getElementById('absent').hidden"
+    row = "document.querySelector('#ranking tr[data-rank=\"{}\"]').click()"
+    page.run(row.format(31) + "; new Promise(r => setTimeout(r, 400))")
+    assert page.run(absent) is False
+    assert "P, framework cation" in page.run("document.getElementById('chosen-key').textContent")
+    page.run(row.format(12) + "; new Promise(r => setTimeout(r, 400))")
+    assert page.run(absent) is True
+    assert "not in the page" in page.run("document.getElementById('absent').textContent")
+
+
+@needs_browser
+def test_colours_and_the_arrhenius_sketch(page: Page) -> None:
+    colours = "new Set([...document.querySelectorAll('#scatter .pt')].map(p => p.style.color)).size"
+    by_class = page.run(colours)
+    choose(page, "colour", "p")
+    assert page.run(colours) > by_class
+    choose(page, "colour", "anion")
+    assert "S " in page.run("document.getElementById('legend').textContent")
+    choose(page, "colour", "class")
+    page.run("document.querySelector('#ranking tr[data-rank=\"1\"]').click()")
+    ends = page.run("document.querySelector('#arrhenius .centre').points.length")
+    assert ends == 2
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_sticks_out_and_id_and_flags_are_seen(file, width: int) -> None:
+    with browser(*SOFTWARE_WEBGL, width=width) as opened:
+        opened.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=900, deviceScaleFactor=1, mobile=width < 500,
+        )  # fmt: skip
+        opened.open(file)
+        assert opened.run("document.documentElement.scrollWidth") == width
+        for selector in ("#ranking tr[data-rank='2'] td.id", "#ranking tr[data-rank='2'] .flag"):
+            box = opened.box(selector)
+            assert box["width"] > 20
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        assert opened.requests() == []
+        assert opened.complaints() == []
+
+
+@needs_browser
+def test_axe_finds_no_serious_fault(file) -> None:
+    axe = files(pytest.importorskip("axe_core_python")).joinpath("axe.min.js").read_text("utf-8")
+    with browser(*SOFTWARE_WEBGL, width=1440) as opened:
+        opened.open(file)
+        opened.run(axe + "; 0")
+        found = opened.run("axe.run().then(r => r.violations.map(v => [v.impact, v.id, "
+                           "v.nodes.slice(0, 3).map(n => n.html.slice(0, 120))]))")  # fmt: skip
+        assert [v for v in found if v[0] in ("serious", "critical")] == []
 
 
 @needs_browser
@@ -431,7 +622,7 @@ def test_the_wheel_scrolls_past_the_structure_until_it_is_clicked(page: Page) ->
         pytest.skip("this Chromium has no software WebGL")
     wheel = (
         "(() => { const e = new WheelEvent('wheel', {deltaY: 9, bubbles: true, cancelable: true});"
-        "document.querySelector('#view canvas').dispatchEvent(e); return e.defaultPrevented; })()"
+        "document.querySelector('#view canvas:not(#still)').dispatchEvent(e); return e.defaultPrevented; })()"
     )
     point = "document.getElementById('view').dispatchEvent(new PointerEvent('pointer{}'))"
     page.run(point.format("leave"))
@@ -443,16 +634,19 @@ def test_the_wheel_scrolls_past_the_structure_until_it_is_clicked(page: Page) ->
 
 
 @needs_browser
-def test_without_webgl_the_still_pictures_are_shown(file) -> None:
+def test_without_webgl_structures_are_drawn_flat(file) -> None:
     with browser(*NO_WEBGL, width=420) as opened:
         opened.open(file)
-        assert opened.run("document.documentElement.dataset.viewer") == "still"
+        assert opened.run("document.documentElement.dataset.viewer") == "flat"
         assert "no WebGL" in opened.run("document.getElementById('hint').textContent")
-        assert opened.box("#still svg")["height"] > 200
-        assert opened.box("#tools")["height"] == 0
         opened.run("document.querySelectorAll('#cards .card')[1].click()")
-        drawn = opened.run("document.querySelector('#still svg title').textContent")
-        assert drawn.startswith("Li₂S")
+        opened.run("new Promise(r => setTimeout(r, 400))")
+        count = (
+            "(c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+            "let n = 0; for (let k = 3; k < d.length; k += 4) { n += d[k] > 0; } return n; })"
+            "(document.getElementById('still'))"
+        )
+        assert opened.run(count) > 1000
         # Narrow: nothing sticks out sideways.
         assert opened.run("document.documentElement.scrollWidth <= innerWidth")
         assert opened.requests() == []
@@ -468,6 +662,7 @@ def test_without_scripts_tables_and_pictures_remain(file) -> None:
         assert opened.count("noscript p") == 1
         assert opened.count("#ranking tbody tr") == N_ROWS
         assert opened.count("#cards figure svg") == 2
+        assert opened.count("#short .thumb svg") == 2
         assert opened.requests() == []
 
 
