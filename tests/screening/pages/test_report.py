@@ -622,7 +622,8 @@ def test_the_wheel_scrolls_past_the_structure_until_it_is_clicked(page: Page) ->
         pytest.skip("this Chromium has no software WebGL")
     wheel = (
         "(() => { const e = new WheelEvent('wheel', {deltaY: 9, bubbles: true, cancelable: true});"
-        "document.querySelector('#view canvas:not(#still)').dispatchEvent(e); return e.defaultPrevented; })()"
+        "document.querySelector('#view canvas:not(#still)').dispatchEvent(e);"
+        "return e.defaultPrevented; })()"
     )
     point = "document.getElementById('view').dispatchEvent(new PointerEvent('pointer{}'))"
     page.run(point.format("leave"))
