@@ -37,7 +37,7 @@ from ..void.blocks import block_radius
 from ..void.grid import adaptive_spacing_A, grid_shape, images_within
 from ..void.host import Host, host_of, numbered
 from ..void.percolation import PercolationLevels, percolation_levels
-from ..void.symmetry import symmetric_grid
+from ..void.symmetry import SymmetricGrid, symmetric_grid
 from .kernels import (
     coincident,
     descend,
@@ -146,8 +146,7 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
     """
     host = host_of(prepared)
     field = force_field(prepared, host)
-    spacing = adaptive_spacing_A(host.volume_A3, SPACING_A, LEAST_POINTS, MOST_POINTS)
-    grid = symmetric_grid(host, grid_shape(host.lattice, spacing), _START)
+    grid = landscape_grid(host)
     shape, start = grid.shape, grid.start_A
     farthest = CUTOFF_A + 2 * block_radius(host.lattice / shape[:, None])
     of_first = energy_grid(
@@ -181,6 +180,12 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
         _mobile_site_energies(host, field),
         host.lattice,
     )
+
+
+def landscape_grid(host: Host) -> SymmetricGrid:
+    """The grid of the landscape of a host."""
+    spacing = adaptive_spacing_A(host.volume_A3, SPACING_A, LEAST_POINTS, MOST_POINTS)
+    return symmetric_grid(host, grid_shape(host.lattice, spacing), _START)
 
 
 def _mobile_site_energies(host: Host, field: ForceField) -> FloatArray:

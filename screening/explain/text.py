@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from ..pages.text import chance_text
 from .anions import AnionGroup, Net
 from .contributions import ColumnShare, Explanation, MeasuredLabel, Neighbour
 
@@ -35,7 +36,7 @@ def verdict_lines(found: Explanation) -> list[str]:
         f"log10 σ(300 K) = {row['log10_sigma_300K_S_cm']:.2f} (σ in S/cm), 90 % interval "
         f"{row['log10_sigma_300K_low']:.2f} to {row['log10_sigma_300K_high']:.2f}: "
         f"{_plain(sigma)} mS/cm, {_plain(low, 1)} to {_plain(high, 1)}",
-        f"probability of more than {found.threshold_mS_cm:g} mS/cm: {row['p_fast']:.2f}; "
+        f"probability of more than {found.threshold_mS_cm:g} mS/cm: {chance_text(row['p_fast'])}; "
         "the rank goes by it",
         f"domain distance {row['domain_distance']:.2f} (1: as far as a family new to the model); "
         f"model families differ by {row['family_disagreement_log10']:.2f} decades",
@@ -187,6 +188,23 @@ def net_lines(found: Explanation) -> list[str]:
     """Nets by element; all together only where there are several elements."""
     by_element = [net for net in found.nets if net.element]
     return [net_text(net) for net in (found.nets if len(by_element) > 1 else by_element)]
+
+
+def window_lines(found: Explanation) -> list[str]:
+    """Energy above the hull and the window against the metal, where they are known."""
+    row, lines = found.row, []
+    hull, low, high = (
+        row.get(name) for name in ("e_above_hull_meV_atom", "li_window_low_V", "li_window_high_V")
+    )
+    if _is_number(hull):
+        lines.append(f"{hull:.0f} meV/atom above the hull")
+    if _is_number(low) and _is_number(high):
+        lines.append(f"stable from {low:.2f} to {high:.2f} V against {found.mobile} metal")
+    return lines
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def flag_lines(found: Explanation) -> list[str]:

@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from markupsafe import Markup
 
 from ...data.atomic import write_text_atomic
 from ...data.convert import to_pymatgen
 from ...data.errors import FeatureError, RoleError
 from ...data.records import StructureRecord
+from ...features.core.prepared import PreparedStructure, prepare
+from ...features.isolated.definition import find_isolated_anions
+from ..pages.report import asset, content_security_policy, environment
 from ..pages.scene import build_scene
-from ..pages.svg import describe_scene, scene_svg
+from ..pages.svg import scene_svg
+from ..pages.view import json_for_script
 from ..results.read import EXPLANATIONS
 from . import text as explain_text
 from .contributions import Explanation
+from .picture import View, view_of
+from .volumes import write_cubes
 
 _LONGEST: Final[int] = 80
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExplanationFiles:
     """What was written."""
 
     page: Path
     structure: Path
-    picture: Path | None
+    picture: Path | None = None
     """None where the structure cannot be drawn."""
     undrawn: str = ""
     """Why not."""
+    cubes: dict[str, Path] = field(default_factory=dict)
+    """``similarity`` and ``bvse``, where they were asked for and could be made."""
+    without: dict[str, str] = field(default_factory=dict)
+    """Why a map, a path or a cube file is not there."""
 
 
 def safe_name(record_id: str) -> str:
@@ -44,7 +55,7 @@ def safe_name(record_id: str) -> str:
 
 
 def write_explanation(
-    folder: Path, found: Explanation, record: StructureRecord
+    folder: Path, found: Explanation, record: StructureRecord, cubes: bool = False
 ) -> ExplanationFiles:
     """Write ``explain/ID.html``, ``.svg`` and ``.cif`` below a run's folder.
 
@@ -55,49 +66,77 @@ def write_explanation(
     found : Explanation
     record : StructureRecord
         The structure that it explains.
+    cubes : bool
+        Also ``ID.similarity.cube`` and ``ID.bvse.cube`` (:mod:`.volumes`).
     """
     base = folder / EXPLANATIONS / safe_name(record.id)
     page, structure, picture = (base.with_name(f"{base.name}.{e}") for e in ("html", "cif", "svg"))
-    write_text_atomic(structure, _cif(record))
-    svg, caption = "", ""
+    view, prepared = View(), None
     try:
-        scene = build_scene(record, found.mobile)
-        svg, caption = scene_svg(scene), describe_scene(scene)
-        write_text_atomic(picture, svg)
-        written = ExplanationFiles(page, structure, picture)
+        prepared = prepare(record, found.mobile)
+        scene = build_scene(prepared)
+        view = view_of(prepared, scene)
+        write_text_atomic(picture, scene_svg(scene))
     except (FeatureError, RoleError) as error:
         picture.unlink(missing_ok=True)
-        written = ExplanationFiles(page, structure, None, str(error))
-    write_text_atomic(page, render_explanation(found, svg, caption or written.undrawn, structure))
-    return written
+        view = View(caption=str(error))
+    write_text_atomic(structure, vesta_cif(record, prepared))
+    made: tuple[dict[str, Path], dict[str, str]] = ({}, {})
+    if cubes and prepared is not None:
+        made = write_cubes(prepared, base)
+    write_text_atomic(page, render_explanation(found, view, structure))
+    return ExplanationFiles(
+        page=page,
+        structure=structure,
+        picture=picture if view.svg else None,
+        undrawn="" if view.svg else view.caption,
+        cubes=made[0],
+        without={**view.without, **made[1]},
+    )
 
 
-def render_explanation(found: Explanation, svg: str, caption: str, structure: Path) -> str:
+def render_explanation(found: Explanation, view: View, structure: Path) -> str:
     """The page as text; jinja2 escapes every value but the picture, which is escaped already.
 
     Parameters
     ----------
     found : Explanation
-    svg : str
-        From :func:`.scene_svg.scene_svg`, or empty.
-    caption : str
+    view : View
+        From :func:`.picture.view_of`.
     structure : path
         As it stands in the command that hands the structure to AIMD.
     """
-    from jinja2 import Environment
-    from markupsafe import Markup
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    source = files("ionsieve.screening").joinpath("templates", "explain.html.j2").read_text("utf-8")
     decades = [s.decades for s in found.families] + [s.decades for s in found.columns]
-    largest = max(map(abs, decades), default=0.0)
-    return environment.from_string(source).render(
-        found=found, text=explain_text, svg=Markup(svg), caption=caption, structure=str(structure),
-        largest=largest or 1.0,
-    )  # fmt: skip
+    scripts = [asset("3Dmol-min.js"), asset("viewer.js"), asset("explain.js")]
+    return (
+        environment()
+        .get_template("explain.html.j2")
+        .render(
+            found=found,
+            text=explain_text,
+            view=view,
+            structure=str(structure),
+            largest=max(map(abs, decades), default=0.0) or 1.0,
+            policy=content_security_policy(scripts),
+            style=Markup(asset("report.css")),
+            scripts=[Markup(script) for script in scripts],
+            page_data=json_for_script(view.packed),
+        )
+    )
 
 
-def _cif(record: StructureRecord) -> str:
+def vesta_cif(record: StructureRecord, prepared: PreparedStructure | None) -> str:
+    """The structure as CIF; isolated anions have labels of their own, ``S_iso1``.
+
+    VESTA and others group sites by label: isolated anions can be drawn apart.
+    """
     from pymatgen.io.cif import CifWriter
 
-    return str(CifWriter(to_pymatgen(record), significant_figures=10))
+    structure = to_pymatgen(record)
+    if prepared is not None:
+        found = find_isolated_anions(prepared)
+        isolated = set(map(int, prepared.atoms.site[found.is_isolated]))
+        for number, site in enumerate(structure):
+            if number in isolated:
+                site.label = f"{site.species.elements[0].symbol}_iso{number}"
+    return str(CifWriter(structure, significant_figures=10))

@@ -139,7 +139,7 @@ def _write_left_out(folder: Path, result: ScreenResult | NothingToRank) -> None:
 def _remove_explanations(folder: Path) -> None:
     """Pages of ``ionsieve explain`` with their files: they speak of the ranking being replaced."""
     for page in (folder / EXPLANATIONS).glob("*.html"):
-        for suffix in (".cif", ".svg", ".html"):
+        for suffix in (".cif", ".svg", ".similarity.cube", ".bvse.cube", ".html"):
             page.with_suffix(suffix).unlink(missing_ok=True)
 
 

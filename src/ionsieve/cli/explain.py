@@ -17,13 +17,17 @@ def explain(
     folder: Path = typer.Argument(..., metavar="DIR", help="Folder of a finished screen."),
     name: str = typer.Argument(..., metavar="ID", help="Id of a ranked structure, or its rank."),
     cache: bool = typer.Option(True, help="Take the trained model from the cache, and keep it."),
+    cubes: bool = typer.Option(
+        False, "--cubes", help="Also write the similarity map and bond-valence landscape as cubes."
+    ),
     json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Say why a candidate has its rank, with a picture of its isolated anions and cages.
 
     Shows the prediction, what moved it, the nearest structures of the AIMD table with their
     conductivities, isolated anions with net and cages, each flag with its reason, and the AIMD
-    that would decide. Writes DIR/explain/ID.html, ID.svg and ID.cif.
+    that would decide. Writes DIR/explain/ID.html, ID.svg and ID.cif,
+    in which isolated anions have labels of their own.
     """
     from ..screening.explain.contributions import explain_candidate
     from ..screening.explain.write import write_explanation
@@ -32,19 +36,25 @@ def explain(
     from .progress import console
 
     found, record = explain_candidate(FinishedRun(folder), name, model_cache() if cache else None)
-    written = write_explanation(folder, found, record)
+    written = write_explanation(folder, found, record, cubes)
     if json:
         import json as json_module
 
         paths = {"page": written.page, "structure": written.structure, "picture": written.picture}
         files = {k: None if v is None else str(v) for k, v in paths.items()}
+        files |= {f"{name}_cube": str(path) for name, path in written.cubes.items()}
         content = {**found.as_dict(), "files": files, "undrawn": written.undrawn or None}
+        content["without"] = written.without
         typer.echo(json_module.dumps(content, sort_keys=True, allow_nan=False))
         return
     screen = console()
     _print(screen, found, str(written.structure))
     if written.undrawn:
         _say(screen, f"no picture: {written.undrawn}")
+    for name, why in written.without.items():
+        _say(screen, f"no {name}: {why}")
+    for path in written.cubes.values():
+        _say(screen, f"wrote {path}")
     _say(screen, f"see {written.page}")
 
 
