@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 
@@ -71,9 +71,11 @@ def _cube(prepared: PreparedStructure, values: FloatArray, start_A: FloatArray, 
     origin_A = host_origin_A(prepared, host)
     numbers, positions = _atoms(host, prepared.roles.mobile)
     atoms = Atoms(numbers, positions=positions + origin_A, cell=host.lattice, pbc=True)
-    stream = StringIO()
-    write_cube(stream, atoms, values, origin=start_A + origin_A, comment=title)
-    return stream.getvalue()
+    # ASE writes the numbers past Python's buffer: it takes a true file alone.
+    with TemporaryFile("w+", encoding="ascii") as stream:
+        write_cube(stream, atoms, values, origin=start_A + origin_A, comment=title)
+        stream.seek(0)
+        return stream.read()
 
 
 def _atoms(host: Host, mobile: str) -> tuple[list[int], FloatArray]:

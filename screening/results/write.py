@@ -119,7 +119,7 @@ def write_nothing(nothing: NothingToRank, out: str | Path) -> None:
     folder = prepared_folder(out)
     (folder / RUN).unlink(missing_ok=True)
     _remove_explanations(folder)
-    for stale in (RANKING, FEATURES, OPTIMADE, SERVER, REPORT, CALIBRATION):
+    for stale in (RANKING, FEATURES, TEMPERATURES, OPTIMADE, SERVER, REPORT, CALIBRATION):
         (folder / stale).unlink(missing_ok=True)
     write_text_atomic(folder / "ranking.csv", ",".join(RANKING_COLUMNS) + "\n")
     _write_left_out(folder, nothing)

@@ -97,7 +97,7 @@
 
   // Colours of the plot.
   var SET = ["#d9480f", "#0b7285", "#7b5ea7", "#b7791f", "#34558b", "#2f8f5b", "#a61e4d", "#6b7785", "#c2a33a", "#94a3b3"];
-  var CLASS = { framework: "#d9480f", antistructure: "#0b7285", none: "#6b7785" };
+  var CLASS = { framework: "#d9480f", antistructure: "#0b7285", zintl: "#7b5ea7", none: "#6b7785" };
   function ramp(share) {
     var stops = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [230, 200, 30]], t = Math.max(0, Math.min(1, share)) * 4, k = Math.min(3, Math.floor(t));
     return "rgb(" + stops[k].map(function (c, i) { return Math.round(c + (t - k) * (stops[k + 1][i] - c)); }).join() + ")";
