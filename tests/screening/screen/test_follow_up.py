@@ -78,7 +78,7 @@ def test_reasons_are_numbers_and_one_place_goes_to_the_unknown(made: tuple) -> N
 
 def test_cost_is_that_of_a_campaign_and_stands_at_every_row(made: tuple) -> None:
     table, facts = made
-    protocol, model = ProtocolSettings(), calibrated_cost((), "gpaw")
+    protocol, model = ProtocolSettings(), calibrated_cost(())
     for record, hours in zip(records(), table["core_hours"], strict=True):
         size = estimated_size(record.composition, record.volume_A3, protocol)
         expected = model.core_hours(size.n_electrons, size.volume_A3, size.n_steps)
