@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from ..jobs.electrons import valence_electrons
-from ..jobs.plan import ProtocolSettings
+from ..jobs.protocol import ProtocolSettings
 
 Measured = tuple[str, float, float, float]
 MEASURED: Final[dict[str, tuple[Measured, ...]]] = {

@@ -13,7 +13,7 @@ import pandas as pd
 from ...data.disorder.policy import DisorderPolicy
 from ...data.errors import InputError
 from ...data.identifiers import printable
-from ...data.records import Quarantined, StructureRecord
+from ...data.records import StructureRecord
 from ..screen.candidates import Advance, collect_candidates
 
 ANY_FLAG: Final[str] = "any"
@@ -34,20 +34,17 @@ class ScreenChoice:
         Rows with one of these flags, or of the shortlist (``follow_up``); ``any``: with any.
     top : int
         At most so many, in the order of the ranking.
-    known : bool
-        Also structures that the AIMD table holds: their label is there already.
     """
 
     folder: Path
     flags: tuple[str, ...] = (ANY_FLAG,)
     top: int = 100
-    known: bool = False
 
 
 def screened_candidates(
     choice: ScreenChoice, inputs: Sequence[str | Path], mobile: str, advance: Advance
-) -> tuple[list[StructureRecord], list[Quarantined]]:
-    """Structures of the chosen rows, in their order, and what was left out as known.
+) -> list[StructureRecord]:
+    """Structures of the chosen rows, in their order.
 
     A screen keeps no structures: they are read again from its inputs.
 
@@ -73,13 +70,7 @@ def screened_candidates(
             f"for {mobile}"
         )
     rows = _chosen(ranking, choice)
-    known = _known(rows, choice)
-    wanted = [str(name) for name in rows["id"] if name not in known]
-    if not wanted:
-        raise InputError(
-            f"{choice.folder}: the AIMD table holds every candidate that is flagged; give --known "
-            "to run them again"
-        )
+    wanted = [str(name) for name in rows["id"]]
     sources = list(inputs) or _inputs_of(run, choice.folder)
     policy = DisorderPolicy(run["settings"]["disorder"])
     found = collect_candidates(sources, mobile, policy, (), advance).records
@@ -90,11 +81,7 @@ def screened_candidates(
             f"{choice.folder}: {len(missing)} of {len(wanted)} candidates are not in its inputs "
             f"any more, the first is {printable(missing[0])}; screen again"
         )
-    left_out = [
-        Quarantined(name, str(choice.folder), "policy", f"the AIMD table holds it ({entry})")
-        for name, entry in known.items()
-    ]
-    return [by_id[name] for name in wanted], left_out
+    return [by_id[name] for name in wanted]
 
 
 def _screen(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -110,14 +97,6 @@ def _screen(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
             "'ionsieve screen'"
         )
     return run, ranking
-
-
-def _known(rows: pd.DataFrame, choice: ScreenChoice) -> dict[str, str]:
-    """Rows that are structures of the AIMD table: id → entry."""
-    if choice.known or "known_relation" not in rows:
-        return {}
-    same = rows[rows["known_relation"] == "same"]
-    return dict(zip(same["id"].astype(str), same["known_structure"].astype(str), strict=True))
 
 
 def _chosen(ranking: pd.DataFrame, choice: ScreenChoice) -> pd.DataFrame:

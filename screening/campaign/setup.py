@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from ..jobs.structure_json import record_to_json
 from ..screen.pipeline import quarantine_frame
 from ..screen.training import TrainedModel, embedded_model
 from .from_screen import ScreenChoice, screened_candidates
+from .known import leave_out_known
 from .records import Candidate
 from .settings import CampaignSettings
 from .store import CampaignStore
@@ -42,6 +44,7 @@ def init_campaign(
     advance: Advance | None = None,
     network_file_system: bool = False,
     screen: ScreenChoice | None = None,
+    known: bool = False,
 ) -> dict[str, int]:
     """Make a campaign folder: candidates with features, a first model, an empty history.
 
@@ -63,11 +66,13 @@ def init_campaign(
     screen : ScreenChoice, optional
         Take the flagged candidates of a screen; ``inputs`` then says where their structures are,
         by default where the screen found them.
+    known : bool
+        Also materials whose label the AIMD or the experiment table holds.
 
     Returns
     -------
     dict
-        Numbers of candidates and of quarantined inputs.
+        Numbers of candidates, of quarantined inputs, and of known materials among the latter.
 
     Raises
     ------
@@ -75,6 +80,7 @@ def init_campaign(
         If the folder is in use or nothing can be simulated.
     """
     settings = settings or CampaignSettings()
+    advance = advance or (lambda *_: None)
     target = Path(folder).resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{folder}: is there already and not an empty folder")
@@ -87,7 +93,8 @@ def init_campaign(
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         try:
-            counts = _fill(staging, inputs, settings, cache, advance, network_file_system, screen)
+            records = _new_candidates(inputs, settings, advance, screen, known)
+            counts = _fill(staging, records, settings, cache, advance, network_file_system)
             staging.rename(target)
         except OSError as error:
             reason = error.strerror or str(error)
@@ -98,21 +105,47 @@ def init_campaign(
     return counts
 
 
-def _fill(
-    folder: Path,
+@dataclass(frozen=True)
+class _Inputs:
+    records: list[StructureRecord]
+    quarantined: list[Quarantined]
+    n_known: int
+
+
+def _new_candidates(
     inputs: Sequence[str | Path],
     settings: CampaignSettings,
-    cache: Path | None,
-    advance: Advance | None,
-    network_file_system: bool,
+    advance: Advance,
     screen: ScreenChoice | None,
-) -> dict[str, int]:
-    advance = advance or (lambda *_: None)
+    known: bool,
+) -> _Inputs:
+    """Structures that may be simulated: one rule for every way in."""
     if screen is None:
         records, quarantined = _candidates(inputs, settings.mobile)
     else:
-        records, quarantined = screened_candidates(screen, inputs, settings.mobile, advance)
+        records = screened_candidates(screen, inputs, settings.mobile, advance)
+        quarantined = []
+    if known:
+        return _Inputs(records, quarantined, 0)
+    new, held = leave_out_known(records, settings.mobile)
+    if held and not new:
+        raise InputError(
+            f"every candidate is known: {held[0].id}: {held[0].reason}; give --known to run them "
+            "again"
+        )
+    return _Inputs(new, [*quarantined, *held], len(held))
+
+
+def _fill(
+    folder: Path,
+    found: _Inputs,
+    settings: CampaignSettings,
+    cache: Path | None,
+    advance: Advance,
+    network_file_system: bool,
+) -> dict[str, int]:
     # Inputs first: a wrong path should not cost a training.
+    records, quarantined = found.records, list(found.quarantined)
     features, reasons = _features(records, settings.mobile, advance)
     records = [r for r in records if r.id in features.index]
     quarantined += reasons
@@ -133,7 +166,11 @@ def _fill(
                 "held_out": trained.model.evaluation_,
             }
             t.add_model("models/000", "embedded", details)
-    return {"candidates": len(candidates), "quarantined": len(quarantined)}
+    return {
+        "candidates": len(candidates),
+        "quarantined": len(quarantined),
+        "known": found.n_known,
+    }
 
 
 def _candidates(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,19 +17,20 @@ from ...data.disorder.arrangements import (
 from ...data.errors import StructureError
 from ...data.records import IntArray, SiteSpecies, StructureRecord
 from ...features.core.prepared import prepare
-from .cell_choice import CellOption
+from .cell_choice import CellChoice, CellOption, choose_cell
 from .electrons import valence_electrons
-from .supercell import find_supercell
+from .occupancies import Content, Occupancies
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-OCCUPANCY_CHANGE: Final[tuple[float, ...]] = (0.002, 0.02, 0.06)
-"""How far whole atoms may move an occupancy; the first that fits a small enough cell is taken."""
 _SYMPREC = 0.01
+_ROOM: Final[tuple[float, ...]] = (1.0, 0.9, 0.8, 0.65, 0.5)
+"""Shares of the places between overlapping alternatives that are tried: counting them says how many
+atoms fit at most, and geometry may leave less."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SimulationCell:
     """What is simulated, and what was done to get there."""
 
@@ -59,13 +59,13 @@ def simulation_cells(
     keep: int = 1,
     seed: int = 0,
 ) -> list[SimulationCell]:
-    """Build the smallest ordered supercell with periodic images near the target distance.
+    """Build the ordered supercell that is worth its cost (:mod:`.cell_choice`).
 
     Parameters
     ----------
     record : StructureRecord
     mobile : str
-        Mobile species; its number is adjusted where rounding leaves a net charge.
+        Mobile species.
     target_A : float
         Wanted distance of periodic images, Å; 0.9 of it is enough.
     max_atoms : int
@@ -80,37 +80,52 @@ def simulation_cells(
     RoleError
         If oxidation states cannot be assigned.
     StructureError
-        If no neutral arrangement of whole atoms exists in an allowed cell.
+        If no arrangement of whole atoms exists in an allowed cell.
     """
     parent = _charged_primitive(record, mobile)
     orbits, content = _orbits(parent)
-    notes: list[str] = []
-    for change in OCCUPANCY_CHANGE:
-        if any(_whole(content, orbits, m, change) for m in range(1, _most(parent, max_atoms) + 1)):
-            break
-    else:
-        raise StructureError(
-            f"{record.id}: occupancies need more than {max_atoms} atoms to become whole atoms; "
-            "allow more atoms or give an ordered structure"
+    error: StructureError | None = None
+    for room in _ROOM:
+        occupancies = Occupancies(
+            parent.lattice.matrix, parent.frac_coords, orbits, content, mobile, room
         )
-    n_atoms = _atoms_per_cell(parent)
-    cell = find_supercell(
-        parent.lattice.matrix,
-        n_atoms,
-        target_A,
-        max_atoms,
-        lambda m: _whole(content, orbits, m, change),
-    )
-    if not cell.near_target:
+        choice = choose_cell(record.id, parent.lattice.matrix, occupancies, target_A, max_atoms)
+        cell = _disordered_cell(parent, orbits, choice)
+        try:
+            found = rank_arrangements(cell, keep, seed)
+        except StructureError as clash:
+            error = clash
+            continue
+        notes = _notes(record, parent, choice, target_A, max_atoms)
+        return [_finished(record, cell, one, choice, notes) for one in found]
+    raise error or StructureError(f"{record.id}: has no arrangement without overlaps")
+
+
+def _notes(
+    record: StructureRecord,
+    parent: Structure,
+    choice: CellChoice,
+    target_A: float,
+    max_atoms: int,
+) -> tuple[str, ...]:
+    """What was done to the crystal, in words."""
+    notes, numbers = [], choice.numbers
+    if not choice.cell.near_target:
         notes.append(
-            f"periodic images {cell.image_distance_A:.1f} Å apart, less than 0.9 × {target_A:g} Å: "
-            f"a larger cell would exceed {max_atoms} atoms"
+            f"periodic images {choice.cell.image_distance_A:.1f} Å apart, less than 0.9 × "
+            f"{target_A:g} Å: a larger cell would exceed {max_atoms} atoms"
         )
-    disordered = _disordered_cell(record.id, parent, orbits, content, cell.matrix, mobile, notes)
-    return [
-        _finished(record, disordered, found, cell.image_distance_A, tuple(notes))
-        for found in rank_arrangements(disordered, keep, seed)
-    ]
+    if numbers.largest_change > 5e-4:
+        notes.append(
+            f"occupancies changed by up to {numbers.largest_change:.3f}, composition by "
+            f"{100 * numbers.composition_change:.1f} %"
+        )
+    if abs(numbers.charge_e) > 0.05:
+        notes.append(
+            f"formal charges leave {numbers.charge_e:+.2f} e: oxidation states are averages or "
+            "do not fit; the simulated cell is neutral"
+        )
+    return tuple(notes)
 
 
 def _charged_primitive(record: StructureRecord, mobile: str) -> Structure:
@@ -122,9 +137,6 @@ def _charged_primitive(record: StructureRecord, mobile: str) -> Structure:
     )
     charged = to_pymatgen(replace(record, species=species), oxidation_states=True)
     return charged.get_primitive_structure(tolerance=0.05)
-
-
-Content = dict[int, Mapping[tuple[str, float], float]]
 
 
 def _orbits(parent: Structure) -> tuple[IntArray, Content]:
@@ -147,44 +159,16 @@ def _symbol(species: object) -> str:
     return str(getattr(species, "symbol", species))
 
 
-def _atoms_per_cell(parent: Structure) -> int:
-    return max(1, round(sum(site.species.num_atoms for site in parent)))
-
-
-def _most(parent: Structure, max_atoms: int) -> int:
-    return max_atoms // _atoms_per_cell(parent)
-
-
-def _whole(content: Content, orbits: IntArray, multiple: int, change: float) -> bool:
-    for orbit, amounts in content.items():
-        sites = int((orbits == orbit).sum()) * multiple
-        if any(abs(round(o * sites) - o * sites) > change * sites for o in amounts.values()):
-            return False
-    return True
-
-
-def _disordered_cell(
-    record_id: str,
-    parent: Structure,
-    orbits: IntArray,
-    content: Content,
-    matrix: IntArray,
-    mobile: str,
-    notes: list[str],
-) -> DisorderedCell:
+def _disordered_cell(parent: Structure, orbits: IntArray, choice: CellChoice) -> DisorderedCell:
     tagged = parent.copy(site_properties={"orbit": orbits.tolist()})
-    supercell = tagged.make_supercell(matrix, in_place=False)
+    supercell = tagged.make_supercell(choice.cell.matrix, in_place=False)
     orbit = np.array(supercell.site_properties["orbit"], dtype=np.int64)
-    sites = {o: int((orbit == o).sum()) for o in content}
-    counts = {
-        o: {s: round(occupancy * sites[o]) for s, occupancy in amounts.items()}
-        for o, amounts in content.items()
-    }
-    _neutralise(record_id, counts, sites, mobile, notes)
     options: dict[int, tuple[tuple[str, float] | None, ...]] = {}
     dealt: dict[int, tuple[int, ...]] = {}
-    for o, amounts in counts.items():
-        empty = sites[o] - sum(amounts.values())
+    for o, counted in choice.numbers.counts.items():
+        # A species of which no atom is left is no option.
+        amounts = {key: n for key, n in counted.items() if n}
+        empty = int((orbit == o).sum()) - sum(amounts.values())
         options[o] = (*amounts, *((None,) if empty else ()))
         dealt[o] = (*amounts.values(), *((empty,) if empty else ()))
     return DisorderedCell(
@@ -197,49 +181,11 @@ def _disordered_cell(
     )
 
 
-def _neutralise(
-    record_id: str,
-    counts: dict[int, dict[tuple[str, float], int]],
-    sites: dict[int, int],
-    mobile: str,
-    notes: list[str],
-) -> None:
-    """Add or take mobile ions until the cell is neutral; partly filled orbits only."""
-    charge = sum(key[1] * n for amounts in counts.values() for key, n in amounts.items())
-    room = [
-        (o, key)
-        for o, amounts in counts.items()
-        for key in amounts
-        if key[0] == mobile and (sum(amounts.values()) < sites[o] or len(amounts) > 1)
-    ]
-    step = -1 if charge > 0 else 1
-    needed = round(abs(charge))
-    if abs(abs(charge) - needed) > 0.05:
-        raise StructureError(
-            f"{record_id}: average charges leave {charge:+.2f} e; give whole oxidation states"
-        )
-    for _ in range(needed):
-        fitting = [
-            (o, key)
-            for o, key in room
-            if (counts[o][key] > 0 if step < 0 else sum(counts[o].values()) < sites[o])
-        ]
-        if not fitting:
-            raise StructureError(
-                f"{record_id}: the cell carries {charge:+.0f} e and no partly occupied {mobile} "
-                "position can take it up; check occupancies and oxidation states"
-            )
-        o, key = max(fitting, key=lambda f: counts[f[0]][f[1]])
-        counts[o][key] += step
-    if needed:
-        notes.append(f"{needed} {mobile} {'added' if step > 0 else 'removed'} for neutrality")
-
-
 def _finished(
     parent: StructureRecord,
     cell: DisorderedCell,
     found: Arrangement,
-    image_distance_A: float,
+    choice: CellChoice,
     notes: tuple[str, ...],
 ) -> SimulationCell:
     from pymatgen.core import Species, Structure
@@ -253,5 +199,11 @@ def _finished(
     )
     record = from_pymatgen(structure, parent.id, parent.provenance)
     return SimulationCell(
-        record, image_distance_A, found.method, found.n_configurations, found.energy_eV, notes
+        record=record,
+        image_distance_A=choice.cell.image_distance_A,
+        method=found.method,
+        n_configurations=found.n_configurations,
+        ewald_energy_eV=found.energy_eV,
+        notes=notes,
+        alternatives=choice.options,
     )

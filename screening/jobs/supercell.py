@@ -61,7 +61,7 @@ def find_supercell(
     for multiple in range(1, max_atoms // n_atoms + 1):
         if accepts is not None and not accepts(multiple):
             continue
-        found = _best_of_multiple(lattice, multiple, target_A)
+        found = best_of_multiple(lattice, multiple, target_A)
         if best is None or found.image_distance_A > best.image_distance_A + 1e-6:
             best = found
         if found.near_target:
@@ -100,7 +100,8 @@ def _divisors(number: int) -> list[int]:
     return [d for d in range(1, number + 1) if number % d == 0]
 
 
-def _best_of_multiple(lattice: FloatArray, multiple: int, target_A: float) -> Supercell:
+def best_of_multiple(lattice: FloatArray, multiple: int, target_A: float) -> Supercell:
+    """The supercell of so many primitive cells whose images are farthest apart."""
     forms = hermite_normal_forms(multiple)
     distance = image_distances(lattice, forms, reach_A=1.2 * target_A)
     winner = int(np.argmax(np.round(distance, 6)))

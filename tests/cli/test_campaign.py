@@ -97,7 +97,10 @@ def test_init_to_report_for_an_external_engine(tmp_path: Path) -> None:
     made = run(
         "init", "c", "LiF.cif", "--engine", "vasp", "--settings", "s.yaml", "--json", cwd=tmp_path
     )
-    assert json.loads(made.stdout) == {"candidates": 1, "quarantined": 0}
+    told = json.loads(made.stdout)
+    assert (told["candidates"], told["quarantined"], told["known"]) == (1, 0, 0)
+    assert told["engine_here"] is False
+    assert "IONSIEVE_VASP" in told["engine_needs"]
     proposed = json.loads(run("propose", "c", "--json", cwd=tmp_path).stdout)
     (name,) = proposed["jobs"]
     assert proposed["picks"][0]["candidate"] == "LiF"

@@ -31,7 +31,7 @@ def init(
     ),
     top: int = typer.Option(100, min=1, help="With --from: at most so many, best ranked first."),
     known: bool = typer.Option(
-        False, "--known", help="With --from: also structures that the AIMD table holds."
+        False, "--known", help="Also materials that the AIMD or the experiment table holds."
     ),
     engine: str = typer.Option("gpaw", help="gpaw, cp2k, vasp or espresso."),
     acquisition: str = typer.Option(
@@ -51,17 +51,23 @@ def init(
     """Make the campaign: candidates, descriptors, first model."""
     from ..screening.campaign.from_screen import ScreenChoice
     from ..screening.campaign.setup import init_campaign
+    from ..screening.engines.registry import engine as engine_named
     from .cache import model_cache
+    from .campaign_text import made_lines
     from .progress import stage_progress
 
-    source = None if screen is None else ScreenChoice(screen, tuple(flag), top, known)
+    source = None if screen is None else ScreenChoice(screen, tuple(flag), top)
     chosen = _settings(settings, engine, acquisition, batch, mobile, seed)
     with stage_progress(quiet=json) as advance:
         counts = init_campaign(
-            folder, inputs or [], chosen, model_cache(), advance, network_file_system, source
+            folder, inputs or [], chosen, model_cache(), advance, network_file_system, source, known
         )
-    text = f"{counts['candidates']:,} candidates, {counts['quarantined']:,} quarantined"
-    _say(json, counts, [text, f"next: ionsieve campaign propose {folder}"])
+    ready = engine_named(chosen.engine).ready()
+    _say(
+        json,
+        {**counts, "engine_here": ready.here, "engine_needs": ready.text},
+        made_lines(folder, counts, ready),
+    )
 
 
 def _settings(

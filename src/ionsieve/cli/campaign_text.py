@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from ..screening.campaign.collection import Collection
     from ..screening.campaign.loop import Retraining
     from ..screening.campaign.submission import Submission
+    from ..screening.engines.engine import Readiness
+
+
+def made_lines(folder: Path, counts: dict[str, int], ready: Readiness) -> list[str]:
+    """Of ``init``: how many, what is known already, and whether the engine runs here."""
+    lines = [f"{counts['candidates']:,} candidates, {counts['quarantined']:,} quarantined"]
+    if counts["known"]:
+        lines.append(
+            f"{counts['known']:,} of them are known: a label table holds them (quarantine.csv says "
+            "which); --known takes them all the same"
+        )
+    return [
+        *lines,
+        ready.text if ready.here else f"notice: {ready.text}",
+        f"next: ionsieve campaign propose {folder}",
+    ]
 
 
 def proposed_lines(folder: Path, found: Any) -> list[str]:

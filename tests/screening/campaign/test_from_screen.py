@@ -44,7 +44,7 @@ def screen(crystals: Path, tmp_path: Path) -> Path:
 
 
 def chosen(folder: Path, **choice) -> list[str]:
-    found, _ = screened_candidates(ScreenChoice(folder, **choice), [], "Li", lambda *_: None)
+    found = screened_candidates(ScreenChoice(folder, **choice), [], "Li", lambda *_: None)
     return [record.id for record in found]
 
 
@@ -58,22 +58,8 @@ def test_inputs_that_moved_can_be_named(screen: Path, tmp_path: Path) -> None:
     moved = (tmp_path / "cifs").rename(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="name the inputs"):
         chosen(screen)
-    found, _ = screened_candidates(ScreenChoice(screen), [moved], "Li", lambda *_: None)
+    found = screened_candidates(ScreenChoice(screen), [moved], "Li", lambda *_: None)
     assert [r.id for r in found] == ["LiI", "LiF", "LiCl"]
-
-
-def test_structures_of_the_aimd_table_are_not_bought_again(screen: Path) -> None:
-    ranking = pd.read_parquet(screen / "ranking.parquet")
-    relation = ["same" if name == "LiF" else "isostructural" for name in ranking["id"]]
-    ranking = ranking.assign(known_relation=relation, known_structure="entry")
-    ranking.to_parquet(screen / "ranking.parquet")
-    found, left_out = screened_candidates(ScreenChoice(screen), [], "Li", lambda *_: None)
-    assert [r.id for r in found] == ["LiI", "LiCl"]
-    assert [(q.id, q.reason) for q in left_out] == [("LiF", "the AIMD table holds it (entry)")]
-    assert chosen(screen, known=True) == ["LiI", "LiF", "LiCl"]
-    ranking.assign(known_relation="same").to_parquet(screen / "ranking.parquet")
-    with pytest.raises(InputError, match="give --known"):
-        chosen(screen)
 
 
 def test_structure_that_is_gone_is_named(screen: Path, tmp_path: Path) -> None:
@@ -108,6 +94,6 @@ def test_campaign_from_a_screen(
     monkeypatch.setattr(campaign_setup, "embedded_model", campaigns.light_model)
     choice = ScreenChoice(screen, ("uncertain",))
     counts = init_campaign(tmp_path / "study", [], campaigns.settings(), screen=choice)
-    assert counts == {"candidates": 2, "quarantined": 0}
+    assert counts == {"candidates": 2, "quarantined": 0, "known": 0}
     with CampaignStore(tmp_path / "study") as store:
         assert {c.id for c in store.candidates()} == {"LiI", "LiCl"}

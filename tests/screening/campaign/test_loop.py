@@ -34,7 +34,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(campaign_setup, "embedded_model", campaigns.light_model)
         cifs = campaigns.write_cifs(base / "cifs")
         counts = init_campaign(base / "fresh", [cifs], campaigns.settings())
-    assert counts == {"candidates": 4, "quarantined": 0}
+    assert counts == {"candidates": 4, "quarantined": 0, "known": 0}
     return base / "fresh"
 
 
