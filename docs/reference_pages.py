@@ -20,6 +20,7 @@ API = {
             "ionsieve.api.screens": ("screen", "Screen"),
             "ionsieve.api.learning": ("train", "evaluate"),
             "ionsieve.api.trajectories": ("analyse_md",),
+            "ionsieve.api.campaigns": ("Campaign",),
             "ionsieve.api.views": ("structure_svg",),
             "ionsieve.features.featurizer": ("StructureFeaturizer",),
         },

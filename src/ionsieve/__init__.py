@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _OFFERED = {
+    "Campaign": "api.campaigns",
     "Label": "data.records",
     "Quarantined": "data.records",
     "Screen": "api.screens",
@@ -41,6 +42,7 @@ _OFFERED = {
 """Public name → module below ``ionsieve`` that holds it."""
 
 __all__ = [
+    "Campaign",
     "FeatureError",
     "InputError",
     "IonsieveError",
@@ -68,6 +70,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from .api.campaigns import Campaign
     from .api.descriptors import featurize, isolated_anions
     from .api.learning import evaluate, train
     from .api.screens import Screen, screen

@@ -124,3 +124,8 @@ def test_isolated_anions_show_themselves() -> None:
     page = anions._repr_html_()
     assert "<svg" in page
     assert "acsf_enrichment" in page
+
+
+def test_a_campaign_is_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(ion.InputError):
+        ion.Campaign(tmp_path)
