@@ -9,12 +9,14 @@ import fcntl
 import io
 import json
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from .csv_text import safe_cell
 from .errors import InputError
 
 
@@ -54,7 +56,8 @@ def write_rows_atomic(path: str | Path, rows: Iterable[Sequence[object]]) -> Non
     """As :func:`write_bytes_atomic`, a CSV row by row: memory holds one."""
     with open_atomic(path) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-        csv.writer(text, lineterminator="\n").writerows(rows)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows([safe_cell(cell) for cell in row] for row in rows)
         text.flush()
         text.detach()
 
@@ -115,6 +118,51 @@ def _open_lock(path: Path) -> int:
         os.close(descriptor)
         raise InputError(f"{path}: no file, but a lock is needed there; remove it")
     return descriptor
+
+
+@contextlib.contextmanager
+def replaced_folder(target: Path) -> Iterator[Path]:
+    """A new folder that takes the place of ``target`` when the block ends well.
+
+    A block that fails, or a process that dies, leaves the old folder as it was; one writer at a
+    time. Files of the old folder that the new one does not have are not carried over.
+
+    Parameters
+    ----------
+    target : Path
+        A folder, or nothing yet.
+
+    Yields
+    ------
+    Path
+        The new folder, empty, beside the old one.
+
+    Raises
+    ------
+    InputError
+        If another process writes the same folder, or a file stands there.
+    """
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target}: is a file; give a folder")
+    target = target.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (target.with_name(f".{target.name}.{word}.tmp") for word in ("new", "old"))
+    with only_writer(target.with_name(f".{target.name}.lock")):
+        if old.exists() and not target.exists():
+            old.rename(target)  # a process died between the two renames below
+        for left in (new, old):
+            shutil.rmtree(left, ignore_errors=True)
+        new.mkdir()
+        try:
+            yield new
+            _fsync_folder(new)
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+            _fsync_folder(target.parent)
+        finally:
+            for left in (new, old):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path) -> None:

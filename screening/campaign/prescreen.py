@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from ...data.atomic import write_json_atomic, write_text_atomic
+from ...data.csv_text import csv_text
 from ...data.errors import InputError, IonsieveError, MissingDependencyError
 from ..engines.ase_engine import AseEngine
 from ..engines.md import run_md
@@ -229,7 +230,7 @@ def _write_table(store: CampaignStore) -> None:
         for row in store.prescreens()
     ]
     if rows:
-        text = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+        text = csv_text(pd.DataFrame(rows))
         write_text_atomic(store.folder / TABLE, text)
 
 

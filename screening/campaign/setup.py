@@ -11,6 +11,7 @@ from typing import Final
 import pandas as pd
 
 from ...data.atomic import file_lock, write_text_atomic
+from ...data.csv_text import csv_text
 from ...data.disorder.policy import DisorderPolicy
 from ...data.errors import InputError
 from ...data.records import Quarantined, StructureRecord, reduced_formula
@@ -213,7 +214,7 @@ def _write_tables(
     trained.features.to_parquet(folder / TRAINING_FEATURES)
     usable = trained.labels["structure_id"].isin(trained.features.index)
     trained.labels[usable].reset_index(drop=True).to_parquet(folder / TRAINING_LABELS)
-    table = quarantine_frame(quarantined).to_csv(index=False, lineterminator="\n")
+    table = csv_text(quarantine_frame(quarantined))
     write_text_atomic(folder / "quarantine.csv", table)
 
 

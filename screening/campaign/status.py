@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ...data.atomic import write_text_atomic
+from ...data.csv_text import csv_text
 from ..acquisition.cost import CostModel
 from ..engines.engine import Progress
 from ..jobs.plan import RelaxPlan, plan_from_dict
@@ -122,7 +123,7 @@ def report(folder: str | Path) -> dict[str, Any]:
         page = render_page(store, facts, jobs)
     where = Path(folder) / "report"
     for name, table in {"jobs": jobs, "labels": labels, "history": history}.items():
-        write_text_atomic(where / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        write_text_atomic(where / f"{name}.csv", csv_text(table))
     write_text_atomic(where / "report.html", page)
     return facts
 

@@ -21,6 +21,7 @@ import pandas as pd
 
 from ...data.atomic import only_writer, remove_leftovers, write_text_atomic
 from ...data.convert import to_pymatgen
+from ...data.csv_text import csv_text
 from ...data.embedded.prototypes import load_prototypes
 from ...data.errors import InputError
 from ...data.identifiers import printable
@@ -158,7 +159,7 @@ def write_design(
         for made in result.designs:
             write_text_atomic(folder / f"{made.record.id}.cif", cif_text(made.record))
         for name, table in zip(_TABLES, _tables(result), strict=True):
-            text = table.to_csv(index=False, lineterminator="\n")
+            text = csv_text(table)
             write_text_atomic(folder / name, text)
         facts["complete"] = True
         _write_yaml(folder / DESCRIPTION, facts)

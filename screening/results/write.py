@@ -25,6 +25,7 @@ from ...data.atomic import (
     write_json_atomic,
     write_text_atomic,
 )
+from ...data.csv_text import csv_text
 from ...data.errors import InputError
 from ...data.identifiers import printable
 from ...data.sources.files import identifier_of
@@ -88,7 +89,7 @@ def write_screen(
     # Present means finished: what is being replaced is no finished run.
     (folder / RUN).unlink(missing_ok=True)
     _remove_explanations(folder)
-    csv = result.ranking.to_csv(index=False, lineterminator="\n")
+    csv = csv_text(result.ranking)
     write_text_atomic(folder / "ranking.csv", csv)
     write_bytes_atomic(folder / RANKING, _parquet(result.ranking))
     features = result.features.loc[result.ranking["id"]].rename_axis("id").reset_index()
@@ -99,7 +100,7 @@ def write_screen(
     write_json_atomic(folder / SERVER, server_settings())
     _write_left_out(folder, result)
     calibration = calibration_frame(result.trained.model.held_out_)
-    write_text_atomic(folder / CALIBRATION, calibration.to_csv(index=False, lineterminator="\n"))
+    write_text_atomic(folder / CALIBRATION, csv_text(calibration))
     run = run_facts(result, inputs, csv)
     # As it will be read: the page is made of files alone, so that it can be made again.
     run = json.loads(json.dumps({**run, "top_structures": top_structures}, sort_keys=True))
@@ -133,7 +134,7 @@ def _write_left_out(folder: Path, result: ScreenResult | NothingToRank) -> None:
         "filtered.csv": result.filtered.rename(columns={"stage": "filter"}),
     }
     for name, table in tables.items():
-        write_text_atomic(folder / name, table.to_csv(index=False, lineterminator="\n"))
+        write_text_atomic(folder / name, csv_text(table))
 
 
 def _remove_explanations(folder: Path) -> None:

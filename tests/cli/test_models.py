@@ -327,3 +327,21 @@ def test_a_pickle_is_not_a_model(folder, tmp_path):
             catch_exceptions=False,
         )
     assert not (tmp_path / "executed").exists()
+
+
+def test_training_again_replaces_the_model_whole_and_keeps_notes(trained, folder, tmp_path):
+    again, other = tmp_path / "model", tmp_path / "other"
+    shutil.copytree(trained[0], again)
+    (again / "notes.txt").write_text("mine")
+    (again / "gaussian_process.skops").write_bytes(b"of an earlier model")
+    other.mkdir()
+    (other / "thesis.tex").write_text("precious")
+    line = arguments("train", folder, "--target", "sigma_S_cm", "--groups", "formula", "--out")
+    done = runner.invoke(app, [*line, str(other)])
+    assert "holds other files" in str(done.exception)
+    assert [path.name for path in other.iterdir()] == ["thesis.tex"]
+    assert runner.invoke(app, [*line, str(again)], catch_exceptions=False).exit_code == 0
+    assert (again / "notes.txt").read_text() == "mine"
+    assert not (again / "gaussian_process.skops").exists()
+    for name in ("model.json", "xgboost.ubj", "extra_trees.skops", "domain.parquet"):
+        assert (again / name).read_bytes() == (trained[0] / name).read_bytes(), name

@@ -330,10 +330,11 @@ def write_quarantine(path: Path, quarantined: Sequence[Quarantined]) -> None:
     import pandas as pd
 
     from ..data.atomic import write_text_atomic
+    from ..data.csv_text import csv_text
 
     columns = ["id", "file", "stage", "reason"]
     rows = [[q.id, q.file, q.stage, q.reason] for q in quarantined]
-    write_text_atomic(path, pd.DataFrame(rows, columns=columns).to_csv(index=False))
+    write_text_atomic(path, csv_text(pd.DataFrame(rows, columns=columns)))
 
 
 def run_context(options: LabelledOptions, kind: str) -> dict[str, Any]:

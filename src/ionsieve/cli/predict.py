@@ -89,6 +89,8 @@ def _beside(out: Path, what: str) -> Path:
 
 def _write(table: pd.DataFrame, path: Path) -> None:
     from ..data.atomic import write_bytes_atomic
+    from ..data.csv_text import csv_text
 
-    content = table.to_parquet() if path.suffix == ".parquet" else table.to_csv().encode()
+    is_parquet = path.suffix == ".parquet"
+    content = table.to_parquet() if is_parquet else csv_text(table, index=True).encode()
     write_bytes_atomic(path, content)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from .model_options import LabelledOptions, takes_labelled
+
+STUDY: Final[str] = "tuning.sqlite"
 
 
 @takes_labelled
@@ -21,7 +24,7 @@ def train(
     Tuning keeps its studies in tuning.sqlite inside the model folder: run the same command again
     after an interruption and it continues.
     """
-    from ..data.atomic import write_json_atomic, write_text_atomic
+    from ..data.atomic import replaced_folder, write_json_atomic, write_text_atomic
     from ..models import make_model
     from ..models.evaluation.card import model_card
     from ..models.evaluation.tuning import tune as search
@@ -34,6 +37,7 @@ def train(
     )
     from .progress import stage_progress
 
+    _refuse_other_files(out)
     members = learner_names(options.learners)
     with stage_progress(quiet=options.json) as advance:
         data = labelled_inputs(options, advance)
@@ -47,7 +51,7 @@ def train(
                 data.quantity,
                 tune,
                 options.seed,
-                out / "tuning.sqlite",
+                out / STUDY,
                 members,
                 progress=lambda done, total: advance("tuning", done, total),
             )
@@ -64,19 +68,44 @@ def train(
         model.training_formulas = tuple(sorted(set(known)))
         model.fit(features, data.labels)
     context = run_context(options, model.training_["kind"]) | {"tuning_trials": tune}
-    model.save(out)
-    write_quarantine(out / "quarantine.csv", data.inputs.quarantined)
-    write_text_atomic(out / "card.md", model_card(model, {**context, "notes": data.notes}))
-    result = {
-        "model": str(out),
-        "quantity": data.quantity,
-        "training": model.training_,
-        "evaluation": model.evaluation_,
-        "notes": data.notes,
-        "context": context,
-    }
-    write_json_atomic(out / "training.json", result)
+    with replaced_folder(out) as new:
+        model.save(new)
+        write_quarantine(new / "quarantine.csv", data.inputs.quarantined)
+        write_text_atomic(new / "card.md", model_card(model, {**context, "notes": data.notes}))
+        result = {
+            "model": str(out),
+            "quantity": data.quantity,
+            "training": model.training_,
+            "evaluation": model.evaluation_,
+            "notes": data.notes,
+            "context": context,
+        }
+        write_json_atomic(new / "training.json", result)
+        _carry_over(out, new)
     _show(result, options.json)
+
+
+def _refuse_other_files(out: Path) -> None:
+    """A folder that is replaced holds a model, a study of tuning, or nothing."""
+    from ..data.errors import InputError
+
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: is a file; give a folder")
+    own = [out / "model.json", out / STUDY]
+    if out.is_dir() and any(out.iterdir()) and not any(path.is_file() for path in own):
+        raise InputError(f"--out {out}: holds other files; give a new folder, or that of a model")
+
+
+def _carry_over(old: Path, new: Path) -> None:
+    """What is no part of the model stays in its folder: studies of tuning, notes of its user."""
+    for path in old.iterdir() if old.is_dir() else ():
+        own = path.suffix in (".skops", ".ubj", ".tmp") or path.name in ("other_kind", ".lock")
+        if own or (new / path.name).exists():
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, new / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, new / path.name, follow_symlinks=False)
 
 
 def _show(result: dict[str, Any], as_json: bool) -> None:

@@ -1,0 +1,48 @@
+"""Cells of strangers are no formulas."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ionsieve.data.atomic import write_rows_atomic
+from ionsieve.data.csv_text import csv_text, safe_cell
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1|c", "-x", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C'!A0"]
+)
+def test_formulas_get_a_mark(text: str) -> None:
+    assert safe_cell(text) == f"_{text}"
+
+
+@pytest.mark.parametrize("value", ["-1.5", "+1e-3", "-inf", "Li3N", "", "a=b", -1.5, None, True])
+def test_all_else_stays(value: object) -> None:
+    assert safe_cell(value) is value
+
+
+@given(st.text(max_size=20))
+def test_no_cell_begins_as_a_formula(text: str) -> None:
+    cell = safe_cell(text)
+    assert cell[:1] not in ("=", "@", "\t", "\r") or cell == ""
+    assert safe_cell(cell) == cell
+
+
+def test_tables(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"file": ["=x.cif", "b"], "n": [-1.0, np.nan], "ok": [True, False]}, index=["@a", "b"]
+    )
+    table.index.name = "id"
+    rows = list(csv.reader(io.StringIO(csv_text(table, index=True))))
+    assert rows[1:] == [["_@a", "_=x.cif", "-1.0", "True"], ["b", "b", "", "False"]]
+    pd.testing.assert_frame_equal(
+        pd.read_csv(io.StringIO(csv_text(table[["n", "ok"]]))),
+        table[["n", "ok"]].reset_index(drop=True),
+    )
+    write_rows_atomic(tmp_path / "a.csv", [("file", "n"), ("=x", -1)])
+    assert (tmp_path / "a.csv").read_text() == "file,n\n_=x,-1\n"
