@@ -73,14 +73,20 @@ def aimd(
     consecutive: bool = typer.Option(
         False, "--consecutive", help="The files are one run, although positions jump between them."
     ),
+    kinisi: bool = typer.Option(
+        False,
+        "--kinisi",
+        help="Add the posterior of kinisi as a second opinion (optional package).",
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
     """Decide whether a run shows diffusion, and how much, with uncertainty or as a bound."""
-    from dataclasses import replace
+    from dataclasses import asdict, replace
 
     from ..data.errors import InputError
     from ..data.trajectories.readers import read_trajectory
     from ..data.transport.analysis import AnalysisSettings, analyse
+    from ..data.transport.second_opinion import opinion_on
     from ..data.transport.species import analyse_species
     from ..screening.trajectory.extras import Extras, extras_of
 
@@ -115,6 +121,11 @@ def aimd(
         found = [analyse(run, replace(settings, charge_e=own) if charge is None else settings)]
         result = found[0].as_dict()
     label = found[0]
+    if kinisi:
+        opinion = opinion_on(run, label)
+        result["kinisi"] = asdict(opinion)
+        if opinion.agrees is False:
+            result["warnings"] = [*label.warnings, opinion.remark]
     extras = Extras(
         measures=frustration,
         sites=sites,
@@ -201,6 +212,7 @@ def _summary(result: dict[str, Any]) -> str:
     for key in ("cross_terms", "sigma_sum_mS_cm", "sigma_charge_mS_cm", "haven_ratio_together"):
         if key in result:
             lines.append(f"{key:26s} {_together(result[key])}")
+    lines += _flat(result.get("kinisi"), "kinisi ")
     lines += _flat(result.get("frustration"))
     warnings = result["warnings"]
     if isinstance(warnings, list):
