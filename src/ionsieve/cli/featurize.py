@@ -51,6 +51,7 @@ def featurize(
     """
     from ..data.errors import InputError
     from ..data.store.open import is_plain
+    from ..features.catalogue import families as known_families
     from ..screening.batch.batch import featurize_batch
     from ..screening.batch.engines import opened_engine
     from ..screening.batch.featurize_store import featurize_store
@@ -58,6 +59,8 @@ def featurize(
 
     chosen = [name.strip() for name in families.split(",") if name.strip()] or None
     part = Part.parse(shard)
+    # What is wrong with the options shall not come to light behind the reading of a database.
+    known_families(chosen)
     if timeout <= 0:
         raise InputError(f"--timeout {timeout:g}: must be positive")
     with _progress() as on_progress:
