@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help gpaw nep screen test check quick coverage site dist format docs clean
+.PHONY: help gpaw nep screen test test-kernels check quick coverage site dist format docs clean
 
 help:
 	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
 	@echo "make test     run the test suite"
+	@echo "make test-kernels  the kernels without compiler, beside their simple references"
 	@echo "make check    lint, types, import directions"
 	@echo "make quick    the checks, and the tests of what changed"
 	@echo "make coverage the test suite with the share of lines that it runs"
@@ -43,6 +44,13 @@ screen: $(VENV)/.installed
 
 # Two processes: the machine's cores are better used than by one, and memory stays small.
 WORKERS ?= 2
+# The kernels as the Python that they are written in, beside their simple references: a wrong index
+# is an error there, not a number.
+KERNEL_TESTS := tests/features/void tests/features/bvse tests/features/similarity tests/features/core
+KERNELS := plain or pair_deriv or eigenvalues or descent or spread_distance or simple or shortest or levels
+test-kernels: $(VENV)/.installed-dev
+	@NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(KERNEL_TESTS) -k "$(KERNELS)"
+
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 

@@ -34,13 +34,14 @@ class IsolatedAnion:
     margin : float
         Smallest distance to a framework cation over the covalent radius sum; infinite without one.
     is_ambiguous : bool
-        Margin between 1.15 and 1.40.
+        Margin within ``AMBIGUOUS`` of :mod:`.isolated.definition`.
     nearest_framework_cation_A : float, Å
         Distance to the nearest framework cation; infinite without one.
     clearance_A : float, Å
-        Smallest distance less 1.25 × the covalent radius sum: the room beyond the longest bond.
+        Smallest distance less ``BOND_RATIO`` × the covalent radius sum: the room beyond the
+        longest bond.
     mobile_coordination : float
-        Mobile ions within 1.25 × the covalent radius sum, weighted by occupancy.
+        Mobile ions within ``CAGE_RATIO`` × the covalent radius sum, weighted by occupancy.
     ewald_site_energy_eV : float, eV
         ½ q φ with formal charges; NaN where the cell is not neutral.
     acsf_enrichment : float

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from ...data.records import FloatArray, IntArray
+from .union_find import find, forest, join
 
 
 def heights_A(lattice: FloatArray) -> FloatArray:
@@ -81,63 +82,6 @@ def _half_pairs(
 
 
 @njit(cache=True)
-def _root(parent: IntArray, offset: IntArray, node: int) -> int:
-    """Root of a node; on return the node points at it, with the translation between them."""
-    root = node
-    a, b, c = 0, 0, 0
-    while parent[root] != root:
-        a, b, c = a + offset[root, 0], b + offset[root, 1], c + offset[root, 2]
-        root = parent[root]
-    while parent[node] != root and node != root:
-        above = parent[node]
-        a0, b0, c0 = offset[node, 0], offset[node, 1], offset[node, 2]
-        parent[node] = root
-        offset[node, 0], offset[node, 1], offset[node, 2] = a, b, c
-        a, b, c = a - a0, b - b0, c - c0
-        node = above
-    return root
-
-
-@njit(cache=True)
-def _add_winding(basis: IntArray, rank: int, a: int, b: int, c: int) -> int:
-    """Add a translation to up to three independent ones; the new rank over the integers."""
-    if rank == 3 or (a == 0 and b == 0 and c == 0):
-        return rank
-    if rank > 0:
-        # Cross product with the first, then triple product with both.
-        x = basis[0, 1] * c - basis[0, 2] * b
-        y = basis[0, 2] * a - basis[0, 0] * c
-        z = basis[0, 0] * b - basis[0, 1] * a
-        if rank == 1 and x == 0 and y == 0 and z == 0:
-            return rank
-        if rank == 2 and basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z == 0:
-            return rank
-    basis[rank, 0], basis[rank, 1], basis[rank, 2] = a, b, c
-    return rank + 1
-
-
-@njit(cache=True)
-def _join(
-    parent: IntArray, offset: IntArray, basis: IntArray, rank: IntArray, edge: IntArray
-) -> int:
-    """Add an edge (i, j, image of j) to the union-find; the root of the component it joins."""
-    i, j = edge[0], edge[1]
-    top, other = _root(parent, offset, i), _root(parent, offset, j)
-    a = offset[j, 0] + edge[2] - offset[i, 0]
-    b = offset[j, 1] + edge[3] - offset[i, 1]
-    c = offset[j, 2] + edge[4] - offset[i, 2]
-    if top == other:
-        rank[top] = _add_winding(basis[top], rank[top], a, b, c)
-        return top
-    parent[other] = top
-    offset[other, 0], offset[other, 1], offset[other, 2] = -a, -b, -c
-    for k in range(rank[other]):
-        w = basis[other, k]
-        rank[top] = _add_winding(basis[top], rank[top], w[0], w[1], w[2])
-    return top
-
-
-@njit(cache=True)
 def percolation_edges(n_nodes: int, edges: IntArray) -> IntArray:
     """Index of the edge with which the net first percolates in 1, 2 and 3 dimensions.
 
@@ -150,13 +94,11 @@ def percolation_edges(n_nodes: int, edges: IntArray) -> IntArray:
     array (3,)
         −1 where the edges do not suffice.
     """
-    parent = np.arange(n_nodes)
-    offset = np.zeros((n_nodes, 3), np.int64)
-    basis = np.zeros((n_nodes, 3, 3), np.int64)
-    rank = np.zeros(n_nodes, np.int64)
+    parent, offset, windings, rank = forest(n_nodes)
     reached = np.full(3, -1)
     for e in range(len(edges)):
-        top = _join(parent, offset, basis, rank, edges[e])
+        i, j, a, b, c = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], edges[e, 4]
+        top, _ = join(parent, offset, windings, rank, i, j, a, b, c)
         for dimension in range(rank[top]):
             if reached[dimension] < 0:
                 reached[dimension] = e
@@ -168,15 +110,13 @@ def percolation_edges(n_nodes: int, edges: IntArray) -> IntArray:
 @njit(cache=True)
 def component_ranks(n_nodes: int, edges: IntArray) -> tuple[IntArray, IntArray]:
     """Component of each node (index of its root) and the dimension of that component."""
-    parent = np.arange(n_nodes)
-    offset = np.zeros((n_nodes, 3), np.int64)
-    basis = np.zeros((n_nodes, 3, 3), np.int64)
-    rank = np.zeros(n_nodes, np.int64)
+    parent, offset, windings, rank = forest(n_nodes)
     for e in range(len(edges)):
-        _join(parent, offset, basis, rank, edges[e])
+        i, j, a, b, c = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], edges[e, 4]
+        join(parent, offset, windings, rank, i, j, a, b, c)
     roots = np.empty(n_nodes, np.int64)
     for node in range(n_nodes):
-        roots[node] = _root(parent, offset, node)
+        roots[node] = find(parent, offset, node)
     return roots, rank[roots]
 
 

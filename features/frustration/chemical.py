@@ -13,7 +13,7 @@ from ..core.columns import Notes, Values
 from ..core.elements import ANION_POLARIZABILITY_A3, bond_valence_table, covalent_radii_A
 from ..core.prepared import PreparedStructure, once_per_structure
 from ..core.roles import pair_valence_e
-from ..isolated.definition import COVALENT_RATIO, framework_bonds, framework_cations
+from ..isolated.definition import CAGE_RATIO, framework_bonds, framework_cations
 from ..isolated.site_symmetry import host_site_symmetry
 
 IDEAL_ORDER: Final[dict[int, int]] = {3: 12, 4: 24, 5: 12, 6: 48, 8: 48, 9: 12, 12: 48}
@@ -34,10 +34,10 @@ def pair_valences_e(prepared: PreparedStructure) -> FloatArray:
 
 
 def first_shell(prepared: PreparedStructure) -> np.ndarray:
-    """Pairs of a mobile ion with an anion within 1.25 × the covalent sum, bool (n_pairs,)."""
+    """Pairs of a mobile ion with an anion of its cage ratio or nearer, bool (n_pairs,)."""
     pairs, z, roles = prepared.neighbors, prepared.atoms.z, prepared.roles
     radii = covalent_radii_A()
-    near = pairs.distance_A <= COVALENT_RATIO * (radii[z[pairs.center]] + radii[z[pairs.neighbor]])
+    near = pairs.distance_A <= CAGE_RATIO * (radii[z[pairs.center]] + radii[z[pairs.neighbor]])
     return near & roles.is_mobile[pairs.center] & roles.is_anion[pairs.neighbor]
 
 

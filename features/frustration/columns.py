@@ -6,13 +6,15 @@ from typing import Final
 
 from ..core.columns import Column, Notes, Values
 from ..core.prepared import PreparedStructure
+from ..isolated.definition import CAGE_RATIO
 from .chemical import anion_character_values, bond_valence_values, symmetry_mismatch_values
 from .structural import coordination_values, occupancy_values, rotation_values
 
 _FAMILY = "frustration"
 _WOOD = "Wood 2021, 10.1098/rsta.2019.0467"
 _BRESE = f"{_WOOD}; bond valences O'Keeffe & Brese 1991, 10.1021/ja00009a002"
-_NO_SHELL = "no mobile ion has an anion within 1.25 × the covalent radius sum"
+_SHELL = f"{CAGE_RATIO:.2f} × the covalent radius sum"
+_NO_SHELL = f"no mobile ion has an anion within {_SHELL}"
 _NO_CATION = "no framework cation"
 _LN2 = 0.6931471805599454
 
@@ -45,8 +47,8 @@ _CHEMICAL: Final[tuple[Column, ...]] = (
     _column(
         "mobile_bond_variation",
         "1",
-        "standard deviation over mean of the bond valence of mobile ion–anion pairs within 1.25 × "
-        "the covalent radius sum",
+        "standard deviation over mean of the bond valence of mobile ion–anion pairs within "
+        f"{_SHELL}",
         _BRESE,
         nan_means=_NO_SHELL,
     ),
@@ -137,13 +139,12 @@ _STRUCTURAL: Final[tuple[Column, ...]] = (
     _column(
         "anion_coordination_breadth",
         "1",
-        "standard deviation over anions of the number of mobile ions within 1.25 × the covalent "
-        "radius sum",
+        f"standard deviation over anions of the number of mobile ions within {_SHELL}",
     ),
     _column(
         "mobile_coordination_mean",
         "1",
-        "mean number of anions within 1.25 × the covalent radius sum of a mobile ion",
+        f"mean number of anions within {_SHELL} of a mobile ion",
         nan_means=_NO_SHELL,
     ),
     _column(

@@ -11,7 +11,10 @@ from ..core.atoms import weighted_mean
 from ..core.columns import Column, Notes, Values
 from ..core.prepared import PreparedStructure, n_primitive_cells
 from .definition import (
+    AMBIGUOUS,
     ANION_ELEMENTS,
+    BOND_RATIO,
+    CAGE_RATIO,
     FRAMEWORK_OCCUPANCY,
     IsolatedAnions,
     find_isolated_anions,
@@ -57,20 +60,22 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "isolated_margin",
         "1",
         "smallest distance to a framework cation over the covalent radius sum, over the isolated "
-        "anions: above 1.25 by definition, below 1.40 ambiguous",
+        f"anions: above {BOND_RATIO:.2f} by definition, below {AMBIGUOUS[1]:.2f} ambiguous",
         lower=0,
         nan_means="no isolated anion, or no framework cation",
     ),
     _column(
         "isolated_ambiguous_count",
         "1",
-        "anions per primitive cell whose margin lies between 1.15 and 1.40",
+        f"anions per primitive cell whose margin lies between {AMBIGUOUS[0]:.2f} and "
+        f"{AMBIGUOUS[1]:.2f}",
         lower=0,
     ),
     _column(
         "isolated_mobile_coordination",
         "1",
-        "mean number of mobile ions within 1.25 × the covalent radius sum of an isolated anion",
+        f"mean number of mobile ions within {CAGE_RATIO:.2f} × the covalent radius sum of an "
+        "isolated anion",
         lower=0,
         nan_means=_NO_ANION,
     ),
@@ -84,8 +89,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     _column(
         "isolated_clearance_A",
         "Å",
-        "smallest distance from an isolated anion to a framework cation, less 1.25 × the covalent "
-        "radius sum: the room beyond the longest bond",
+        "smallest distance from an isolated anion to a framework cation, less "
+        f"{BOND_RATIO:.2f} × the covalent radius sum: the room beyond the longest bond",
         nan_means="no isolated anion, or no framework cation",
     ),
     _column(

@@ -23,7 +23,10 @@ from ..core.elements import covalent_radii_A
 from ..core.neighbors import NeighborList, neighbor_list
 from ..core.prepared import PreparedStructure, once_per_structure
 
-COVALENT_RATIO: Final[float] = 1.25
+BOND_RATIO: Final[float] = 1.25
+"""Distance over covalent radius sum up to which a framework cation bonds an anion."""
+CAGE_RATIO: Final[float] = 1.25
+"""The same for a mobile ion in the shell around an anion: no bond, the reach of its cage."""
 SHELL_RATIO: Final[float] = 1.30
 AMBIGUOUS: Final[tuple[float, float]] = (1.15, 1.40)
 FRAMEWORK_OCCUPANCY: Final[float] = 0.10
@@ -55,11 +58,11 @@ class IsolatedAnions:
         Smallest d(M–X) / covalent sum; infinity without framework cations.
     nearest_framework_cation_A : array (n_atoms,), Å
     clearance_A : array (n_atoms,), Å
-        Smallest d(M–X) − 1.25 × covalent sum: the room beyond the longest bond.
+        Smallest d(M–X) − ``BOND_RATIO`` × covalent sum: the room beyond the longest bond.
     is_ambiguous : bool array (n_atoms,)
-        Margin between 1.15 and 1.40.
+        Margin within ``AMBIGUOUS``.
     mobile_coordination : array (n_atoms,)
-        Mobile ions within 1.25 × the covalent sum, weighted by occupancy.
+        Mobile ions within ``CAGE_RATIO`` × the covalent sum, weighted by occupancy.
     isolated_class : {'framework', 'antistructure', 'zintl', 'none'}
         ``antistructure``: no framework cation at all, every anion is trivially isolated.
         ``zintl``: the same, but every anion is a metal or metalloid: an electronic conductor.
@@ -145,7 +148,7 @@ def framework_bonds(prepared: PreparedStructure) -> IntArray:
     m, distance = pairs.center[m_to_x], pairs.distance_A[m_to_x]
     nearest = np.full(len(is_anion), np.inf)
     np.minimum.at(nearest, m, distance)
-    bond = (_ratios(prepared)[m_to_x] <= COVALENT_RATIO) | (distance <= SHELL_RATIO * nearest[m])
+    bond = (_ratios(prepared)[m_to_x] <= BOND_RATIO) | (distance <= SHELL_RATIO * nearest[m])
     return np.flatnonzero(m_to_x)[bond]
 
 
@@ -179,18 +182,18 @@ def _lower(
     # fmin: a cation without a covalent radius gives no ratio, its distance still counts.
     np.fmin.at(smallest[0], center, distance / total)
     np.fmin.at(smallest[1], center, distance)
-    np.fmin.at(smallest[2], center, distance - COVALENT_RATIO * total)
+    np.fmin.at(smallest[2], center, distance - BOND_RATIO * total)
 
 
 @once_per_structure
 def cage_contacts(prepared: PreparedStructure) -> IntArray:
     """Pairs of the neighbour list from an anion (centre) to a mobile ion of its shell (neighbour).
 
-    The shell reaches to 1.25 × the covalent radius sum.
+    The shell reaches to :data:`CAGE_RATIO` × the covalent radius sum.
     """
     pairs, roles = prepared.neighbors, prepared.roles
     near = roles.is_anion[pairs.center] & roles.is_mobile[pairs.neighbor]
-    return np.flatnonzero(near & (_ratios(prepared) <= COVALENT_RATIO))
+    return np.flatnonzero(near & (_ratios(prepared) <= CAGE_RATIO))
 
 
 def _mobile_coordination(prepared: PreparedStructure) -> FloatArray:

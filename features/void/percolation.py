@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from ...data.records import FloatArray, IntArray
+from ..core.union_find import find, forest, join
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,80 +66,9 @@ def percolation_levels(
 
 
 @njit(cache=True)
-def find(parent, offset, node):  # type: ignore[no-untyped-def]
-    """Root of ``node``; afterwards ``offset[node]`` is its translation from the root."""
-    root = node
-    x = y = z = 0
-    while parent[root] != root:
-        x += offset[root, 0]
-        y += offset[root, 1]
-        z += offset[root, 2]
-        root = parent[root]
-    # Second pass: let everything on the path point to the root.
-    while parent[node] != root and node != root:
-        dx, dy, dz = offset[node, 0], offset[node, 1], offset[node, 2]
-        offset[node, 0], offset[node, 1], offset[node, 2] = x, y, z
-        above = parent[node]
-        parent[node] = root
-        node = above
-        x -= dx
-        y -= dy
-        z -= dz
-    return root
-
-
-@njit(cache=True)
-def add_direction(directions, rank, root, x, y, z):  # type: ignore[no-untyped-def]
-    """Record an endless direction of a piece if it is independent of those known."""
-    k = rank[root]
-    if k >= 3 or (x == 0 and y == 0 and z == 0):
-        return
-    d = directions[root]
-    if k == 1:
-        cx = d[0, 1] * z - d[0, 2] * y
-        cy = d[0, 2] * x - d[0, 0] * z
-        cz = d[0, 0] * y - d[0, 1] * x
-        if cx == 0 and cy == 0 and cz == 0:
-            return
-    elif k == 2:
-        triple = (
-            x * (d[0, 1] * d[1, 2] - d[0, 2] * d[1, 1])
-            + y * (d[0, 2] * d[1, 0] - d[0, 0] * d[1, 2])
-            + z * (d[0, 0] * d[1, 1] - d[0, 1] * d[1, 0])
-        )
-        if triple == 0:
-            return
-    d[k, 0], d[k, 1], d[k, 2] = x, y, z
-    rank[root] = k + 1
-
-
-@njit(cache=True)
-def join(parent, offset, directions, rank, a, b, sx, sy, sz):  # type: ignore[no-untyped-def]
-    """Add the edge a → b (+ shift); return the root of the piece and the root absorbed (or −1)."""
-    ra = find(parent, offset, a)
-    rb = find(parent, offset, b)
-    # Translation of b's root from a's root implied by this edge.
-    x = offset[a, 0] + sx - offset[b, 0]
-    y = offset[a, 1] + sy - offset[b, 1]
-    z = offset[a, 2] + sz - offset[b, 2]
-    if ra == rb:
-        add_direction(directions, rank, ra, x, y, z)
-        return ra, -1
-    parent[rb] = ra
-    offset[rb, 0], offset[rb, 1], offset[rb, 2] = x, y, z
-    for k in range(rank[rb]):
-        d = directions[rb, k]
-        add_direction(directions, rank, ra, d[0], d[1], d[2])
-    return ra, rb
-
-
-@njit(cache=True)
 def _raise_level(node_level, first, second, shift, edge_level, order):  # type: ignore[no-untyped-def]
     n = len(node_level)
-    parent = np.arange(n)
-    offset = np.zeros((n, 3), dtype=np.int64)
-    directions = np.zeros((n, 3, 3), dtype=np.int64)
-    rank = np.zeros(n, dtype=np.int64)
+    parent, offset, directions, rank = forest(n)
     deepest = np.arange(n)
     lifetime = np.full(n, np.inf)
     levels = np.full(3, np.inf)
@@ -189,10 +119,7 @@ def region_dimension(inside, shape):  # type: ignore[no-untyped-def]
     """
     n0, n1, n2 = shape[0], shape[1], shape[2]
     n = n0 * n1 * n2
-    parent = np.arange(n)
-    offset = np.zeros((n, 3), dtype=np.int64)
-    directions = np.zeros((n, 3, 3), dtype=np.int64)
-    rank = np.zeros(n, dtype=np.int64)
+    parent, offset, directions, rank = forest(n)
     dimension = 0
     for i in range(n0):
         for j in range(n1):

@@ -52,6 +52,7 @@ def featurize(
     from ..data.errors import InputError
     from ..data.store.open import is_plain
     from ..features.catalogue import families as known_families
+    from ..features.core.roles import MOBILE_SPECIES
     from ..screening.batch.batch import featurize_batch
     from ..screening.batch.engines import opened_engine
     from ..screening.batch.featurize_store import featurize_store
@@ -61,6 +62,10 @@ def featurize(
     part = Part.parse(shard)
     # What is wrong with the options shall not come to light behind the reading of a database.
     known_families(chosen)
+    if mobile not in MOBILE_SPECIES:
+        raise InputError(
+            f"mobile species {mobile!r} is not supported; use one of {', '.join(MOBILE_SPECIES)}"
+        )
     if timeout <= 0:
         raise InputError(f"--timeout {timeout:g}: must be positive")
     with _progress() as on_progress:

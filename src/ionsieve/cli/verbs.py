@@ -20,6 +20,7 @@ from .predict import predict
 from .report import report
 from .screen import screen
 from .train import train
+from .warmup import warmup
 
 VERBS: Final[dict[str, Callable[..., Any]]] = {
     "ingest": ingest,
@@ -34,6 +35,7 @@ VERBS: Final[dict[str, Callable[..., Any]]] = {
     "predict": predict,
     "aimd": aimd,
     "arrhenius": arrhenius,
+    "warmup": warmup,
 }
 """In the order in which ``--help`` lists them."""
 

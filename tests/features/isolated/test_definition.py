@@ -8,9 +8,10 @@ from ionsieve.data import FeatureError, StructureRecord
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.data.elements import ATOMIC_NUMBER
 from ionsieve.features import find_isolated_anions, isolated_anions, prepare
-from ionsieve.features.catalogue import families
+from ionsieve.features.catalogue import catalogue, families
 from ionsieve.features.core.elements import covalent_radii_A
 from ionsieve.features.featurizer import featurize_one
+from ionsieve.features.isolated import definition
 from ionsieve.features.isolated.definition import leading_element
 
 # Structure → isolated anions and all anions of an element per primitive cell (figures 1, 2 and
@@ -190,3 +191,26 @@ def test_zintl_phases_are_no_antistructures_of_interest() -> None:
         elements = [anion] * 4 + ["Li"] * 12
         record = StructureRecord.ordered(f"Li3{anion}", np.eye(3) * edge, elements, frac)
         assert find_isolated_anions(prepare(record)).isolated_class == expected
+
+
+def test_texts_name_the_constants() -> None:
+    """A ratio that changes changes what the catalogue says of it."""
+    definitions = {column.name: column.definition for column in catalogue()}
+    bond, cage = f"{definition.BOND_RATIO:.2f}", f"{definition.CAGE_RATIO:.2f}"
+    assert f"less {bond} ×" in definitions["isolated_clearance_A"]
+    assert f"above {bond} by definition" in definitions["isolated_margin"]
+    for name in ("isolated_mobile_coordination", "mobile_coordination_mean"):
+        assert f"within {cage} ×" in definitions[name]
+
+
+def test_bonds_and_cages_have_their_own_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wider cage takes in more mobile ions and makes no anion less isolated."""
+    before = definition.find_isolated_anions(prepare(structures.get("Li6PS5Cl_F43m")))
+    monkeypatch.setattr(definition, "CAGE_RATIO", 1.6)
+    wide = definition.find_isolated_anions(prepare(structures.get("Li6PS5Cl_F43m")))
+    assert (wide.is_isolated == before.is_isolated).all()
+    assert np.nansum(wide.mobile_coordination) > np.nansum(before.mobile_coordination)
+    monkeypatch.undo()
+    monkeypatch.setattr(definition, "BOND_RATIO", 2.5)
+    bonded = definition.find_isolated_anions(prepare(structures.get("Li6PS5Cl_F43m")))
+    assert bonded.is_isolated.sum() < before.is_isolated.sum()

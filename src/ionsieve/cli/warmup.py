@@ -1,0 +1,23 @@
+"""``ionsieve warmup``: compile the kernels once, before they are needed."""
+
+from __future__ import annotations
+
+import typer
+
+
+def warmup(
+    families: str = typer.Option("", help="Descriptor families, comma-separated; default all."),
+) -> None:
+    """Compile the kernels of the descriptors, so that the first run does not wait for it.
+
+    The result is kept beside the installed package, or in the cache folder of the user where the
+    package cannot be written (NUMBA_CACHE_DIR names another folder). On a cluster run it once on a
+    machine of the kind that computes.
+    """
+    import time
+
+    from ..features.warmup import warm_up
+
+    started = time.perf_counter()
+    warm_up([name.strip() for name in families.split(",") if name.strip()] or None)
+    typer.echo(f"kernels are ready ({time.perf_counter() - started:.1f} s)")
