@@ -284,6 +284,8 @@ class _Run:
         self.progress.source_of_block.append(self.progress.source)
         self.progress.counts["stored"] += len(kept)
         self.progress.counts["quarantined"] += len(refused)
+        if noted := sum(bool(stored.record.notes) for stored in kept):
+            self.progress.counts["with_notes"] += noted
         for entry in refused:
             self.progress.counts[f"quarantined_{entry.stage}"] += 1
 

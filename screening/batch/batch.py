@@ -301,6 +301,7 @@ class _Run:
         self.digest = hashlib.sha256()
         self.seen: dict[str, int] = {}
         self.ids: dict[int, str] = {}
+        self.remarks: dict[int, tuple[str, ...]] = {}
 
     def check_and_describe(self) -> None:
         """Refuse a folder of other inputs, then write down what this run uses."""
@@ -338,7 +339,8 @@ class _Run:
             self.reading.put(number, entries_of(self.reading.files[number], outcome))
             return
         shard, position = divmod(outcome.index, self.shard_rows)
-        row = self._row(self.ids.pop(outcome.index), outcome.result, outcome.failure)
+        remarks = self.remarks.pop(outcome.index)
+        row = self._row(self.ids.pop(outcome.index), outcome.result, outcome.failure, remarks)
         self._put(shard, position, row, is_new=True)
 
     def _work(self) -> Iterator[tuple[int, StructureRecord | FileToRead] | None]:
@@ -377,7 +379,7 @@ class _Run:
             row = self._row(entry.id, None, f"{entry.stage}: {entry.reason}")
             self._put(shard, position, row, is_new=False)
         else:
-            self.ids[index] = entry.id
+            self.ids[index], self.remarks[index] = entry.id, entry.notes
             return entry
         return None
 
@@ -390,12 +392,20 @@ class _Run:
         reason = f"the id {entry.id} belongs to an earlier structure; rename one of the two"
         return Quarantined(f"{entry.id}#{n}", file, "read", reason)
 
-    def _row(self, record_id: str, result: FeatureRow | None, failure: str) -> Row:
+    def _row(
+        self,
+        record_id: str,
+        result: FeatureRow | None,
+        failure: str,
+        remarks: tuple[str, ...] = (),
+    ) -> Row:
         if result is None or result.values is None:
             reason = failure if result is None else result.reason
             return self.layout.row(record_id, "failed", reason, {})
         status = "partial" if result.reason else "ok"
-        return self.layout.row(record_id, status, result.reason, result.values)
+        # What the reader remarks on a file is no failure, but must be seen.
+        reason = "; ".join(filter(None, [result.reason, *remarks]))
+        return self.layout.row(record_id, status, reason, result.values)
 
     def _open(self, shard: int) -> None:
         name = f"features{self.part.suffix}-{shard:05d}"

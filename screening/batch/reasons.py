@@ -17,9 +17,9 @@ def general_reason(reason: str, record_id: str = "") -> str:
 
 
 def general_reasons(rows: Iterable[Row]) -> Counter[str]:
-    """How many rows have each reason; a partial row may have several."""
+    """How many rows have each reason; what is not failed may have several."""
     found: Counter[str] = Counter()
     for row in rows:
-        pieces = row.reason.split("; ") if row.status == "partial" else [row.reason]
+        pieces = [row.reason] if row.status == "failed" else row.reason.split("; ")
         found.update(general_reason(piece, row.id) for piece in pieces if piece)
     return found

@@ -38,7 +38,10 @@ class Row(NamedTuple):
 
     id: str
     status: str
-    """``ok``, ``partial`` (some columns NaN, ``reason`` says why) or ``failed`` (all NaN)."""
+    """``ok``, ``partial`` (some columns NaN, ``reason`` says why) or ``failed`` (all NaN).
+
+    Remarks of the reader stand in ``reason``, too, whatever the status.
+    """
     reason: str
     numbers: FloatArray
     words: tuple[str, ...]

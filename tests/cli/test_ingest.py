@@ -57,6 +57,9 @@ def run(environment: dict[str, str], *arguments: object) -> subprocess.Completed
     )
 
 
+SCREEN = ("screen", "--filters", "default")
+
+
 def line(record_id: str, structure: Structure) -> str:
     return json.dumps(
         {
@@ -114,7 +117,7 @@ def screened(
     environment: dict[str, str], store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     out = tmp_path_factory.mktemp("screen") / "out"
-    done = run(environment, "screen", store, "--out", out)
+    done = run(environment, *SCREEN, store, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "isolated_anions" in done.stdout
     return out
@@ -140,7 +143,7 @@ def test_the_funnel_accounts_for_every_input(screened: Path) -> None:
 def test_a_source_is_screened_in_one_command(
     environment: dict[str, str], database: Path, screened: Path, tmp_path: Path
 ) -> None:
-    done = run(environment, "screen", database, "--out", tmp_path / "out", "--json")
+    done = run(environment, *SCREEN, database, "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"]["ranked"] == 18
     for name in ("ranking.csv", "funnel.csv", "quarantine.csv", "filtered.csv"):
@@ -217,11 +220,11 @@ def test_kill_9_at_any_point_of_screen(
     """At the start, among the descriptors, and between the files that it writes."""
     out = tmp_path / "out"
     for seconds in (1.5, 4.0):
-        killed_after(environment, seconds, "screen", store, "--out", out)
+        killed_after(environment, seconds, *SCREEN, store, "--out", out)
     for file in ("ranking.csv", "optimade.jsonl", "report.html"):
-        killed_when_written(environment, out / file, "screen", store, "--out", out)
+        killed_when_written(environment, out / file, *SCREEN, store, "--out", out)
         assert not (out / "run.json").exists()
-    done = run(environment, "screen", store, "--out", out)
+    done = run(environment, *SCREEN, store, "--out", out)
     assert done.returncode == 0, done.stderr
     assert contents(out) == contents(screened)
     assert set(contents(out)) == WRITTEN
@@ -291,3 +294,29 @@ def test_one_line_on_failure(environment: dict[str, str], tmp_path: Path) -> Non
         assert done.stdout == ""
         assert len(done.stderr.splitlines()) == 1
         assert done.stderr.startswith("ionsieve: ")
+
+
+def test_the_same_crystals_rank_alike_as_a_folder_as_a_store_and_beside_other_formats(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Filters apply when asked for: an extxyz among CIFs, or a store of them, changes nothing."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, halide, edge in (("a", "F", 4.02), ("b", "Cl", 5.13)):
+        crystal = Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(edge), ["Li", halide], [[0, 0, 0], [0.5, 0.5, 0.5]]
+        )
+        crystal.to(filename=str(folder / f"{name}.cif"))
+    assert run(environment, "ingest", folder, "--out", tmp_path / "store").returncode == 0
+    tables = []
+    for number, source in enumerate((folder, tmp_path / "store", folder)):
+        if number == 2:
+            silicon = '2\nLattice="4.3 0 0 0 4.3 0 0 0 4.3" pbc="T T T"\nSi 0 0 0\nC 1 1 1\n'
+            (folder / "other.extxyz").write_text(silicon)
+        out = tmp_path / f"out{number}"
+        done = run(environment, "screen", source, "--out", out)
+        assert done.returncode == 0, done.stderr
+        tables.append(pd.read_csv(out / "ranking.csv")[["id", "p_fast"]])
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+    assert list(pd.read_csv(out / "quarantine.csv")["id"]) == ["other-1"]

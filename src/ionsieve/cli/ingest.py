@@ -101,4 +101,6 @@ def _print_text(summary: IngestSummary, out: Path) -> None:
         f"{counts['input']:,} read{added}: {counts['stored']:,} stored, "
         f"{counts['quarantined']:,} quarantined (see {out / 'quarantine.csv'})"
     )
+    if noted := counts.get("with_notes"):
+        typer.echo(f"{noted:,} stored with a remark of the reader, such as a formula that differs")
     typer.echo(f"next: ionsieve screen {out} --out DIR")

@@ -42,6 +42,8 @@ class FeatureInputs:
     """By id: what stands for the structure that was given, or that there is none."""
     without_structure: frozenset[str] = frozenset()
     """Ids answered from composition, cell and space group alone."""
+    remarks: dict[str, str] = field(default_factory=dict)
+    """By id: what the reader remarks on the file, such as a formula that differs."""
 
     def summary(self) -> str:
         """One line: used and quarantined."""
@@ -50,7 +52,12 @@ class FeatureInputs:
         used += f", {bare} materials by composition alone" if bare else ""
         stand_ins = len(set(self.notes) - self.without_structure)
         used += f", {stand_ins} too disordered stand as an ordered cell" if stand_ins else ""
+        used += f", {len(self.remarks)} with a remark of the reader" if self.remarks else ""
         return f"{used}, {len(self.quarantined)} quarantined"
+
+    def note(self, row_id: str) -> str:
+        """Everything that has to be said of one material."""
+        return "; ".join(filter(None, [self.notes.get(row_id), self.remarks.get(row_id)]))
 
 
 @dataclass
@@ -164,6 +171,7 @@ def _table(
         quarantined,
         notes,
         frozenset(row.id for row in everything if row.reason.startswith(NO_STRUCTURE)),
+        {r.id: "; ".join(r.notes) for r in records if r.id in kept and r.notes},
     )
 
 

@@ -54,7 +54,7 @@ def predict(
     known = loaded.training_formulas
     distance = composition_distance(list(formulas), known) if known else float("nan")
     answer.insert(place, "composition_distance", distance)
-    answer["note"] = [data.notes.get(str(name), "") for name in answer.index]
+    answer["note"] = [data.note(str(name)) for name in answer.index]
     _write(answer, out)
     if explain:
         from ..features.catalogue import catalogue
