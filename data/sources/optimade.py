@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from ..formats.entries import nested
 from ..formats.entry import Context, Entry, clean_id, entry_or_quarantine, reason_of
@@ -29,11 +30,10 @@ from ..formats.optimade_read import (
 )
 from ..records import Provenance
 from .base import Item, SourceError
+from .web import Web, WebLimits, host_of, joined
 
 PAGE: Final[int] = 100
-MAX_RESPONSE_BYTES: Final[int] = 200_000_000
 TRIES: Final[int] = 5
-TIMEOUT_S: Final[float] = 60.0
 _AGAIN: Final[frozenset[int]] = frozenset({429, 500, 502, 503, 504})
 _LONGEST_WAIT_S: Final[float] = 60.0
 LONGEST_ASKED_S: Final[float] = 600.0
@@ -60,6 +60,8 @@ class OptimadeSource:
         Field with the energy above hull, eV/atom; dots descend into objects.
     page : int
         Entries asked for at once; the provider may give fewer.
+    limits : WebLimits
+        Hosts, time and number of pages.
     wait_s : float
         Pause before the first repetition of a failed request; doubled for each further one. A
         provider's Retry-After goes before it.
@@ -76,13 +78,14 @@ class OptimadeSource:
     query: str | None = None
     stability_field: str | None = None
     page: int = PAGE
+    limits: WebLimits = field(default_factory=WebLimits)
     wait_s: float = 1.0
     sleep: Callable[[float], None] = time.sleep
     _notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        _check_address(self.url)
         self.name = f"optimade:{self.url}"
+        host_of(self.url, self.name)
         base = self.url.rstrip("/")
         self.base = base if re.search(r"/v\d+(\.\d+)*$", base) else f"{base}/v1"
         if self.stability_field is None:
@@ -111,15 +114,21 @@ class OptimadeSource:
         SourceError
             As described for the module, and when the provider cannot be reached.
         """
-        info = self._get(f"{self.base}/info")
+        web = Web(self.url, self.name, self.limits)
+        info = self._get(web, f"{self.base}/info")
         origin = self._provenance(info)
-        state = _Paging(**after) if after else _Paging(self._first_page(_is_own(info)))
+        state = _resumed(after, self.name) if after else _Paging(self._first_page(_is_own(info)))
         visited: set[str] = set()
         while state.url:
             if state.url in visited:
                 raise SourceError(f"{self.name}: its pages run in a circle at {state.url}")
             visited.add(state.url)
-            page = self._get(state.url)
+            if len(visited) > self.limits.max_pages:
+                raise SourceError(
+                    f"{self.name}: more than {self.limits.max_pages} pages (setting "
+                    "optimade_max_pages)"
+                )
+            page = self._get(web, state.url)
             entries = _checked_entries(page, state, self.name)
             following = _next_address(page, state.url, self.name)
             self._check_end(page, state, len(entries), following)
@@ -189,7 +198,7 @@ class OptimadeSource:
             energy,
         )
 
-    def _get(self, url: str) -> dict[str, Any]:
+    def _get(self, web: Web, url: str) -> dict[str, Any]:
         """One response; repeated while the provider is busy or the connection fails."""
         import requests
 
@@ -199,17 +208,14 @@ class OptimadeSource:
                 self.sleep(self._pause_s(attempt, asked_s))
             asked_s = None
             try:
-                response = requests.get(url, timeout=TIMEOUT_S, stream=True, headers=_HEADERS)
-                with response:
-                    content = _content(response, self.name)
-                    status = response.status_code
+                answer = web.get(url)
             except requests.RequestException as error:
                 problem = reason_of(error)
                 continue
-            if status not in _AGAIN:
-                return _parsed(content, status, url, self.name)
-            problem = f"answers {status}"
-            asked_s = _asked_wait_s(response.headers.get("Retry-After"))
+            if answer.status not in _AGAIN:
+                return _parsed(answer.content, answer.status, url, self.name)
+            problem = f"answers {answer.status}"
+            asked_s = _asked_wait_s(answer.headers.get("Retry-After"))
         raise SourceError(
             f"{self.name}: {problem} ({TRIES} tries); what was read is kept, the same command "
             "continues"
@@ -241,14 +247,11 @@ def _asked_wait_s(header: str | None) -> float | None:
         return float(header)
     try:
         until = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
     return max((until - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-_HEADERS = {"User-Agent": "ionsieve", "Accept": "application/vnd.api+json, application/json"}
 
 
 @dataclass
@@ -279,24 +282,16 @@ class _Paging:
         }
 
 
-def _check_address(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise SourceError(f"optimade:{url}: give the http(s) address of a provider")
+def _resumed(after: Any, name: str) -> _Paging:
+    """The state that a cursor holds; it stands in a file that may be damaged."""
+    try:
+        return _Paging(**after)
+    except TypeError:
+        raise SourceError(f"{name}: the store's cursor is damaged; remove the store") from None
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
-
-
-def _content(response: Any, name: str) -> bytes:
-    content = bytearray()
-    for chunk in response.iter_content(1 << 16):
-        content += chunk
-        if len(content) > MAX_RESPONSE_BYTES:
-            limit = MAX_RESPONSE_BYTES // 1_000_000
-            raise SourceError(f"{name}: a response of more than {limit} MB")
-    return bytes(content)
 
 
 def _parsed(content: bytes, status: int, url: str, name: str) -> dict[str, Any]:
@@ -319,7 +314,7 @@ def _checked_entries(page: Mapping[str, Any], state: _Paging, name: str) -> list
     if not isinstance(entries, list):
         raise SourceError(f"{name}: a page without a list of entries")
     ids = [str(_mapping(entry).get("id")) for entry in entries]
-    repeated = set(ids) & set(state.previous) or {i for i in ids if ids.count(i) > 1}
+    repeated = set(ids) & set(state.previous) or {i for i, n in Counter(ids).items() if n > 1}
     if repeated:
         raise SourceError(
             f"{name}: entry {min(repeated)} comes twice; its list has no fixed order, so others "
@@ -341,10 +336,7 @@ def _next_address(page: Mapping[str, Any], current: str, name: str) -> str | Non
     address = _mapping(link).get("href") if isinstance(link, Mapping) else link
     if not address:
         return None
-    following = urljoin(current, str(address))
-    if urlsplit(following).scheme not in ("http", "https"):
-        raise SourceError(f"{name}: the next page is no http(s) address")
-    return following
+    return joined(current, str(address), name)
 
 
 def _is_own(info: Mapping[str, Any]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..sources.base import Source
 from ..sources.paths import PathSource
+from ..sources.web import WebLimits
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class SourceOptions:
         Materials Project: only materials that hold this element.
     gnome : bool
         Materials Project: include entries of GNoME (their licence forbids commercial use).
+    web : WebLimits
+        OPTIMADE: hosts, time and number of pages.
     """
 
     licence: str = "unknown"
@@ -32,6 +35,7 @@ class SourceOptions:
     optimade_filter: str | None = None
     mobile: str = "Li"
     gnome: bool = False
+    web: WebLimits = field(default_factory=WebLimits)
 
 
 def open_source(name: str, options: SourceOptions | None = None) -> Source:
@@ -49,7 +53,9 @@ def open_source(name: str, options: SourceOptions | None = None) -> Source:
         from ..sources.optimade import OptimadeSource
 
         url = name.removeprefix("optimade:")
-        return OptimadeSource(url, options.optimade_filter, options.stability_field)
+        return OptimadeSource(
+            url, options.optimade_filter, options.stability_field, limits=options.web
+        )
     if name == "mp:" or name.startswith("mp:"):
         from ..sources.materials_project import MaterialsProjectSource
 

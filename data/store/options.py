@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..sources.web import WebLimits
 from .open import SourceOptions
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class IngestOptions:
     duplicates: Duplicates = "drop"
     licence: str = "unknown"
     optimade_filter: str | None = None
+    optimade_hosts: tuple[str, ...] = ()
+    optimade_deadline_s: float = 86_400.0
+    optimade_max_pages: int = 100_000
     stability_field: str | None = None
     gnome: bool = False
 
@@ -39,8 +43,13 @@ class IngestOptions:
 
     def sources(self, mobile: str) -> SourceOptions:
         """How sources are read."""
+        web = WebLimits(
+            hosts=self.optimade_hosts,
+            deadline_s=self.optimade_deadline_s,
+            max_pages=self.optimade_max_pages,
+        )
         return SourceOptions(
-            self.licence, self.stability_field, self.optimade_filter, mobile, self.gnome
+            self.licence, self.stability_field, self.optimade_filter, mobile, self.gnome, web
         )
 
 

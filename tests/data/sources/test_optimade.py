@@ -14,7 +14,13 @@ from pymatgen.core import Lattice, Structure
 
 from ionsieve.data import InputError, Quarantined, StructureRecord
 from ionsieve.data.sources.base import SourceError
-from ionsieve.data.sources.optimade import OptimadeSource
+from ionsieve.data.sources.optimade import (
+    OptimadeSource,
+    _asked_wait_s,
+    _checked_entries,
+    _Paging,
+)
+from ionsieve.data.sources.web import WebLimits
 from ionsieve.data.store.ingest import ingest
 from ionsieve.data.store.open import SourceOptions, open_source
 from ionsieve.data.store.store import Store
@@ -323,3 +329,81 @@ def test_addresses_must_be_web_addresses() -> None:
     for url in ("", "file:///etc/passwd", "example.org", "http://"):
         with pytest.raises(SourceError, match=r"http\(s\) address"):
             OptimadeSource(url)
+
+
+@pytest.mark.parametrize(
+    ("link", "reason"),
+    [
+        ("http://other.example/v1/structures", "another host, other.example; .* optimade_hosts="),
+        ("http://[bad/v1", "is no address"),
+        ("http://127.0.0.1:99999999/v1", "is no address"),
+        ("ftp://127.0.0.1/v1", r"is no http\(s\) address"),
+        ("http://" + "a" * 70_000 + "/", "leads to another host"),
+        ("file:///etc/passwd", r"is no http\(s\) address"),
+    ],
+)
+def test_links_that_lead_elsewhere_are_one_line(provider: Any, link: str, reason: str) -> None:
+    with pytest.raises(SourceError, match=reason) as error:
+        list(provider(lambda path: page(["a"], link)).items())
+    assert len(str(error.value)) < 1000
+
+
+def test_a_host_that_was_allowed_is_followed(provider: Any) -> None:
+    source = provider(two_pages)
+    port = source.url.rsplit(":", 1)[1]
+    link = f"http://localhost:{port}/v1/structures?page=2"
+    moved = provider(lambda path: page(["a", "b"], link))
+    with pytest.raises(SourceError, match="another host, localhost"):
+        list(moved.items())
+    moved.limits = WebLimits(hosts=("localhost",))
+    assert [i.entry.id for i in moved.items()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("where", "reason"),
+    [
+        ("http://other.example/", "another host"),
+        ("http://[bad", "is no address"),
+        ("/v1/structures?again", "moved more than 5 times"),
+    ],
+)
+def test_redirects_are_checked_as_links(provider: Any, where: str, reason: str) -> None:
+    with pytest.raises(SourceError, match=reason):
+        list(provider(lambda path: (302, {}, {"Location": where})).items())
+
+
+def test_a_redirect_on_the_same_host_is_followed(provider: Any) -> None:
+    def answer(path: str) -> Reply:
+        return page(["a"]) if "moved" in path else (301, {}, {"Location": "/v1/moved?x"})
+
+    assert [i.entry.id for i in provider(answer).items()] == ["a"]
+
+
+def test_pages_without_end_and_time_without_end(provider: Any) -> None:
+    def answer(path: str) -> Reply:
+        number = int(path.partition("n=")[2] or 0)
+        return page([f"{number}"], f"/v1/structures?n={number + 1}")
+
+    endless = provider(answer)
+    endless.limits = WebLimits(max_pages=3)
+    with pytest.raises(SourceError, match="more than 3 pages"):
+        list(endless.items())
+    endless.limits = WebLimits(deadline_s=1e-9)
+    with pytest.raises(SourceError, match="not read within 1e-09 s"):
+        list(endless.items())
+
+
+def test_a_page_of_many_entries_is_checked_in_linear_time() -> None:
+    page_ = {"data": [{"id": str(n)} for n in range(100_000)]}
+    assert len(_checked_entries(page_, _Paging(None), "x")) == 100_000
+    page_["data"].append({"id": "7"})
+    with pytest.raises(SourceError, match="entry 7 comes twice"):
+        _checked_entries(page_, _Paging(None), "x")
+
+
+@pytest.mark.parametrize(
+    "header", ["9" * 400, "Tue, 99 Foo 99999 99:99:99 GMT", "-1", "\x00", "1e9"]
+)
+def test_what_is_asked_for_may_be_anything(header: str) -> None:
+    asked = _asked_wait_s(header)
+    assert asked is None or asked >= 0
