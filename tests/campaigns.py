@@ -178,7 +178,8 @@ def one_job(folder: Path, engine: str, plan: Plan) -> str:
     name = job_name(1, record.id, plan.temperature_K, 1)
     with CampaignStore.create(folder, chosen.as_dict(), [candidate]) as store:
         with store.transaction() as t:
-            t.add_round(0, {})
+            t.add_round(0, {"acquisition": "none", "n_candidates": 1, "best_log10_sigma": -3.0,
+                            "core_hours_estimated": 0.0, "picks": []})  # fmt: skip
             t.add_job(
                 Job(id=name, candidate_id=record.id, round=1, temperature_K=plan.temperature_K,
                     attempt=1, state="proposed", plan=plan.as_dict(), reason="test")

@@ -133,7 +133,8 @@ def _settle(store: CampaignStore, job: Job, failure: Failure) -> Collection:
         event = "blocked" if failure.cause.blocks else "interrupted"
         with store.transaction() as t:
             if failure.cause.blocks:
-                t.move_job(job.id, job.state, "blocked", cause=failure.cause, text=failure.text)
+                if job.state != "blocked":
+                    t.move_job(job.id, job.state, "blocked", cause=failure.cause, text=failure.text)
             elif store.last_event(job.id) != (event, failure.text):
                 t.note(event, job.id, {"cause": failure.cause, "text": failure.text})
         if failure.cause.blocks:

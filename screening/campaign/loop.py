@@ -24,7 +24,7 @@ from ...models import ConductivityModel
 from ..acquisition.cost import CostModel, calibrated_cost
 from ..acquisition.scores import Beliefs, FloatArray, StopDecision, stop_decision
 from ..acquisition.selection import Pick, choose_batch, diversity_embedding
-from ..acquisition.shortlist import element_fractions
+from ..acquisition.shortlist import Expectation, element_fractions, expectation, greedy_batch
 from ..engines.registry import engine
 from ..jobs.plan import AimdPlan, RelaxPlan, make_plan, relaxation_of
 from ..jobs.protocol import NO_RELAXATION
@@ -55,6 +55,10 @@ class Proposal:
     """Why each candidate of the round was chosen."""
     notices: tuple[str, ...] = ()
     """What the model of this proposal has not learned yet."""
+    expected: Expectation | None = None
+    """What the batch is expected to find and to cost."""
+    greedy: Expectation | None = None
+    """The same of a batch of this size taken by expected conductivity alone."""
 
 
 def propose(
@@ -88,8 +92,11 @@ def propose(
         waiting = store.jobs("ready")
         if waiting:
             number = waiting[-1].round
-            picks = tuple(store.rounds()[number - 1].get("picks", ()))
-            return Proposal(number, tuple(j.id for j in waiting), False, None, picks)
+            entry = store.rounds()[number - 1]
+            picks = tuple(entry.get("picks", ()))
+            names = tuple(j.id for j in waiting)
+            expected, greedy = _expectations(entry)
+            return Proposal(number, names, False, None, picks, expected=expected, greedy=greedy)
         _refuse_if_stopped(store)
         pool = _pool(store, settings, prescreen)
         decision = pool.decision(settings, size or settings.batch_size)
@@ -100,8 +107,18 @@ def propose(
         number = _new_round(store, settings, pool, size or settings.batch_size, decision)
         write_job_folders(store, settings)
         jobs = tuple(j.id for j in store.jobs() if j.round == number)
-        picks = tuple(store.rounds()[-1]["picks"])
-        return Proposal(number, jobs, True, decision, picks, _notices(store))
+        entry = store.rounds()[-1]
+        picks, notices = tuple(entry["picks"]), _notices(store)
+        expected, greedy = _expectations(entry)
+        return Proposal(number, jobs, True, decision, picks, notices, expected, greedy)
+
+
+def _expectations(entry: Mapping[str, Any]) -> tuple[Expectation | None, Expectation | None]:
+    """Of a round as it was kept; None in campaigns of earlier versions."""
+    expected, greedy = entry.get("expected"), entry.get("greedy")
+    if not (expected and greedy):
+        return None, None
+    return Expectation(**expected), Expectation(**greedy)
 
 
 def _notices(store: CampaignStore) -> tuple[str, ...]:
@@ -292,7 +309,11 @@ def _commit_round(
     planned: list[_Planned],
     decision: StopDecision,
 ) -> int:
-    picks = [_pick_facts(pool, candidate, pick) for candidate, pick, _ in planned]
+    picks = [
+        _pick_facts(store, settings, pool, candidate, pick, plans[0])
+        for candidate, pick, plans in planned
+    ]
+    expected, greedy = _expected(settings, pool, planned, picks)
     details = {
         "acquisition": settings.acquisition.function,
         "best_log10_sigma": pool.best,
@@ -301,6 +322,8 @@ def _commit_round(
         "core_hours_estimated": sum(pick["core_hours"] for pick in picks),
         "decision": asdict(decision),
         "picks": picks,
+        "expected": asdict(expected),
+        "greedy": asdict(greedy),
     }
     with store.transaction() as t:
         number = t.add_round(pool.model_id, details)
@@ -321,7 +344,33 @@ def _commit_round(
     return number
 
 
-def _pick_facts(pool: _Pool, candidate: Candidate, pick: Pick) -> dict[str, Any]:
+def _expected(
+    settings: CampaignSettings,
+    pool: _Pool,
+    planned: list[_Planned],
+    picks: list[dict[str, Any]],
+) -> tuple[Expectation, Expectation]:
+    """Of the batch, and of one as large taken by expected conductivity alone."""
+    threshold = float(np.log10(settings.threshold_S_cm))
+    chosen = [pick.index for _, pick, _ in planned]
+    rival = greedy_batch(pool.beliefs, len(chosen), np.ones(len(pool.candidates), dtype=bool))
+    own = expectation(pool.beliefs, chosen, threshold, pool.best, pool.cost_core_hours)
+    # The cells of the batch are known by now; the rival's are not.
+    own = replace(own, core_hours=sum(pick["core_hours"] for pick in picks))
+    return own, expectation(pool.beliefs, rival, threshold, pool.best, pool.cost_core_hours)
+
+
+def _pick_facts(
+    store: CampaignStore,
+    settings: CampaignSettings,
+    pool: _Pool,
+    candidate: Candidate,
+    pick: Pick,
+    plan: AimdPlan | RelaxPlan,
+) -> dict[str, Any]:
+    protocol = settings.protocol
+    steps = protocol.n_steps(plan.record.elements) * len(protocol.start_K)
+    hours = cost_model(store).core_hours(plan.n_electrons, plan.record.volume_A3, steps)
     return {
         "candidate": candidate.id,
         "formula": candidate.formula,
@@ -330,7 +379,9 @@ def _pick_facts(pool: _Pool, candidate: Candidate, pick: Pick) -> dict[str, Any]
         "log10_sigma_300K": float(pool.beliefs.mean[pick.index]),
         "sd": float(pool.beliefs.sd[pick.index]),
         "domain_distance": float(pool.beliefs.domain_distance[pick.index]),
-        "core_hours": float(pool.cost_core_hours[pick.index]),
+        "core_hours": hours,
+        "n_atoms": plan.record.n_sites,
+        "cells": list(plan.alternatives),
     }
 
 

@@ -169,7 +169,9 @@ def _jobs_table(store: CampaignStore, cost: CostModel, open_jobs: dict[str, Any]
                 "grade": label.get("grade", ""),
                 "core_hours_estimated": estimate,
                 "core_hours": seconds / 3600.0,
-                "reason": (result.details.get("reason") if result else None) or job.reason,
+                "reason": open_jobs.get(job.id, {}).get("why")
+                or (result.details.get("reason") if result else None)
+                or job.reason,
             }
         )
     return pd.DataFrame(rows)

@@ -41,11 +41,35 @@ def proposed_lines(folder: Path, found: Any) -> list[str]:
     return [
         f"{head}{state}: {len(found.jobs)} jobs of {len(found.picks)} candidates, "
         f"{hours:,.0f} core hours estimated",
-        *(_pick_line(pick) for pick in found.picks),
+        *(line for pick in found.picks for line in (_pick_line(pick), *_cell_lines(pick))),
+        *_expectation_lines(found),
         *(f"{folder / 'jobs' / job}" for job in found.jobs),
         *rule,
         *(f"notice: {text}" for text in found.notices),
         f"next: ionsieve campaign submit {folder}",
+    ]
+
+
+def _expectation_lines(found: Any) -> list[str]:
+    if found.expected is None or found.greedy is None:
+        return []
+    return [
+        f"expected: {found.expected}",
+        f"by expected conductivity alone: {found.greedy}",
+    ]
+
+
+def _cell_lines(pick: dict[str, Any]) -> list[str]:
+    """The cells that were weighed; none where there was no choice."""
+    cells = pick.get("cells", ())
+    if len(cells) < 2:
+        return []
+    return [
+        f"    {'>' if cell['chosen'] else ' '} {cell['n_atoms']} atoms, images "
+        f"{cell['image_distance_A']:.1f} Å, occupancies ± {cell['occupancy_change']:.3f}, "
+        f"composition ± {100 * cell['composition_change']:.1f} %, cost × "
+        f"{cell['relative_cost']:.2f}"
+        for cell in cells
     ]
 
 
