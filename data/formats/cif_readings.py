@@ -15,18 +15,21 @@ import numpy as np
 
 from ..errors import StructureError
 from ..records import FloatArray, Provenance, StructureRecord
-from .cif_block import AtomRow, CifBlock
+from .cif_block import MAX_OVER, AtomRow, CifBlock
 from .cif_checks import Disagreement, disagreements
 from .cif_sites import Expansion, Merging, expand
 from .cif_symmetry import StatedSymmetry, Symmetry
 from .distances import close_pairs
 from .plausible import checked
 
-_SHORT: Final[float] = 0.6
-"""Shorter than this times the sum of covalent radii, a contact speaks against a setting."""
+_REACH_A: Final[float] = 3.0
+"""How far contacts are looked at; only the shortest matter."""
 
-_REACH_A: Final[float] = 1.6
-"""0.6 times the sum of two radii of 1.35 Å; larger atoms need not be told apart here."""
+_SHORT: Final[float] = 0.6
+"""Shorter than this times the sum of covalent radii no contact is; V=O and U=O have 0.7."""
+
+_WORSE: Final[float] = 0.85
+"""A setting whose shortest contact is shorter than this times that of another one is worse."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +41,7 @@ class Reading:
     disagreements: tuple[Disagreement, ...]
     notes: tuple[str, ...] = ()
     contacts: bool = False
-    """Atoms come too close; judged only where several settings are possible."""
+    """Atoms come closer than in another setting; judged where several are possible."""
 
     @property
     def rank(self) -> tuple[int, int, bool]:
@@ -98,9 +101,7 @@ def best_reading(crystal: Crystal, stated: StatedSymmetry) -> Reading:
         assert first_error is not None
         raise first_error
     if len(stated.candidates) > 1:
-        readings = [
-            replace(r, contacts=_has_short_contacts(crystal.record(r.cell))) for r in readings
-        ]
+        readings = _judged_by_contacts(crystal, readings, bool(stated.contradiction))
     best = min(readings, key=lambda one: one.rank)
     if stated.contradiction:
         _refuse_undecided(crystal, stated, readings, best)
@@ -180,18 +181,36 @@ def _noted(reading: Reading, note: str) -> Reading:
     return replace(reading, notes=(*reading.notes, note))
 
 
-def _has_short_contacts(record: StructureRecord) -> bool:
-    """Whether atoms that exist together come closer than any bond."""
+def _judged_by_contacts(
+    crystal: Crystal, readings: Sequence[Reading], contradiction: bool
+) -> list[Reading]:
+    """Settings of one group that bring atoms closer than another one does are worse.
+
+    Between two groups only contacts that cannot be count: the one with fewer operators always
+    leaves atoms more room.
+    """
+    shortest = [_shortest_contact(crystal.record(one.cell)) for one in readings]
+    limit = _SHORT if contradiction else _WORSE * max(shortest)
+    return [
+        replace(one, contacts=contact < limit)
+        for one, contact in zip(readings, shortest, strict=True)
+    ]
+
+
+def _shortest_contact(record: StructureRecord) -> float:
+    """Smallest distance over the sum of covalent radii, of atoms that exist together; at most 1."""
     import gemmi
 
     try:
         checked(record)
     except StructureError:
-        return True
+        return 0.0
+    contents = record.species
+    radius = [max(gemmi.Element(s.element).covalent_r for s in c) for c in contents]
+    amount = [sum(s.occupancy for s in c) for c in contents]
+    shortest = 1.0
     first, second, distance = close_pairs(record.lattice, record.frac, _REACH_A)
     for i, j, d in zip(first.tolist(), second.tolist(), distance.tolist(), strict=True):
-        contents = record.species[i], record.species[j]
-        radii = [max(gemmi.Element(s.element).covalent_r for s in c) for c in contents]
-        if sum(s.occupancy for c in contents for s in c) > 1.1 and d < _SHORT * sum(radii):
-            return True
-    return False
+        if amount[i] + amount[j] > MAX_OVER:
+            shortest = min(shortest, d / (radius[i] + radius[j]))
+    return shortest

@@ -254,3 +254,17 @@ def _shape(group):
     if group.ext == "R":
         return (75.0, 75.0, 75.0), (1.0, 1.0, 1.0)
     return (90.0, 90.0, 120.0), (1.0, 1.0, 1.55)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("Ti1 Ti 0 0 0 1", "O1 O 0 0 0.208 0.99"),
+        ("Ti1 Ti 0 0.75 0.125 1", "O1 O 0 0.25 0.0816 0.99"),
+    ],
+)
+def test_distances_settle_the_origin(rows: tuple[str, ...]) -> None:
+    """Anatase in both origins: in the wrong one there are twice as many atoms."""
+    record = read(cell(3.785, c=9.514), named("I 41/a m d"), sites(*rows))
+    assert record.composition == pytest.approx({"O": 7.92, "Ti": 4.0})
+    assert record.notes == ()
