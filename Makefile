@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help gpaw nep screen test test-kernels check quick coverage site dist format docs clean
+.PHONY: help gpaw nep oldest screen test test-kernels check quick coverage site dist format docs clean
 
 help:
 	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
@@ -20,6 +20,7 @@ help:
 	@echo "make docs     write the descriptor reference anew"
 	@echo "make gpaw     build the GPAW engine for campaigns that run here"
 	@echo "make nep      bring the potential NEP89 (GPL-3) for pre-screens"
+	@echo "make oldest   a choice of tests with the oldest dependencies"
 	@echo "make format   rewrite the code in the house format"
 	@echo "make clean    remove the virtual environment and what runs left here"
 
@@ -104,6 +105,13 @@ nep: $(VENV)/.installed
 	@$(PIP) install -c constraints.txt calorine==4.1
 	@$(PIP) install --no-deps neptrainkit==2.5.4
 	@$(BIN)/ionsieve campaign check-engine nep89
+
+# A choice of tests with the oldest dependencies that pyproject.toml admits.
+oldest:
+	@$(PYTHON) -m venv $(VENV)-oldest
+	@$(VENV)-oldest/bin/python -m pip install --quiet -c constraints-oldest.txt -e . hypothesis pytest pytest-timeout
+	@$(VENV)-oldest/bin/python -m pytest -q -W default -o addopts=--import-mode=importlib tests/features/isolated tests/data/test_records.py \
+	  tests/models/labels tests/api
 
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .
