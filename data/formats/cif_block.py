@@ -12,6 +12,7 @@ from typing import Any, Final
 from ..errors import StructureError
 from ..identifiers import printable
 from ..records import MAX_EDGE_A
+from .formula_sum import half_unit, parse_formula
 from .symbols import Ion, element_of, element_of_label, is_vacancy
 
 MAX_SITES: Final[int] = 2000
@@ -37,7 +38,6 @@ _CATEGORY = re.compile(
     r"^(_cell|_chemical_formula|_space_group_symop|_space_group|_symmetry_equiv|_symmetry)_"
 )
 _FRACTION = re.compile(r"([+-]?\d+)/(\d+)")
-_TERM = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d*)?|\.\d+)?(?:\(\d+\))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,39 +272,6 @@ def _both_ways(tags: Sequence[str]) -> Iterator[str]:
         yield _CATEGORY.sub(r"\1.", tag, count=1)
 
 
-def parse_formula(text: str) -> dict[str, tuple[float, float]] | None:
-    """Element → (number, half a unit of its last digit) of ``Li0.9 Mn O2``; None if it is no sum.
-
-    Deuterium and tritium count as hydrogen.
-    """
-    found: dict[str, tuple[float, float]] = {}
-    for term in text.replace(",", " ").split():
-        position = 0
-        while position < len(term):
-            match = _TERM.match(term, position)
-            ion = element_of(match[1]) if match else None
-            if match is None or ion is None:
-                return None
-            count, error = _count(match[2])
-            before = found.get(ion.element, (0.0, 0.0))
-            found[ion.element] = (before[0] + count, before[1] + error)
-            position = match.end()
-    # An element with the number 0 is not there.
-    return {element: n for element, n in found.items() if n[0] > 0} or None
-
-
-def _count(text: str | None) -> tuple[float, float]:
-    if text is None:
-        return 1.0, 0.0
-    return float(text), _half_unit(text)
-
-
-def _half_unit(text: str) -> float:
-    """Half a unit of the last digit behind the point; 0 for whole numbers."""
-    digits = text.partition("(")[0].partition(".")[2]
-    return 0.5 * 10.0 ** -len(digits) if digits.strip("0") else 0.0
-
-
 def _cells(table: Any) -> Iterator[dict[str, str | None]]:
     import gemmi
 
@@ -331,7 +298,7 @@ def _occupancy(text: str | None, label: str, record_id: str) -> tuple[float, flo
         raise StructureError(
             f"{record_id}: site {label} has occupancy {value:g}; it must be in (0, 1]"
         )
-    return value, 0.0 if value == 1.0 else _half_unit(text)
+    return value, 0.0 if value == 1.0 else half_unit(text)
 
 
 def _number(text: str) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .cif_block import AtomRow, CifBlock
 from .cif_sites import Expansion
-from .cif_symmetry import Symmetry
+from .operators import Symmetry
 from .plausible import CROWDED_A3, SPACIOUS_A3
 
 RATIO_NOTE: Final[float] = 0.02

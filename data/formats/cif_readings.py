@@ -18,8 +18,9 @@ from ..records import FloatArray, Provenance, StructureRecord
 from .cif_block import MAX_OVER, AtomRow, CifBlock
 from .cif_checks import Disagreement, disagreements
 from .cif_sites import Expansion, Merging, expand
-from .cif_symmetry import StatedSymmetry, Symmetry
+from .cif_symmetry import StatedSymmetry
 from .distances import close_pairs
+from .operators import Symmetry
 from .plausible import checked
 
 _REACH_A: Final[float] = 3.0

@@ -17,8 +17,8 @@ import numpy as np
 from ..errors import StructureError
 from ..records import FloatArray, IntArray, SiteContent, SiteSpecies
 from .cif_block import MAX_OVER, MAX_SITES, AtomRow
-from .cif_symmetry import Symmetry
 from .distances import close_pairs
+from .operators import Symmetry
 
 SAME_PLACE_A: Final[float] = 0.1
 """Atoms this close share one place: coordinates of three digits in a cell of 25 Å miss a special

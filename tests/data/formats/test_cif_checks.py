@@ -3,7 +3,7 @@
 import pytest
 
 from cifs import cell, formula, named, read, refused, sites
-from ionsieve.data.formats.cif_block import parse_formula
+from ionsieve.data.formats.formula_sum import parse_formula
 
 FM3M = named("F m -3 m")
 LICL = sites("Li1 Li 0 0 0 1", "Cl1 Cl 0.5 0.5 0.5 1")
