@@ -14,7 +14,7 @@ from typing import Final, cast
 
 from ..data.code_digest import code_digest
 from ..data.errors import FeatureError
-from .core.columns import Column, Compute, ComputeBatch, Family
+from .core.columns import EXTRA, Column, Compute, ComputeBatch, Family
 
 _MODULES: Final[dict[str, str]] = {
     "isolated_anions": ".isolated.columns",
@@ -45,6 +45,10 @@ def family(name: str) -> Family:
     FeatureError
         If there is none; the message lists those that exist.
     """
+    if is_extra(name):
+        from .matminer_extra import extra_family
+
+        return extra_family(name)
     if name not in _MODULES:
         raise FeatureError(f"no feature family {name!r}; choose from {', '.join(FAMILY_NAMES)}")
     module = import_module(_MODULES[name], package=__package__)
@@ -54,15 +58,21 @@ def family(name: str) -> Family:
 
 def family_modules(names: Iterable[str]) -> tuple[str, ...]:
     """Full module names of families, for processes that import them ahead."""
-    return tuple(f"{__package__}{_MODULES[name]}" for name in names)
+    extra = f"{__package__}.matminer_extra"
+    return tuple(extra if is_extra(n) else f"{__package__}{_MODULES[n]}" for n in names)
+
+
+def is_extra(name: str) -> bool:
+    """Whether a family name means a featurizer of matminer (:mod:`.matminer_extra`)."""
+    return name.startswith(EXTRA)
 
 
 def families(names: Iterable[str] | None = None) -> tuple[Family, ...]:
-    """Families in catalogue order; all of them by default."""
-    wanted = set(FAMILY_NAMES if names is None else names)
-    for name in sorted(wanted - set(FAMILY_NAMES)):
-        family(name)
-    return tuple(family(name) for name in FAMILY_NAMES if name in wanted)
+    """Families in catalogue order, then those of matminer; all but these by default."""
+    wanted = dict.fromkeys(FAMILY_NAMES if names is None else names)
+    others = [name for name in wanted if name not in FAMILY_NAMES]
+    own = (family(name) for name in FAMILY_NAMES if name in wanted)
+    return (*own, *(family(name) for name in others))
 
 
 def catalogue(names: Iterable[str] | None = None) -> tuple[Column, ...]:
@@ -87,4 +97,10 @@ def descriptor_code(names: Iterable[str] | None = None) -> str:
         64 hexadecimal digits.
     """
     chosen = FAMILY_NAMES if names is None else tuple(names)
-    return code_digest(f"{__package__}.rows", *family_modules(chosen))
+    own = code_digest(f"{__package__}.rows", *family_modules(chosen))
+    extras = [name for name in chosen if is_extra(name)]
+    if not extras:
+        return own
+    from .matminer_extra import version
+
+    return hashlib.sha256("\n".join([own, version(), *extras]).encode()).hexdigest()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from .prepared import PreparedStructure
+
+EXTRA: Final[str] = "matminer:"
+"""First part of the name of a family that is a featurizer of matminer."""
 
 Value = float | str | bool
 

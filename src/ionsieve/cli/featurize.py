@@ -27,6 +27,12 @@ def featurize(
     out: Path = typer.Option(help="Folder for the results."),
     mobile: str = typer.Option("Li", help="Mobile species: Li, Na, K, Ag or Cu."),
     families: str = typer.Option("", help="Descriptor families, comma-separated; default all."),
+    extra_matminer: list[str] = typer.Option(
+        [],
+        metavar="NAME",
+        help="Featurizer of matminer that joins the table: DensityFeatures, or with a preset "
+        "ElementProperty:magpie; may be repeated.",
+    ),
     workers: int = typer.Option(1, min=1, help="Worker processes of this machine."),
     shard: str = typer.Option("1/1", help="Only part i of n of the inputs, as i/n."),
     timeout: float = typer.Option(TIMEOUT_S, help="Longest time for one structure, in seconds."),
@@ -51,7 +57,9 @@ def featurize(
     """
     from ..data.errors import InputError
     from ..data.store.open import is_plain
+    from ..features.catalogue import FAMILY_NAMES
     from ..features.catalogue import families as known_families
+    from ..features.core.columns import EXTRA
     from ..features.core.roles import MOBILE_SPECIES
     from ..screening.batch.batch import featurize_batch
     from ..screening.batch.engines import opened_engine
@@ -59,6 +67,8 @@ def featurize(
     from ..screening.batch.parts import Part
 
     chosen = [name.strip() for name in families.split(",") if name.strip()] or None
+    if extra_matminer:
+        chosen = [*(chosen or FAMILY_NAMES), *(f"{EXTRA}{name}" for name in extra_matminer)]
     part = Part.parse(shard)
     # What is wrong with the options shall not come to light behind the reading of a database.
     known_families(chosen)
