@@ -23,6 +23,7 @@ _MODULES: Final[dict[str, str]] = {
     "li_metal": ".electrostatics.li_metal",
     "frustration": ".frustration.columns",
     "composition": ".standard.composition",
+    "element_fractions": ".standard.element_fractions",
     "density": ".standard.density",
     "symmetry": ".standard.symmetry",
     "voronoi_order": ".standard.voronoi_order",

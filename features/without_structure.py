@@ -22,8 +22,20 @@ from .core.elements import atomic_masses_amu, covalent_radii_A, slater_radii_A
 from .rows import FeatureRow
 from .standard.composition import COLUMNS as COMPOSITION_COLUMNS
 from .standard.composition import magpie_matrix
+from .standard.element_fractions import COLUMNS as FRACTIONS
+from .standard.element_fractions import fraction_matrix
 from .standard.symmetry import describe_space_group
 
+POSITION_FREE_COLUMNS: Final[tuple[str, ...]] = (
+    *(c.name for c in COMPOSITION_COLUMNS),
+    *(c.name for c in FRACTIONS),
+    "mobile_fraction",
+    "density_g_cm3",
+    "volume_per_atom_A3",
+    "mobile_density_A3",
+    "spacegroup_number",
+)
+"""What models of measurements learn from: known of every measured material."""
 NO_STRUCTURE: Final[str] = "no structure: columns that need positions of atoms are empty"
 
 
@@ -55,12 +67,14 @@ def composition_row(
     """
     try:
         row = magpie_matrix([amounts])[0]
+        shares = fraction_matrix([amounts])[0]
     except FeatureError as error:
         return FeatureRow(record_id, None, f"{record_id}: {error}")
     if mobile not in amounts:
         return FeatureRow(record_id, None, f"{record_id}: holds no {mobile}")
     values: Values = {c.name: "" if c.dtype == "category" else np.nan for c in catalogue()}
     values |= {c.name: v for c, v in zip(COMPOSITION_COLUMNS, row.tolist(), strict=True)}
+    values |= {c.name: v for c, v in zip(FRACTIONS, shares.tolist(), strict=True)}
     values |= _densities(amounts, mobile, volume_A3)
     if space_group_number is not None:
         values |= _symmetry(space_group_number)

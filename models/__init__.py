@@ -8,6 +8,7 @@ from .evaluation.splitters import (
     make_splitter,
 )
 from .model import ConductivityModel, OnsetModel, StructureModel, make_model
+from .persistence import load_model, save_model
 
 __all__ = [
     "SPLITTERS",
@@ -18,6 +19,8 @@ __all__ = [
     "describe_compositions",
     "describe_structures",
     "evaluate_grouped",
+    "load_model",
     "make_model",
     "make_splitter",
+    "save_model",
 ]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
 from scipy.stats import t as student_t
 
 from ..data.errors import ModelError
+from .evidence.scale import EvidenceScale
 from .labels.censoring import FloatArray, truncated_moments
 from .labels.folds import IntArray, grouped_folds
 from .learners.gaussian_process import BoundedGaussianProcess
 from .learners.trees import BoundedBoosting, BoundedExtraTrees
+from .trust.calibration import group_weights
 from .trust.domain import DomainDistance
 from .trust.trust import Combined, HeldOut, measure_trust
 
@@ -35,7 +38,8 @@ class CalibratedEnsemble:
     """Stacked learner families with one calibrated interval.
 
     The target is expected to be centred, as :mod:`.model` makes it: weights that sum to less than
-    one shrink towards the population.
+    one shrink towards the population. Columns of evidence (:mod:`.evidence`) are stacked with the
+    learners: what is believed far from every label.
 
     Parameters
     ----------
@@ -75,6 +79,7 @@ class CalibratedEnsemble:
         groups: IntArray,
         materials: IntArray,
         label_sd: float,
+        evidence: FloatArray | None = None,
     ) -> CalibratedEnsemble:
         """Stack and calibrate on held-out rows, then fit on everything.
 
@@ -90,53 +95,73 @@ class CalibratedEnsemble:
             Rows that belong together, widely and narrowly.
         label_sd : float
             Typical error of a label, unit of the target.
+        evidence : array (n, s), optional
+            Evidence, oriented so that larger means a larger target; none by default.
         """
-        self.levels_ = self._levels(X, bounds, weight, groups, materials)
+        given = np.empty((len(X), 0)) if evidence is None else evidence
+        self.scale_ = EvidenceScale.of(given, weight * group_weights(groups))
+        rows = _Rows(
+            X=X,
+            evidence=self.scale_.transform(given),
+            bounds=bounds,
+            weight=weight,
+            groups=groups,
+            materials=materials,
+        )
+        self.levels_ = self._levels(rows)
         self.label_sd_ = label_sd
         self.trust_ = measure_trust(self.levels_, bounds, self.label_sd_, self.coverage)
         self.learners_ = self._fit_members(X, bounds, weight)
         self.domain_ = _domain(X, groups, materials)
         return self
 
-    def predict(self, X: FloatArray) -> tuple[Combined, FloatArray]:
-        """Stacked answer and domain distance for features (n, p)."""
-        distance = self.domain_.transform(X)
-        return self.trust_.combine(*_predictions(self.learners_, X), distance), distance
+    def predict(
+        self, X: FloatArray, evidence: FloatArray | None = None
+    ) -> tuple[Combined, FloatArray]:
+        """Stacked answer and domain distance for features (n, p) and evidence (n, s)."""
+        answers = self.answers(X, evidence)
+        return self.trust_.combine(answers), answers.distance
 
-    def _levels(
-        self,
-        X: FloatArray,
-        bounds: FloatArray,
-        weight: FloatArray,
-        groups: IntArray,
-        materials: IntArray,
-    ) -> list[HeldOut]:
-        levels = [self._held_out(X, bounds, weight, groups, materials, groups)]
-        if len(np.unique(materials)) > _RELATIVES * len(np.unique(groups)):
-            levels.insert(0, self._held_out(X, bounds, weight, groups, materials, materials))
+    def answers(self, X: FloatArray, evidence: FloatArray | None = None) -> HeldOut:
+        """What learners and evidence say of features (n, p), not stacked yet."""
+        given = np.empty((len(X), 0)) if evidence is None else evidence
+        means, spreads = _predictions(self.learners_, X)
+        return HeldOut(
+            means=means,
+            spreads=spreads,
+            distance=self.domain_.transform(X),
+            neighbour=np.full(len(X), np.nan),
+            evidence=self.scale_.transform(given),
+            groups=np.arange(len(X)),
+        )
+
+    def _levels(self, rows: _Rows) -> list[HeldOut]:
+        levels = [self._held_out(rows, rows.groups)]
+        if len(np.unique(rows.materials)) > _RELATIVES * len(np.unique(rows.groups)):
+            levels.insert(0, self._held_out(rows, rows.materials))
         return levels
 
-    def _held_out(
-        self,
-        X: FloatArray,
-        bounds: FloatArray,
-        weight: FloatArray,
-        groups: IntArray,
-        materials: IntArray,
-        left_out: IntArray,
-    ) -> HeldOut:
-        shape = (len(X), len(self.members))
-        means, spreads = np.full(shape, np.nan), np.full(shape, np.nan)
-        distance, neighbour = np.full(len(X), np.nan), np.full(len(X), np.nan)
-        expected, _ = truncated_moments(bounds, 0.0, 1.0)
+    def _held_out(self, rows: _Rows, left_out: IntArray) -> HeldOut:
+        n = len(rows.X)
+        means, spreads = (np.full((n, len(self.members)), np.nan) for _ in range(2))
+        distance, neighbour = (np.full(n, np.nan) for _ in range(2))
+        expected, _ = truncated_moments(rows.bounds, 0.0, 1.0)
         for train, test in grouped_folds(left_out, self.n_folds):
-            learners = self._fit_members(X[train], bounds[train], weight[train], held_out=True)
-            means[test], spreads[test] = _predictions(learners, X[test])
-            domain = _domain(X[train], groups[train], materials[train])
-            absolute, nearest = domain.nearest(X[test])
+            known = rows.take(train)
+            learners = self._fit_members(known.X, known.bounds, known.weight, held_out=True)
+            means[test], spreads[test] = _predictions(learners, rows.X[test])
+            domain = _domain(known.X, known.groups, known.materials)
+            absolute, nearest = domain.nearest(rows.X[test])
             distance[test] = absolute / domain.typical_
-            neighbour[test] = _material_means(expected[train], materials[train])[nearest]
-        return HeldOut(means, spreads, distance, neighbour, left_out)
+            neighbour[test] = _material_means(expected[train], known.materials)[nearest]
+        return HeldOut(
+            means=means,
+            spreads=spreads,
+            distance=distance,
+            neighbour=neighbour,
+            evidence=rows.evidence,
+            groups=left_out,
+        )
 
     def _fit_members(
         self, X: FloatArray, bounds: FloatArray, weight: FloatArray, held_out: bool = False
@@ -149,6 +174,22 @@ class CalibratedEnsemble:
             # The mean over trees settles early; forests take most of the time of calibration.
             learners["extra_trees"].set_params(n_trees=_HELD_OUT_TREES)
         return {n: v.fit(X, bounds, sample_weight=weight) for n, v in learners.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Rows:
+    """Labelled rows as learners see them."""
+
+    X: FloatArray
+    evidence: FloatArray
+    bounds: FloatArray
+    weight: FloatArray
+    groups: IntArray
+    materials: IntArray
+
+    def take(self, chosen: IntArray) -> _Rows:
+        """The same for a selection of rows."""
+        return _Rows(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
 
 def _domain(X: FloatArray, groups: IntArray, materials: IntArray) -> DomainDistance:

@@ -1,7 +1,9 @@
-"""Several kinds of labels: a model of one kind as a feature for another.
+"""Several kinds of labels: a model of one kind as evidence for another.
 
-Kinds are never pooled: AIMD, machine-learned MD and experiment differ by decades. What one kind
-knows can still help the other as a feature. Whether it does is for the evaluation to say.
+Kinds are never pooled: AIMD, machine-learned MD and experiment differ by decades, and each has its
+own population line. They share the position of a material in its population, so that what one kind
+knows enters the prior mean of the other (:mod:`.evidence.prior`), by as much as the labels of the
+other confirm.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ import pandas as pd
 
 from ..data.errors import ModelError
 from ..data.units import ROOM_TEMPERATURE_K
+from .evidence.columns import EvidenceColumn
 from .labels.folds import grouped_folds, joined_groups
 from .model import StructureModel
 
 
 @dataclass(frozen=True)
 class OtherKind:
-    """A model of another kind of labels whose prediction is one more feature.
+    """A model of another kind of labels whose prediction is evidence.
 
     Parameters
     ----------
@@ -38,12 +41,21 @@ class OtherKind:
         """Name of the feature: kind and quantity."""
         return f"{self.model.training_['kind']}_{self.model.quantity}"
 
+    @property
+    def evidence(self) -> EvidenceColumn:
+        """The column and its direction: a low onset is fast, a high conductivity."""
+        return EvidenceColumn(
+            column=self.column, direction=1 if self.model.target.event_above else -1
+        )
+
     def add_to(self, features: pd.DataFrame) -> pd.DataFrame:
-        """The table with the feature; one that is there already (out of fold, say) stays."""
-        if self.column in features:
-            return features
-        answer = self.model.predict(features, self.temperature_K)["prediction"]
-        return features.assign(**{self.column: answer})
+        """The table with the column; a value that is there already (out of fold, say) stays."""
+        known = features.get(self.column, pd.Series(np.nan, index=features.index))
+        rest = known.isna().to_numpy()
+        if rest.any():
+            known = known.copy()
+            known[rest] = self.model.predict(features[rest], self.temperature_K)["prediction"]
+        return features.assign(**{self.column: known})
 
 
 def learn_other_kind(
@@ -56,7 +68,7 @@ def learn_other_kind(
     n_folds: int = 5,
     seed: int = 0,
 ) -> tuple[pd.DataFrame, OtherKind]:
-    """Fit a model of another kind and add its out-of-fold predictions as a feature.
+    """Fit a model of another kind and add its out-of-fold predictions as a column of evidence.
 
     Parameters
     ----------

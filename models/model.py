@@ -1,7 +1,8 @@
 """Models of a target: a population plus what structure adds to it.
 
-``target(x, T) = population mean(T) + spread between materials(T) · z(x)``. The learners see the
-features of structures and learn z, the position of a material within the population. For a
+``target(x, T) = population mean(T) + spread between materials(T) · z(x)``. Evidence whose direction
+is known (:mod:`.evidence`) says where z is expected; the learners see the features of structures
+and learn what is left of z, the position of a material within the population. For a
 conductivity the spread grows with 1000/T: a label at 1000 K teaches the prediction at 300 K,
 intervals widen on the way down, and no tree can mistake "reported at 300 K" for "fast".
 """
@@ -9,8 +10,7 @@ intervals widen on the way down, and no tree can mistake "reported at 300 K" for
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -20,14 +20,12 @@ from ..data.errors import ModelError
 from ..data.rounding import meaningful_array
 from ..data.units import ROOM_TEMPERATURE_K
 from .ensemble import DEFAULT_MEMBERS, CalibratedEnsemble, probability_above
+from .evidence.columns import PHYSICS, EvidenceColumn, evidence_in
 from .labels.censoring import FloatArray, is_exact
 from .labels.tables import LabelArrays, feature_matrix, usable_columns
 from .labels.targets import make_target
 from .selfcheck import Outcomes, Scores, held_out_outcomes, held_out_scores, held_out_table
 from .trust.trust import Combined
-
-if TYPE_CHECKING:
-    from .fidelity import OtherKind
 
 PREDICTION_COLUMNS: Final = (
     "prediction",
@@ -38,6 +36,17 @@ PREDICTION_COLUMNS: Final = (
     "spread",
     "family_disagreement",
 )
+
+
+class ColumnOfAnotherKind(Protocol):
+    """A model of another kind of labels as a column of evidence (:mod:`.fidelity`)."""
+
+    @property
+    def evidence(self) -> EvidenceColumn:
+        """The column and its direction."""
+
+    def add_to(self, features: pd.DataFrame) -> pd.DataFrame:
+        """The table with the column; one that is there already stays."""
 
 
 class StructureModel:
@@ -60,19 +69,25 @@ class StructureModel:
         Learner families (:data:`.ensemble.MEMBERS`).
     parameters : mapping, optional
         Settings by learner family, from tuning.
+    evidence : sequence of EvidenceColumn
+        Columns of known direction, used where the feature table has them; empty for none.
+    columns : sequence of str, optional
+        Feature columns that the learners see; all numeric ones by default.
 
     Attributes
     ----------
     training_ : dict
         What it was trained on, in numbers.
-    other_kind : OtherKind or None
-        Adds a model of another kind as a feature (:mod:`.fidelity`); set it before ``fit``.
+    evidence_ : tuple of EvidenceColumn
+        What of the evidence the training table had.
+    other_kind : ColumnOfAnotherKind or None
+        Adds a model of another kind to the evidence (:mod:`.fidelity`); set it before ``fit``.
     training_formulas : tuple of str
         Formulas of the training materials, for :func:`.composition_distance`; saved with the model
         where they are set.
     """
 
-    other_kind: OtherKind | None = None
+    other_kind: ColumnOfAnotherKind | None = None
     training_formulas: tuple[str, ...] = ()
 
     def __init__(
@@ -84,6 +99,8 @@ class StructureModel:
         n_folds: int = 8,
         members: Sequence[str] = DEFAULT_MEMBERS,
         parameters: Mapping[str, Mapping[str, Any]] | None = None,
+        evidence: Sequence[EvidenceColumn] = PHYSICS,
+        columns: Sequence[str] | None = None,
     ) -> None:
         if not threshold > 0:
             raise ModelError(f"the threshold must be positive, got {threshold}")
@@ -97,6 +114,8 @@ class StructureModel:
         self.n_folds = n_folds
         self.members = tuple(members)
         self.parameters = dict(parameters or {})
+        self.evidence = tuple(evidence)
+        self.columns = None if columns is None else tuple(columns)
         self._labels: LabelArrays | None = None
         self._label_ids: list[str] = []
         self._evaluation: Scores | None = None
@@ -120,26 +139,43 @@ class StructureModel:
         ModelError
             If kinds are mixed, a labelled structure has no features or there is nothing to fit.
         """
-        if self.other_kind is not None:
-            features = self.other_kind.add_to(features)
+        features = self._with_other_kind(features)
         arrays = self.target.read(labels, features.index)
-        self.columns_ = usable_columns(features.iloc[arrays.row])
-        matrix = self.matrix(features)
+        labelled = features.iloc[arrays.row]
+        self.columns_ = self._learned_columns(labelled)
+        self.evidence_ = tuple(evidence_in(labelled, self._all_evidence()))
         self.target.fit(arrays)
         self.ensemble_ = CalibratedEnsemble(
             self.members, self.coverage, self.n_folds, self.seed, self.parameters
         ).fit(
-            matrix[arrays.row],
+            self.matrix(labelled),
             self.standardised(arrays),
             self._label_weights(arrays),
             arrays.group,
             arrays.row,
             float(np.sqrt(np.mean(1.0 / self.target.label_weight(arrays) - 1.0))),
+            self.evidence_matrix(labelled),
         )
         self.training_ = _training_summary(labels, arrays)
         self._labels, self._evaluation, self._held_out = arrays, None, None
         self._label_ids = features.index[arrays.row].astype(str).tolist()
         return self
+
+    def unfitted(self) -> StructureModel:
+        """A model of the same settings and with the same model of another kind, to fit anew."""
+        settings: dict[str, Any] = {
+            "seed": self.seed,
+            "threshold": self.threshold,
+            "coverage": self.coverage,
+            "n_folds": self.n_folds,
+            "members": self.members,
+            "parameters": self.parameters,
+            "evidence": self.evidence,
+            "columns": self.columns,
+        }
+        model = make_model(self.quantity, **settings)
+        model.other_kind = self.other_kind
+        return model
 
     @property
     def evaluation_(self) -> Scores:
@@ -148,7 +184,7 @@ class StructureModel:
         From the predictions that calibrated the model (:mod:`.selfcheck`); computed when first
         asked for and saved with the model.
         """
-        self._require_fitted()
+        self.require_fitted()
         if self._evaluation is None:
             self._evaluation = held_out_scores(self._outcomes(), self.seed)
         return self._evaluation
@@ -159,7 +195,7 @@ class StructureModel:
 
         Saved with the model; empty for a model that was saved without them.
         """
-        self._require_fitted()
+        self.require_fitted()
         if self._held_out is None:
             self._held_out = held_out_table(self._outcomes(), self._label_ids)
         return self._held_out
@@ -190,10 +226,12 @@ class StructureModel:
             ``domain_distance``: 1 is typical of the next family, far above is extrapolation;
             ``spread`` within and ``family_disagreement`` between learner families, in decades.
         """
-        self._require_fitted()
+        self.require_fitted()
         temperature = _checked_temperature(temperature_K, len(features))
-        matrix = self.matrix(features)
-        position, distance = self.ensemble_.predict(matrix)
+        features = self._with_other_kind(features)
+        position, distance = self.ensemble_.predict(
+            self.matrix(features), self.evidence_matrix(features)
+        )
         centre, half, scale = self._placed(position, temperature)
         event = self._event_probability(centre, half, temperature)
         values = (
@@ -209,38 +247,41 @@ class StructureModel:
         return pd.DataFrame(columns, index=features.index)
 
     def matrix(self, features: pd.DataFrame) -> FloatArray:
-        """Columns of the training table, shape (n, p); that of another kind is predicted."""
-        if self.other_kind is not None:
-            features = self.other_kind.add_to(features)
+        """Columns of the training table that the learners see, shape (n, p)."""
         return feature_matrix(features, self.columns_)
+
+    def evidence_matrix(self, features: pd.DataFrame) -> FloatArray:
+        """Evidence oriented towards larger targets, shape (n, s); another kind's is predicted."""
+        features = self._with_other_kind(features)
+        matrix = feature_matrix(features, [e.column for e in self.evidence_])
+        # An onset is the lower, the faster the ion.
+        sign = 1.0 if self.target.event_above else -1.0
+        oriented = [sign * e.oriented(matrix[:, j]) for j, e in enumerate(self.evidence_)]
+        return np.column_stack(oriented) if oriented else np.empty((len(features), 0))
+
+    def _with_other_kind(self, features: pd.DataFrame) -> pd.DataFrame:
+        return features if self.other_kind is None else self.other_kind.add_to(features)
+
+    def _all_evidence(self) -> list[EvidenceColumn]:
+        other = [] if self.other_kind is None else [self.other_kind.evidence]
+        return [*self.evidence, *other]
+
+    def _learned_columns(self, labelled: pd.DataFrame) -> tuple[str, ...]:
+        """Not the prediction of another kind, which is evidence and nothing to learn from."""
+        if self.columns is not None:
+            absent = [c for c in self.columns if c not in labelled]
+            if absent:
+                raise ModelError(f"the feature table lacks the column {absent[0]!r}")
+            labelled = labelled[list(self.columns)]
+        columns = usable_columns(labelled)
+        if self.other_kind is None:
+            return columns
+        return tuple(c for c in columns if c != self.other_kind.evidence.column)
 
     def standardised(self, arrays: LabelArrays) -> FloatArray:
         """Bounds of labels as positions in the population, shape (n, 2)."""
         mean, scale = self.target.line(arrays.temperature_K)
         return meaningful_array((arrays.bounds - mean[:, None]) / scale[:, None])
-
-    def save(self, folder: str | Path) -> Path:
-        """Write the model to a folder of plain formats (:mod:`.persistence`)."""
-        from .persistence import save_model
-
-        self._require_fitted()
-        return save_model(self, Path(folder))
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Read a model; nothing in the folder is executed (:mod:`.persistence`).
-
-        Raises
-        ------
-        ModelError
-            If the folder is no model, a damaged one, one of other versions or of another class.
-        """
-        from .persistence import load_model
-
-        model = load_model(Path(folder))
-        if not isinstance(model, cls):
-            raise ModelError(f"{folder} holds a model of {model.quantity}, not a {cls.__name__}")
-        return model
 
     def _placed(
         self, position: Combined, temperature: FloatArray
@@ -261,9 +302,10 @@ class StructureModel:
         _, inverse, counts = np.unique(arrays.row, return_inverse=True, return_counts=True)
         return meaningful_array(self.target.label_weight(arrays) / np.sqrt(counts[inverse]))
 
-    def _require_fitted(self) -> None:
+    def require_fitted(self) -> None:
+        """Raise where there is nothing to predict with or to save."""
         if not hasattr(self, "ensemble_"):
-            raise ModelError("the model is not fitted; call fit or load first")
+            raise ModelError("the model is not fitted; fit it or load one first")
 
 
 class ConductivityModel(StructureModel):
@@ -274,7 +316,7 @@ class ConductivityModel(StructureModel):
     seed : int
     threshold_S_cm : float
         Conductivity, S/cm, whose exceedance probability is predicted.
-    coverage, n_folds, members, parameters
+    coverage, n_folds, members, parameters, evidence, columns
         As in :class:`StructureModel`.
 
     Examples
@@ -291,8 +333,20 @@ class ConductivityModel(StructureModel):
         n_folds: int = 8,
         members: Sequence[str] = DEFAULT_MEMBERS,
         parameters: Mapping[str, Mapping[str, Any]] | None = None,
+        evidence: Sequence[EvidenceColumn] = PHYSICS,
+        columns: Sequence[str] | None = None,
     ) -> None:
-        super().__init__("sigma_S_cm", seed, threshold_S_cm, coverage, n_folds, members, parameters)
+        super().__init__(
+            "sigma_S_cm",
+            seed,
+            threshold_S_cm,
+            coverage,
+            n_folds,
+            members,
+            parameters,
+            evidence,
+            columns,
+        )
 
     @property
     def threshold_S_cm(self) -> float:
@@ -311,10 +365,14 @@ class OnsetModel(StructureModel):
         n_folds: int = 8,
         members: Sequence[str] = DEFAULT_MEMBERS,
         parameters: Mapping[str, Mapping[str, Any]] | None = None,
+        evidence: Sequence[EvidenceColumn] = PHYSICS,
+        columns: Sequence[str] | None = None,
     ) -> None:
         if quantity not in ("t_onset_K", "diffuses"):
             raise ModelError(f"an onset model is trained on t_onset_K or diffuses, not {quantity}")
-        super().__init__(quantity, seed, 1.0, coverage, n_folds, members, parameters)
+        super().__init__(
+            quantity, seed, 1.0, coverage, n_folds, members, parameters, evidence, columns
+        )
 
 
 def make_model(quantity: str, **settings: Any) -> StructureModel:
@@ -325,8 +383,8 @@ def make_model(quantity: str, **settings: Any) -> StructureModel:
     quantity : str
         As in the label table.
     settings
-        ``seed``, ``coverage``, ``n_folds``, ``members``, ``parameters`` and, where the quantity
-        has one, ``threshold``.
+        ``seed``, ``coverage``, ``n_folds``, ``members``, ``parameters``, ``evidence``,
+        ``columns`` and, where the quantity has one, ``threshold``.
     """
     if quantity == "sigma_S_cm":
         if "threshold" in settings:

@@ -5,7 +5,7 @@
 ``*.skops``          scikit-learn learners, read against a fixed allow-list of types
 ``xgboost.ubj``      the XGBoost learner in its own binary JSON
 ``domain.parquet``   the training materials in scaled feature space
-``other_kind/``      a model of another kind whose prediction is a feature, if there is one
+``other_kind/``      a model of another kind whose prediction is evidence, if there is one
 ===================  ==========================================================================
 
 Each file's SHA-256 stands in ``model.json``, so a folder put together from two models is refused.
@@ -29,6 +29,8 @@ import pandas as pd
 from ..data.atomic import write_bytes_atomic, write_json_atomic
 from ..data.errors import ModelError
 from .ensemble import MEMBERS, CalibratedEnsemble
+from .evidence.columns import EvidenceColumn
+from .evidence.scale import EvidenceScale
 from .fidelity import OtherKind
 from .labels.tables import feature_set_hash
 from .learners.archive_checks import check_archive
@@ -42,7 +44,7 @@ from .selfcheck import HELD_OUT_COLUMNS
 from .trust.domain import DomainDistance
 from .trust.trust import Trust
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
     {
         "ionsieve.models.learners.trees.BoundedExtraTrees",
@@ -60,20 +62,22 @@ _MAX_DESCRIPTION_BYTES: Final = 50_000_000
 _MAX_REFERENCES: Final = 1_000_000
 
 
-def save_model(model: StructureModel, folder: Path) -> Path:
+def save_model(model: StructureModel, folder: str | Path) -> Path:
     """Write a fitted model; ``model.json`` last, so that a half-written folder is not a model."""
+    folder = Path(folder)
+    model.require_fitted()
     files = _learner_files(model.ensemble_)
     files["domain.parquet"] = _parquet(model.ensemble_.domain_.reference_)
     for name, content in files.items():
         write_bytes_atomic(folder / name, content)
-    if model.other_kind is not None:
+    if isinstance(model.other_kind, OtherKind):
         save_model(model.other_kind.model, folder / _OTHER_KIND)
     write_json_atomic(folder / "model.json", _description(model, files, folder))
     return folder
 
 
-def load_model(folder: Path) -> StructureModel:
-    """Read a model folder.
+def load_model(folder: str | Path) -> StructureModel:
+    """Read a model folder; nothing in it is executed.
 
     Raises
     ------
@@ -82,9 +86,12 @@ def load_model(folder: Path) -> StructureModel:
         or XGBoost, its feature names do not match their hash, a file was changed, or a learner
         file holds a type that is not on the list.
     """
+    folder = Path(folder)
     description = _read_description(folder)
     try:
-        model = make_model(description["quantity"], **description["settings"])
+        settings = dict(description["settings"])
+        settings["evidence"] = [EvidenceColumn.from_dict(e) for e in settings["evidence"]]
+        model = make_model(description["quantity"], **settings)
         content = _read_files(folder, description["files"], model.members)
         model.columns_ = tuple(description["columns"])
         _check_columns(folder, model.columns_, description["feature_set_hash"])
@@ -96,6 +103,7 @@ def load_model(folder: Path) -> StructureModel:
         model._held_out = _read_held_out(description.get("held_out"))
         model.training_formulas = tuple(str(f) for f in description["training_formulas"])
         model.other_kind = _read_other_kind(folder, description.get("other_kind"))
+        model.evidence_ = _read_evidence(model, description["evidence"])
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ModelError(
@@ -164,7 +172,11 @@ def _description(model: StructureModel, files: dict[str, bytes], folder: Path) -
             "n_folds": model.n_folds,
             "members": list(model.members),
             "parameters": model.parameters,
+            "evidence": [e.as_dict() for e in model.evidence],
+            "columns": None if model.columns is None else list(model.columns),
         },
+        "evidence": [e.column for e in model.evidence_],
+        "evidence_scale": ensemble.scale_.as_dict(),
         "columns": list(model.columns_),
         "feature_set_hash": feature_set_hash(model.columns_),
         "population": model.target.state(),
@@ -182,7 +194,7 @@ def _description(model: StructureModel, files: dict[str, bytes], folder: Path) -
         "evaluation": model.evaluation_,
         "held_out": _held_out_lists(model.held_out_),
         "other_kind": None
-        if model.other_kind is None
+        if not isinstance(model.other_kind, OtherKind)
         else {
             "temperature_K": model.other_kind.temperature_K,
             "sha256": _digest(folder / _OTHER_KIND / "model.json"),
@@ -201,6 +213,16 @@ def _held_out_lists(table: pd.DataFrame) -> dict[str, list[Any]]:
 def _read_held_out(lists: dict[str, list[Any]] | None) -> pd.DataFrame:
     table = pd.DataFrame(lists or {}, columns=list(HELD_OUT_COLUMNS))
     return table.astype(dict.fromkeys(HELD_OUT_COLUMNS[2:], np.float64))
+
+
+def _read_evidence(model: StructureModel, names: list[str]) -> tuple[EvidenceColumn, ...]:
+    """The evidence that training found, by name, and a prior weight for each."""
+    other = [] if model.other_kind is None else [model.other_kind.evidence]
+    known = {e.column: e for e in (*model.evidence, *other)}
+    found = tuple(known[name] for name in names)
+    if len(found) != len(model.ensemble_.scale_.centre):
+        raise ValueError("evidence: not one scale for each column")
+    return found
 
 
 def _digest(path: Path) -> str:
@@ -292,8 +314,10 @@ def _read_ensemble(
         model.members, model.coverage, model.n_folds, model.seed, model.parameters
     )
     ensemble.trust_ = Trust.from_dict(description["trust"])
-    if ensemble.trust_.weights.shape[1] != len(model.members):
-        raise ModelError(f"{folder}: model.json has not one weight for each learner")
+    ensemble.scale_ = EvidenceScale.from_dict(description["evidence_scale"])
+    n_weights = len(model.members) + len(ensemble.scale_.centre)
+    if ensemble.trust_.weights.shape[1] != n_weights:
+        raise ModelError(f"{folder}: model.json has not one weight for each learner and evidence")
     ensemble.learners_ = {}
     for member in model.members:
         file = _file_of(member)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import ModelError
+from .fidelity import OtherKind
 from .model import StructureModel
 
 _TEMPERATURES_K = np.array([300.0, 1000.0, 300.0])
@@ -53,6 +54,7 @@ def _questions(model: StructureModel) -> pd.DataFrame:
 
 
 def _columns(model: StructureModel) -> set[str]:
-    if model.other_kind is None:
-        return set(model.columns_)
-    return (set(model.columns_) - {model.other_kind.column}) | _columns(model.other_kind.model)
+    own = {*model.columns_, *(e.column for e in model.evidence_)}
+    if not isinstance(model.other_kind, OtherKind):
+        return own
+    return (own - {model.other_kind.column}) | _columns(model.other_kind.model)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from ionsieve.data.embedded.aimd import load_aimd_labels, load_aimd_structures
 from ionsieve.data.records import SiteSpecies, StructureRecord, reduced_formula
@@ -60,7 +61,9 @@ def light_model(*_: Any, **__: Any) -> TrainedModel:
     labels = load_aimd_labels()
     labels = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
     model = LightModel().fit(features[numeric_columns()], labels)
-    return TrainedModel(model, features, labels, False, "light")
+    return TrainedModel(
+        model=model, features=features, labels=labels, from_cache=False, key="light"
+    )
 
 
 class QuickModel:
@@ -79,14 +82,24 @@ class QuickModel:
         columns = {"prediction": mean, "low": mean - 1, "high": mean + 1, "domain_distance": 1.0}
         return pd.DataFrame(columns, index=features.index)
 
-    def save(self, folder: Path) -> None:
-        folder.mkdir()
-        (folder / "model.json").write_text("{}")
+    def unfitted(self) -> "QuickModel":
+        return self
 
-    @classmethod
-    def load(cls, folder: Path) -> "QuickModel":
-        assert (folder / "model.json").is_file()
-        return cls()
+
+def quick_save(model: object, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "model.json").write_text("{}")
+
+
+def quick_load(folder: Path) -> QuickModel:
+    assert (folder / "model.json").is_file()
+    return QuickModel()
+
+
+def quick(patch: pytest.MonkeyPatch, module: Any) -> None:
+    """The module saves and loads models that learn nothing."""
+    patch.setattr(module, "load_model", quick_load)
+    patch.setattr(module, "save_model", quick_save)
 
 
 def settings(**changes: Any) -> CampaignSettings:
@@ -209,7 +222,7 @@ def quick_campaign(folder: Path, cifs: Path, chosen: CampaignSettings | None = N
     candidates = [_candidate(record, chosen) for record in records]
     with CampaignStore.create(folder, chosen.as_dict(), candidates) as store:
         (folder / "models").mkdir()
-        QuickModel().save(folder / "models" / "000")
+        quick_save(QuickModel(), folder / "models" / "000")
         with store.transaction() as t:
             t.add_model("models/000", "quick", {"n_labels": 2, "n_campaign_labels": 0})
     return folder

@@ -44,7 +44,8 @@ def contributions(
     Returns
     -------
     DataFrame
-        Index of ``features``; one column per feature, ``population`` and, with that learner,
+        Index of ``features``; one column per feature (what it says as evidence is
+        added to the column that it looks at), ``population`` and, with that learner,
         ``gaussian_process``. Decades (of K for an onset); rows sum to log10 of the prediction's
         quantity.
     """
@@ -52,17 +53,21 @@ def contributions(
     mean, scale = (float(v) for v in model.target.line(np.float64(temperature_K)))
     total = np.zeros((len(matrix), len(model.columns_) + 1))
     other = np.zeros(len(matrix))
-    trust, distance = model.ensemble_.trust_, model.ensemble_.domain_.transform(matrix)
-    for believed, (name, learner) in zip(
-        trust.weights.T, model.ensemble_.learners_.items(), strict=True
+    distance = model.ensemble_.domain_.transform(matrix)
+    weights = model.ensemble_.trust_.weights_at(distance)
+    for weight, (name, learner) in zip(
+        weights.T[: len(model.members)], model.ensemble_.learners_.items(), strict=True
     ):
-        weight = np.interp(distance, trust.distance, believed)
         if name in _ATTRIBUTED:
             total += weight[:, None] * _ATTRIBUTED[name](learner, matrix)
         else:
             other += weight * learner.predict(matrix)
     table = pd.DataFrame(scale * total[:, :-1], index=features.index, columns=list(model.columns_))
     table[POPULATION] = mean + scale * total[:, -1]
+    evidence = model.ensemble_.scale_.transform(model.evidence_matrix(features))
+    shares = scale * weights[:, len(model.members) :] * evidence
+    for share, one in zip(shares.T, model.evidence_, strict=True):
+        table[one.column] = share + table.get(one.column, 0.0)
     if "gaussian_process" in model.members:
         table["gaussian_process"] = scale * other
     return table

@@ -10,18 +10,11 @@ product-limit estimator (Kaplan and Meier 1958), not as numbers.
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data.errors import ModelError
 from ..labels.censoring import FloatArray, is_closed, middle
-
-_GROUPS_PER_CLASS: Final = 40
-"""Held-out groups behind each class of predictions with a factor of its own: a 90 % quantile of
-fewer is a guess."""
-_MOST_CLASSES: Final = 5
 
 
 def residual_scores(
@@ -101,65 +94,3 @@ def conformal_factor(
     n_scores = max(int(exact.sum()), 1)
     level = min(1.0, coverage * (n_scores + 1) / n_scores)
     return product_limit_quantile(scores, exact, group_weights(groups), level)
-
-
-def class_edges(
-    bounds: FloatArray, prediction: FloatArray, groups: NDArray[np.int64]
-) -> FloatArray:
-    """Predictions that part held-out rows with values into classes of equal size.
-
-    Parameters
-    ----------
-    bounds, prediction, groups
-        As in :func:`conformal_factor`.
-
-    Returns
-    -------
-    array (n_classes - 1,)
-        Upper ends of all classes but the last; five classes at most, forty groups for each.
-    """
-    closed = is_closed(bounds)
-    n_classes = min(len(np.unique(groups[closed])) // _GROUPS_PER_CLASS, _MOST_CLASSES)
-    inner = np.arange(1, n_classes) / max(n_classes, 1)
-    # Edges are predictions themselves, and below the largest: no class is empty.
-    edges = np.unique(np.quantile(prediction[closed], inner, method="lower"))
-    return np.asarray(edges[edges < prediction[closed].max()])
-
-
-def class_factors(
-    bounds: FloatArray,
-    prediction: FloatArray,
-    width: FloatArray,
-    groups: NDArray[np.int64],
-    coverage: float,
-    edges: FloatArray,
-) -> FloatArray:
-    """Conformal factors for classes of predictions, none below that of all rows together.
-
-    Mondrian conformal prediction (Vovk 2005, ch. 4.5) with the prediction as category: candidates
-    are chosen by their prediction, and the chosen are those whose error flattered them, so that a
-    factor that holds on average is too small for the top of a list. Departs from the source in
-    taking the larger of the two factors: a class may widen its intervals, never narrow them, as few
-    groups overstate how sure they are.
-
-    Parameters
-    ----------
-    bounds, prediction, width, groups, coverage
-        As in :func:`conformal_factor`.
-    edges : array (n_classes - 1,)
-        From :func:`class_edges`.
-
-    Returns
-    -------
-    array (n_classes,)
-    """
-    whole = conformal_factor(bounds, prediction, width, groups, coverage)
-    factors = np.full(len(edges) + 1, whole)
-    classes = np.searchsorted(edges, prediction)
-    for c in range(len(factors)):
-        r = classes == c
-        # A class without values cannot speak for itself.
-        if is_closed(bounds[r]).any():
-            own = conformal_factor(bounds[r], prediction[r], width[r], groups[r], coverage)
-            factors[c] = max(whole, own)
-    return factors

@@ -1,21 +1,23 @@
 """How much to believe, by how far a material lies from the training set.
 
 Held-out predictions are made at two distances: leaving out a material (its relatives stay) and
-leaving out its whole group (family, chemical system, …). At each the stacking weights, the width
-of the residuals and the conformal factor are measured; between the two typical distances they are
-interpolated by the domain distance. Towards distance zero the weights grow to a full mean of the
-learners and the width falls to that of the labels; far out the answer falls back to the population
-with its width. Where groups are single materials there is one distance to measure at.
+leaving out its whole group (family, chemical system, …). At each, learners and columns of evidence
+(:mod:`..evidence`) are stacked with weights that are measured there, and the conformal factor is
+measured; between the two typical distances both are interpolated by the domain distance. Towards
+distance zero the answer becomes the mean of the learners; far out it falls back to the evidence,
+and to the population where none is given.
 
-The conformal factor is measured by class of prediction (:func:`.class_factors`); between the
-middles of the classes it is interpolated.
+The width that a prediction claims comes from one model of the held-out squared residuals: a
+constant, what the learners state and how they differ, the domain distance, and how far below or
+above the population the prediction lies (slow materials are known worse than fast ones). Where
+groups are single materials there is one distance to measure at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, fields
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
@@ -23,10 +25,11 @@ from scipy.stats import norm as normal
 
 from ..labels.censoring import FloatArray, is_closed, truncated_moments
 from ..labels.folds import IntArray
-from .calibration import class_edges, class_factors, group_weights, label_residual
+from .calibration import conformal_factor, group_weights, label_residual
 
 _PRIOR_GROUPS: Final = 3.0
-"""Evidence, in groups, for half of the plain mean before any learner is seen to be right."""
+"""Evidence, in groups, for half of the plain mean of the learners and against each column of
+evidence, before any is seen to be right."""
 _LEAST_WEIGHT: Final = 0.1
 """The weights sum to at least this, which keeps the order of candidates far from everything."""
 _FAR: Final = 2.0
@@ -35,11 +38,16 @@ _KNOT_QUANTILE: Final = 0.25
 """A level's numbers hold from the lower quartile of its distances on: relatives and strangers
 overlap in distance, and believing too much costs more than believing too little."""
 _NEAR_SHARE: Final = 0.5
-"""At distance zero the width is at least this share of that for left-out materials: polymorph and
-cell of a label are rarely certain."""
+"""At distance zero the width is this share of what the width model says: polymorph and cell of a
+label are rarely certain."""
+_WIDTH_LABELS: Final = 20.0
+"""Evidence, in materials, for one width everywhere."""
+_WIDTH_ROUNDS: Final = 8
+_EXTREME: Final = 2.0
+"""Positions beyond two spreads of the population claim no wider intervals still."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class HeldOut:
     """Predictions for rows whose material or group the learners had not seen."""
 
@@ -51,18 +59,14 @@ class HeldOut:
     """Domain distance to the training part of the fold, shape (n,)."""
     neighbour: FloatArray
     """Mean position of the nearest training material, shape (n,): a naive answer."""
+    evidence: FloatArray
+    """Columns of evidence in spreads from their centre, shape (n, s); s may be 0."""
     groups: IntArray
     """What was left out together, shape (n,)."""
 
     def take(self, rows: Any) -> HeldOut:
         """The same for a selection of rows."""
-        return HeldOut(
-            self.means[rows],
-            self.spreads[rows],
-            self.distance[rows],
-            self.neighbour[rows],
-            self.groups[rows],
-        )
+        return HeldOut(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 @dataclass(frozen=True)
@@ -78,67 +82,74 @@ class Combined:
     """Half of the calibrated interval."""
 
 
-@dataclass(frozen=True)
-class Trust:
-    """Weights, widths and factors at increasing domain distances (k knots).
+class _Claims(NamedTuple):
+    mean: FloatArray
+    spread: FloatArray
+    disagreement: FloatArray
+    terms: FloatArray
+    """Of the width model, shape (n, 6)."""
 
-    Factors are stated for c predictions, too.
-    """
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trust:
+    """Weights and factors at increasing domain distances (k knots), and the width model."""
 
     distance: FloatArray
     weights: FloatArray
-    """Shape (k, m)."""
-    floor: FloatArray
-    prediction: FloatArray
-    """Predictions at which the factors are stated, shape (c,), increasing."""
+    """Of learners, then of evidence, shape (k, m + s)."""
     factor: FloatArray
-    """On the claimed width, shape (k, c)."""
+    """On the claimed width, shape (k,)."""
+    variance: FloatArray
+    """Coefficients of the width model, shape (6,)."""
+    n_learners: int
+    label_sd: float
+    """Least width, of a label itself."""
     calibrated: bool
     """False where labels are one-sided bounds only, which never show how wrong a prediction is."""
 
-    def combine(self, means: FloatArray, spreads: FloatArray, distance: FloatArray) -> Combined:
-        """Stack the learners of n rows and state the calibrated half-width.
+    def combine(self, held_out: HeldOut) -> Combined:
+        """Stack learners and evidence and state the calibrated half-width.
 
         Parameters
         ----------
-        means, spreads : array (n, m)
-        distance : array (n,)
-            Domain distance.
+        held_out : HeldOut
+            Predictions for n rows; ``neighbour`` and ``groups`` are not looked at.
         """
-        mean, spread, disagreement, width = self._claims(means, spreads, distance)
-        return Combined(mean, spread, disagreement, self._factor(mean, distance) * width)
+        claims = self.claims(held_out)
+        factor = np.interp(held_out.distance, self.distance, self.factor)
+        half = factor * self._width(claims.terms, held_out.distance)
+        return Combined(claims.mean, claims.spread, claims.disagreement, half)
 
-    def _factor(self, mean: FloatArray, distance: FloatArray) -> FloatArray:
-        """Bilinear in distance and prediction, constant beyond the outermost."""
-        by_class = np.stack([np.interp(distance, self.distance, f) for f in self.factor.T])
-        place = np.interp(mean, self.prediction, np.arange(len(self.prediction)))
-        left = np.minimum(place.astype(np.int64), len(self.prediction) - 1)
-        right = np.minimum(left + 1, len(self.prediction) - 1)
-        rows = np.arange(len(mean))
-        share = place - left
-        return np.asarray((1.0 - share) * by_class[left, rows] + share * by_class[right, rows])
+    def weights_at(self, distance: FloatArray) -> FloatArray:
+        """Weights at domain distances (n,), shape (n, m + s)."""
+        return np.stack([np.interp(distance, self.distance, w) for w in self.weights.T], axis=1)
 
-    def _claims(
-        self, means: FloatArray, spreads: FloatArray, distance: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        columns = [np.interp(distance, self.distance, w) for w in self.weights.T]
-        weights = np.stack(columns, axis=1)
-        total = weights.sum(axis=1)
-        stated = np.isfinite(spreads).any(axis=0)
-        spread = spreads[:, stated].mean(axis=1) if stated.any() else np.zeros(len(spreads))
-        spread, disagreement = total * spread, total * np.ptp(means, axis=1)
-        floor = np.interp(distance, self.distance, self.floor)
-        width = np.sqrt(floor**2 + spread**2 + disagreement**2)
-        return (means * weights).sum(axis=1), spread, disagreement, width
+    def claims(self, rows: HeldOut) -> _Claims:
+        """What is said of rows before calibration."""
+        weights = self.weights_at(rows.distance)
+        mean = (np.hstack([rows.means, rows.evidence]) * weights).sum(axis=1)
+        total = weights[:, : self.n_learners].sum(axis=1)
+        stated = np.isfinite(rows.spreads).any(axis=0)
+        spread = rows.spreads[:, stated].mean(axis=1) if stated.any() else np.zeros(len(mean))
+        disagreement = np.ptp(rows.means, axis=1)
+        reach = np.minimum(rows.distance, self.distance[-1])
+        extreme = np.clip(mean, -_EXTREME, _EXTREME)
+        terms = (spread, disagreement, reach, np.minimum(extreme, 0.0), np.maximum(extreme, 0.0))
+        squares = np.column_stack([np.ones(len(mean)), *(t**2 for t in terms)])
+        return _Claims(mean, total * spread, total * disagreement, squares)
+
+    def _width(self, terms: FloatArray, distance: FloatArray) -> FloatArray:
+        near = np.interp(distance, self.distance[:2], (_NEAR_SHARE, 1.0))
+        least = np.interp(distance, self.distance[-2:], (self.label_sd, max(1.0, self.label_sd)))
+        return np.maximum(near * np.sqrt(terms @ self.variance), least)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain lists for a JSON file."""
+        """Plain values for a JSON file."""
+        lists = ("distance", "weights", "factor", "variance")
         return {
-            "distance": self.distance.tolist(),
-            "weights": self.weights.tolist(),
-            "floor": self.floor.tolist(),
-            "prediction": self.prediction.tolist(),
-            "factor": self.factor.tolist(),
+            **{name: getattr(self, name).tolist() for name in lists},
+            "n_learners": self.n_learners,
+            "label_sd": self.label_sd,
             "calibrated": self.calibrated,
         }
 
@@ -151,15 +162,26 @@ class Trust:
         ValueError
             If the lists do not belong together.
         """
-        distance, weights, floor, prediction, factor = (
+        distance, weights, factor, variance = (
             np.array(state[k], dtype=np.float64)
-            for k in ("distance", "weights", "floor", "prediction", "factor")
+            for k in ("distance", "weights", "factor", "variance")
         )
-        shape_ok = distance.shape == floor.shape == weights.shape[:1]
-        shape_ok &= factor.shape == (*distance.shape, *prediction.shape)
-        if not shape_ok or weights.ndim != 2 or not prediction.size:
+        n_learners = int(state["n_learners"])
+        fits = weights.ndim == 2 and distance.shape == factor.shape == weights.shape[:1]
+        if not fits or variance.shape != (_N_TERMS,) or not 0 < n_learners <= weights.shape[1]:
             raise ValueError("trust: lists differ in length")
-        return cls(distance, weights, floor, prediction, factor, bool(state["calibrated"]))
+        return cls(
+            distance=distance,
+            weights=weights,
+            factor=factor,
+            variance=variance,
+            n_learners=n_learners,
+            label_sd=float(state["label_sd"]),
+            calibrated=bool(state["calibrated"]),
+        )
+
+
+_N_TERMS: Final = 6
 
 
 def measure_trust(
@@ -176,53 +198,81 @@ def measure_trust(
     label_sd : float
         Typical error of a label, same unit.
     coverage : float
-        Wanted share of labels inside the interval.
+        Wanted share of labels inside the interval, each material counting once.
     """
-    weights = [stacking_weights(bounds, h.means, h.groups) for h in levels]
-    floors = [_floor(bounds, h, w) for h, w in zip(levels, weights, strict=True)]
+    weights = [stacking_weights(bounds, h.means, h.groups, h.evidence) for h in levels]
+    knots = _knots(levels)
+    n_learners = levels[0].means.shape[1]
+    nothing = np.zeros(_N_TERMS)
+    shape = Trust(
+        distance=knots,
+        weights=np.array([_known(weights[0], n_learners), *weights, weights[-1]]),
+        factor=np.ones(len(knots)),
+        variance=nothing,
+        n_learners=n_learners,
+        label_sd=label_sd,
+        calibrated=bool(is_closed(bounds).any()),
+    )
+    return _with_widths(shape, levels, bounds, coverage)
+
+
+def _knots(levels: Sequence[HeldOut]) -> FloatArray:
     distances = [float(np.quantile(h.distance, _KNOT_QUANTILE)) for h in levels]
     for i in range(1, len(levels)):
         distances[i] = max(distances[i], 1.05 * distances[i - 1])
-    near = weights[0] / weights[0].sum()
     knots = np.array([0.0, *distances, _FAR * distances[-1]])
     if knots[1] <= 0.0:
         knots[1:] += np.arange(1, len(knots)) * 1e-6
-    shape = Trust(
-        knots,
-        np.array([near, *weights, weights[-1]]),
-        np.array([max(label_sd, _NEAR_SHARE * floors[0]), *floors, max(floors[-1], 1.0)]),
-        np.zeros(1),
-        np.ones((len(knots), 1)),
-        bool(is_closed(bounds).any()),
-    )
-    return _with_factors(shape, levels, bounds, coverage)
+    return knots
 
 
-def _with_factors(
+def _known(weights: FloatArray, n_learners: int) -> FloatArray:
+    """Weights at distance zero: the learners have seen the material, evidence adds nothing."""
+    learners = weights[:n_learners]
+    total = learners.sum()
+    share = learners / total if total > 0 else np.full(n_learners, 1.0 / n_learners)
+    return np.concatenate([share, np.zeros(len(weights) - n_learners)])
+
+
+def _with_widths(
     shape: Trust, levels: Sequence[HeldOut], bounds: FloatArray, coverage: float
 ) -> Trust:
+    # A material with eight temperatures must not count eight times.
+    materials = levels[0].groups
+    state = {f.name: getattr(shape, f.name) for f in fields(shape)}
     if not shape.calibrated:
         nominal = float(normal.ppf(0.5 * (1.0 + coverage)))
-        return replace(
-            shape,
-            floor=np.maximum(shape.floor, 1.0),
-            factor=np.full((len(shape.distance), 1), nominal),
-        )
-    claims = [shape._claims(h.means, h.spreads, h.distance) for h in levels]
-    # Classes are those of left-out groups: candidates are strangers more often than relatives.
-    mean = claims[-1][0]
-    edges = class_edges(bounds, mean, levels[-1].groups)
+        state["variance"] = np.eye(_N_TERMS)[0]
+        return Trust(**{**state, "factor": np.full(len(shape.distance), nominal)})
+    claims = [shape.claims(level) for level in levels]
+    state["variance"] = _variance(claims, bounds, group_weights(materials))
+    wide = Trust(**state)
     factors = [
-        class_factors(bounds, c[0], c[3], level.groups, coverage, edges)
+        conformal_factor(bounds, c.mean, wide._width(c.terms, level.distance), materials, coverage)
         for level, c in zip(levels, claims, strict=True)
     ]
-    classes = np.searchsorted(edges, mean)
-    middles = [np.median(mean[classes == c]) for c in range(len(edges) + 1)]
-    return replace(
-        shape,
-        prediction=np.array(middles),
-        factor=np.array([factors[0], *factors, factors[-1]]),
-    )
+    return Trust(**{**state, "factor": np.array([factors[0], *factors, factors[-1]])})
+
+
+def _variance(claims: Sequence[_Claims], bounds: FloatArray, weight: FloatArray) -> FloatArray:
+    """Coefficients of the width model from the squared residuals of labels with values.
+
+    Least squares with non-negative coefficients, each square weighted by its expectation (the
+    variance of a square grows with it), drawn towards one width everywhere.
+    """
+    closed = is_closed(bounds)
+    terms = np.concatenate([c.terms[closed] for c in claims])
+    square = np.concatenate([label_residual(bounds, c.mean)[closed] ** 2 for c in claims])
+    share = np.tile(weight[closed], len(claims))
+    mean = max(float(np.average(square, weights=share)), 1e-12)
+    found, expected = np.zeros(_N_TERMS), np.full(len(square), mean)
+    for _ in range(_WIDTH_ROUNDS):
+        root = np.sqrt(share) / expected
+        found, _ = nnls(terms * root[:, None], square * root)
+        expected = np.maximum(terms @ found, 0.05 * mean)
+    n_materials = float(weight[closed].sum())
+    belief = n_materials / (n_materials + _WIDTH_LABELS)
+    return np.asarray(belief * found + (1.0 - belief) * mean * np.eye(_N_TERMS)[0])
 
 
 def cross_fitted(
@@ -252,18 +302,23 @@ def cross_fitted(
     for test in (lot == k for k in np.unique(lot)):
         rest = ~test
         trust = measure_trust([h.take(rest) for h in levels], bounds[rest], label_sd, coverage)
-        part = level.take(test)
-        answer = trust.combine(part.means, part.spreads, part.distance)
+        answer = trust.combine(level.take(test))
         answers[:, test] = answer.mean, answer.spread, answer.disagreement, answer.half_width
     return Combined(*answers)
 
 
-def stacking_weights(bounds: FloatArray, held_out: FloatArray, groups: IntArray) -> FloatArray:
-    """Non-negative weights of learners from their held-out predictions.
+def stacking_weights(
+    bounds: FloatArray,
+    held_out: FloatArray,
+    groups: IntArray,
+    evidence: FloatArray | None = None,
+) -> FloatArray:
+    """Non-negative weights of learners, from their held-out predictions, and of evidence.
 
     Least squares through zero (the target is centred, so weights below one shrink towards the
-    population), each group at weight one, drawn towards half of the plain mean with the evidence of
-    three groups. Bounded labels enter by their expectation.
+    population), each group at weight one. Learners are drawn towards half of
+    their plain mean, evidence towards nothing, with the weight of three groups. Bounded labels
+    enter by their expectation.
 
     Parameters
     ----------
@@ -271,27 +326,41 @@ def stacking_weights(bounds: FloatArray, held_out: FloatArray, groups: IntArray)
     held_out : array (n, m)
         Predictions of m learners for rows that they have not seen.
     groups : array (n,) of int
+    evidence : array (n, s), optional
+        Columns of evidence, in spreads from their centre; larger means a larger target.
 
     Returns
     -------
-    array (m,)
+    array (m + s,)
     """
-    n_members = held_out.shape[1]
-    prior = np.full(n_members, 0.5 / n_members)
-    root = np.sqrt(group_weights(groups))[:, None]
-    size = float(np.sqrt(_PRIOR_GROUPS * np.mean((root * held_out) ** 2) / np.mean(root**2)))
-    design = np.vstack([root * held_out, max(size, 1e-9) * np.eye(n_members)])
+    evidence = np.empty((len(held_out), 0)) if evidence is None else evidence
+    n_learners, n_evidence = held_out.shape[1], evidence.shape[1]
+    columns = np.hstack([held_out, evidence])
+    prior = np.concatenate([np.full(n_learners, 0.5 / n_learners), np.zeros(n_evidence)])
+    root = group_weights(groups)[:, None] ** 0.5
+    learner_size = float(np.sqrt(np.mean((root * held_out) ** 2) / np.mean(root**2)))
+    sizes = np.concatenate([np.full(n_learners, learner_size), np.ones(n_evidence)])
+    # The root of three groups of mean size.
+    scale = np.sqrt(_PRIOR_GROUPS * float((root**2).sum()) / len(np.unique(groups)))
+    penalty = np.maximum(scale * sizes, 1e-9)
+    design = np.vstack([root * columns, np.diag(penalty)])
     weights = prior
     for _ in range(3):
-        mean = held_out @ weights
+        mean = columns @ weights
         label, _ = truncated_moments(bounds, mean, _residual_sd(bounds, mean))
-        target = np.concatenate([root[:, 0] * label, max(size, 1e-9) * prior])
-        weights, _ = nnls(design, target)
+        weights, _ = nnls(design, np.concatenate([root[:, 0] * label, penalty * prior]))
+    return _not_nothing(np.asarray(weights, dtype=np.float64), n_learners)
+
+
+def _not_nothing(weights: FloatArray, n_learners: int) -> FloatArray:
+    """At least the least total weight, on the learners where all weights are zero."""
     total = float(weights.sum())
-    if total < _LEAST_WEIGHT:
-        even = np.full(n_members, 1.0 / n_members)
-        weights = _LEAST_WEIGHT * (weights / total if total > 0 else even)
-    return np.asarray(weights, dtype=np.float64)
+    if total >= _LEAST_WEIGHT:
+        return weights
+    if total > 0:
+        return weights * (_LEAST_WEIGHT / total)
+    even = np.where(np.arange(len(weights)) < n_learners, 1.0 / n_learners, 0.0)
+    return _LEAST_WEIGHT * even
 
 
 def _residual_sd(bounds: FloatArray, mean: FloatArray) -> float:
@@ -299,13 +368,3 @@ def _residual_sd(bounds: FloatArray, mean: FloatArray) -> float:
     residual, closed = label_residual(bounds, mean), is_closed(bounds)
     rows = residual[closed] if closed.any() else residual
     return max(float(np.sqrt(np.mean(rows**2))), 1e-6)
-
-
-def _floor(bounds: FloatArray, level: HeldOut, weights: FloatArray) -> float:
-    """Group-weighted root mean square of held-out residuals.
-
-    Violated bounds count with the distance that they leave no doubt about.
-    """
-    residual = label_residual(bounds, level.means @ weights)
-    mean_square = np.average(residual**2, weights=group_weights(level.groups))
-    return max(float(np.sqrt(mean_square)), 1e-6)

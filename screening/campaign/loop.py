@@ -20,7 +20,7 @@ import pandas as pd
 from ...data.errors import InputError, IonsieveError
 from ...data.units import ROOM_TEMPERATURE_K
 from ...features.featurizer import numeric_columns
-from ...models import ConductivityModel
+from ...models import StructureModel, load_model, save_model
 from ..acquisition.cost import CostModel, calibrated_cost
 from ..acquisition.scores import Beliefs, FloatArray, StopDecision, stop_decision
 from ..acquisition.selection import Pick, choose_batch, diversity_embedding
@@ -170,7 +170,7 @@ def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _
             )
         tier = tier[tier != DOES_NOT]
     entry = store.models()[-1]
-    model = ConductivityModel.load(store.folder / entry.folder)
+    model = load_model(store.folder / entry.folder)
     features = pd.read_parquet(store.folder / FEATURES)
     chosen = features.loc[[c.id for c in left]]
     cost = cost_model(store)
@@ -195,7 +195,7 @@ def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _
     )
 
 
-def _beliefs(model: ConductivityModel, chosen: pd.DataFrame) -> Beliefs:
+def _beliefs(model: StructureModel, chosen: pd.DataFrame) -> Beliefs:
     if chosen.empty:
         # Models refuse to predict nothing.
         return Beliefs(np.empty(0), np.empty(0), np.empty(0))
@@ -203,7 +203,7 @@ def _beliefs(model: ConductivityModel, chosen: pd.DataFrame) -> Beliefs:
     return Beliefs.from_predictions(predictions, model.coverage)
 
 
-def _incumbent(store: CampaignStore, model: ConductivityModel, features: pd.DataFrame) -> float:
+def _incumbent(store: CampaignStore, model: StructureModel, features: pd.DataFrame) -> float:
     """Highest expected log10 σ(300 K) among materials with labels.
 
     The model's expectation rather than the label: labels carry noise, and most are of other
@@ -429,7 +429,7 @@ class Retraining:
 
 def retrain(folder: str | Path, with_demonstration: bool = False) -> Retraining:
     """Train on the embedded labels and those that came back; nothing if no result is new."""
-    store, settings = open_campaign(folder)
+    store, _ = open_campaign(folder)
     with store, store.exclusive():
         results = store.results()
         own = campaign_labels(results, with_demonstration)
@@ -448,8 +448,7 @@ def retrain(folder: str | Path, with_demonstration: bool = False) -> Retraining:
                 held_out=details.get("held_out"),
             )
         labels, features = _training_tables(store, own)
-        model = ConductivityModel(settings.seed, settings.threshold_S_cm)
-        model.fit(features, labels)
+        model = load_model(store.folder / last.folder).unfitted().fit(features, labels)
         where = f"models/{last.id + 1:03d}"
         _save_whole(model, store.folder / where)
         details = {
@@ -467,7 +466,8 @@ def retrain(folder: str | Path, with_demonstration: bool = False) -> Retraining:
 def _training_tables(store: CampaignStore, own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     columns, folder = numeric_columns(), store.folder
     labels = pd.read_parquet(folder / TRAINING_LABELS)
-    features = pd.read_parquet(folder / TRAINING_FEATURES)[columns]
+    # With evidence of another kind, predicted out of fold, beside the catalogue's columns.
+    features = pd.read_parquet(folder / TRAINING_FEATURES)
     if own.empty:
         return labels, features
     candidates = campaign_features(store, columns)
@@ -477,11 +477,11 @@ def _training_tables(store: CampaignStore, own: pd.DataFrame) -> tuple[pd.DataFr
     return merged, pd.concat([features, known])
 
 
-def _save_whole(model: ConductivityModel, target: Path) -> None:
+def _save_whole(model: StructureModel, target: Path) -> None:
     """Write beside and rename; what a killed run left under the name is replaced."""
     staging = target.parent / f".{target.name}.making"
     shutil.rmtree(staging, ignore_errors=True)
-    model.save(staging)
+    save_model(model, staging)
     shutil.rmtree(target, ignore_errors=True)
     staging.rename(target)
 

@@ -14,7 +14,7 @@ import pandas as pd
 from ...data.errors import IonsieveError
 from ...data.units import ROOM_TEMPERATURE_K
 from ...features.featurizer import numeric_columns
-from ...models import ConductivityModel
+from ...models import load_model
 from .plots import Forecast, accuracy_plot, cost_plot, forecast_plot, timeline
 from .records import ModelEntry, Result
 from .relaxations import campaign_features
@@ -121,7 +121,7 @@ def _predict(
 ) -> pd.DataFrame | None:
     """None where a model of another version of the program lies in the folder."""
     try:
-        model = ConductivityModel.load(store.folder / entry.folder)
+        model = load_model(store.folder / entry.folder)
     except IonsieveError:
         return None
     features = campaign_features(store, numeric_columns())

@@ -13,7 +13,7 @@ from ...data.records import StructureRecord
 from ...data.units import ROOM_TEMPERATURE_K
 from ...features.catalogue import families
 from ...features.featurizer import featurize_one, numeric_columns, rows_to_frame
-from ...models import ConductivityModel
+from ...models import load_model
 from ..engines.engine import Engine, Relaxed
 from ..jobs.collapse import Survival, survival
 from ..jobs.failures import Cause, Failure
@@ -94,7 +94,7 @@ def _believed(
     models = store.models()
     if not models:
         return {"features": after}
-    model = ConductivityModel.load(store.folder / models[-1].folder)
+    model = load_model(store.folder / models[-1].folder)
     before = pd.read_parquet(store.folder / FEATURES).loc[[job.candidate_id], columns]
     both = pd.concat([before, features])
     predicted = model.predict(both, ROOM_TEMPERATURE_K)["prediction"].to_numpy()

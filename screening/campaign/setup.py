@@ -18,6 +18,7 @@ from ...data.records import Quarantined, StructureRecord, reduced_formula
 from ...data.sources.files import read_structures
 from ...features.catalogue import families
 from ...features.featurizer import featurize_one, rows_to_frame
+from ...models import save_model
 from ..acquisition.cost import estimated_size
 from ..generate.prototypes import embedded_candidates
 from ..jobs.structure_json import record_to_json
@@ -158,7 +159,7 @@ def _fill(
     candidates = [_candidate(record, settings) for record in records]
     journal = "delete" if network_file_system else "wal"
     with CampaignStore.create(folder, settings.as_dict(), candidates, journal) as store:  # type: ignore[arg-type]
-        trained.model.save(folder / "models" / "000")
+        save_model(trained.model, folder / "models" / "000")
         with store.transaction() as t:
             details = {
                 "n_labels": len(trained.labels),

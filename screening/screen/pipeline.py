@@ -271,9 +271,11 @@ def _rank(
     settings: ScreenSettings,
     notes: Mapping[str, str],
 ) -> pd.DataFrame:
-    predictions = trained.model.predict(
-        features[numeric_columns(settings.families)], temperature_K=ROOM_TEMPERATURE_K
-    )
+    numbers = features[numeric_columns(settings.families)]
+    predictions = trained.model.predict(numbers, temperature_K=ROOM_TEMPERATURE_K)
+    measured = None
+    if trained.experiment is not None:
+        measured = trained.experiment.predict(numbers, temperature_K=ROOM_TEMPERATURE_K)
     descriptions = pd.DataFrame(
         {
             "formula": [reduced_formula(r.composition) for r in records],
@@ -288,7 +290,7 @@ def _rank(
         },
         index=features.index,
     )
-    return rank_candidates(features, predictions, descriptions, trained.range)
+    return rank_candidates(features, predictions, descriptions, trained.range, measured)
 
 
 def at_temperatures(

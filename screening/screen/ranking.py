@@ -24,6 +24,10 @@ RANKING_COLUMNS: Final[tuple[str, ...]] = (
     "log10_sigma_300K_low",
     "log10_sigma_300K_high",
     "p_fast",
+    "log10_sigma_300K_experiment_S_cm",
+    "log10_sigma_300K_experiment_low",
+    "log10_sigma_300K_experiment_high",
+    "p_fast_experiment",
     "domain_distance",
     "isolated_class",
     "isolated_fraction",
@@ -61,6 +65,7 @@ def rank_candidates(
     predictions: pd.DataFrame,
     descriptions: pd.DataFrame,
     training: TrainingRange,
+    measured: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per candidate, best first.
 
@@ -76,6 +81,8 @@ def rank_candidates(
         :data:`STABILITY_COLUMNS` if known.
     training : TrainingRange
         For known formulas.
+    measured : DataFrame, optional
+        Same index; what a measurement would find, as ``predictions``. NaN where not given.
 
     Returns
     -------
@@ -90,6 +97,7 @@ def rank_candidates(
             "log10_sigma_300K_low": predictions["low"].to_numpy(),
             "log10_sigma_300K_high": predictions["high"].to_numpy(),
             "p_fast": predictions["p_exceeds"].to_numpy(),
+            **_measured(measured, len(features)),
             "domain_distance": predictions["domain_distance"].to_numpy(),
             "isolated_class": features["isolated_class"].to_numpy(),
             "isolated_fraction": features["isolated_fraction"].to_numpy(),
@@ -107,6 +115,21 @@ def rank_candidates(
     ).round(DECIMALS)
     table["known_formula"] = table["formula"].isin(training.formulas)
     return in_order(_sorted(table))
+
+
+MEASURED_COLUMNS: Final[dict[str, str]] = {
+    "log10_sigma_300K_experiment_S_cm": "prediction",
+    "log10_sigma_300K_experiment_low": "low",
+    "log10_sigma_300K_experiment_high": "high",
+    "p_fast_experiment": "p_exceeds",
+}
+"""Answers for measurements: column of the ranking, column of the model."""
+
+
+def _measured(measured: pd.DataFrame | None, n_rows: int) -> dict[str, np.ndarray]:
+    if measured is None:
+        return {name: np.full(n_rows, np.nan) for name in MEASURED_COLUMNS}
+    return {name: measured[column].to_numpy() for name, column in MEASURED_COLUMNS.items()}
 
 
 def in_order(table: pd.DataFrame) -> pd.DataFrame:

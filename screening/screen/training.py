@@ -1,4 +1,8 @@
-"""The model behind a screen: trained on the embedded AIMD table, cached by what went into it."""
+"""The models behind a screen: trained on the embedded tables, cached by what went into them.
+
+One model answers as AIMD would, one as a measurement would; each is evidence for the other
+(:mod:`ionsieve.models.kinds`). A model of the user's own can take the place of the first.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,45 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from ...data.code_digest import code_digest
 from ...data.embedded.aimd import load_aimd_labels, load_aimd_structures
+from ...data.embedded.experiment import load_experiment_labels
 from ...data.errors import FeatureError
 from ...data.records import StructureRecord, reduced_formula
 from ...features.catalogue import descriptor_code
 from ...features.featurizer import numeric_columns, rows_to_frame
-from ...models import ConductivityModel
+from ...features.without_structure import POSITION_FREE_COLUMNS
+from ...models import ConductivityModel, StructureModel, load_model, save_model
+from ...models.kinds import KindTable, learn_kinds
 from ..batch.batch import featurize_isolated
+from .experiment_table import (
+    LEARNED_COLUMNS,
+    experiment_chemical_systems,
+    experiment_features,
+    experiment_labels,
+)
 from .flags import TrainingRange, training_range
 
-_FEATURES = "training_features.parquet"
+_FEATURES: Final = "training_features.parquet"
+_EXPERIMENT: Final = "experiment"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TrainedModel:
     """A model with the features it was trained on."""
 
-    model: ConductivityModel
+    model: StructureModel
     features: pd.DataFrame
     """Index = structure id; column ``formula`` besides the catalogue's columns."""
     labels: pd.DataFrame
     from_cache: bool
     key: str
+    experiment: StructureModel | None = None
+    """Answers as a measurement would; None where the descriptors do not allow it."""
 
     @property
     def range(self) -> TrainingRange:
@@ -53,7 +70,7 @@ def embedded_model(
     cache: Path | None = None,
     workers: int = 1,
 ) -> TrainedModel:
-    """Train on the embedded AIMD table, or take the same model from the cache.
+    """Train on the embedded tables, or take the same models from the cache.
 
     Parameters
     ----------
@@ -61,7 +78,8 @@ def embedded_model(
     threshold_S_cm : float
         Conductivity, S/cm, that counts as fast.
     families : tuple of str, optional
-        Descriptor families; all by default.
+        Descriptor families; all by default. Measured conductivities are learned from with all of
+        them only: with fewer the AIMD table stands alone.
     cache : path, optional
         Folder of cached models; None trains anew.
     workers : int
@@ -69,17 +87,60 @@ def embedded_model(
     """
     labels = load_aimd_labels()
     key = model_key(seed, threshold_S_cm, families)
-    folder = None if cache is None else cache / f"aimd-{key}"
+    folder = None if cache is None else cache / f"embedded-{key}"
     if folder is not None and (folder / _FEATURES).is_file():
-        model = ConductivityModel.load(folder)
-        return TrainedModel(model, pd.read_parquet(folder / _FEATURES), labels, True, key)
-    features = training_features(families, workers)
-    model = ConductivityModel(seed=seed, threshold_S_cm=threshold_S_cm)
-    usable = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
-    model.fit(features[numeric_columns(families)], usable)
+        return _cached(folder, labels, key)
+    trained = _trained(seed, threshold_S_cm, families, workers, labels, key)
     if folder is not None:
-        _store(model, features, folder)
-    return TrainedModel(model, features, labels, False, key)
+        _store(trained, folder)
+    return trained
+
+
+def _trained(
+    seed: int,
+    threshold_S_cm: float,
+    families: tuple[str, ...] | None,
+    workers: int,
+    labels: pd.DataFrame,
+    key: str,
+) -> TrainedModel:
+    features = training_features(families, workers)
+    numbers = features[numeric_columns(families)]
+    usable = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
+    if families is not None:
+        model = ConductivityModel(seed=seed, threshold_S_cm=threshold_S_cm).fit(numbers, usable)
+        return TrainedModel(
+            model=model, features=features, labels=labels, from_cache=False, key=key
+        )
+    found = learn_kinds(
+        KindTable(features=numbers, labels=usable, chemsys=chemical_systems(features["formula"])),
+        KindTable(
+            features=experiment_features(workers),
+            labels=experiment_labels(),
+            chemsys=experiment_chemical_systems(),
+        ),
+        POSITION_FREE_COLUMNS,
+        LEARNED_COLUMNS,
+        seed,
+        threshold_S_cm,
+    )
+    # With the evidence of measurements, predicted out of fold, for whoever trains again.
+    evidence = found.aimd_features.drop(columns=numbers.columns)
+    return TrainedModel(
+        model=found.aimd,
+        features=features.join(evidence),
+        labels=labels,
+        from_cache=False,
+        key=key,
+        experiment=found.experiment,
+    )
+
+
+def chemical_systems(formulas: pd.Series) -> pd.Series:
+    """Elements joined by dashes, for reduced formulas."""
+    from pymatgen.core import Composition
+
+    return formulas.map(lambda f: "-".join(sorted(e.symbol for e in Composition(f).elements)))
 
 
 def training_features(families: tuple[str, ...] | None = None, workers: int = 1) -> pd.DataFrame:
@@ -100,14 +161,28 @@ def training_features(families: tuple[str, ...] | None = None, workers: int = 1)
     return table
 
 
-def _store(model: ConductivityModel, features: pd.DataFrame, folder: Path) -> None:
+def _cached(folder: Path, labels: pd.DataFrame, key: str) -> TrainedModel:
+    experiment = folder / _EXPERIMENT
+    return TrainedModel(
+        model=load_model(folder),
+        features=pd.read_parquet(folder / _FEATURES),
+        labels=labels,
+        from_cache=True,
+        key=key,
+        experiment=load_model(experiment) if experiment.is_dir() else None,
+    )
+
+
+def _store(trained: TrainedModel, folder: Path) -> None:
     """Write beside and rename: a cache entry is whole or absent."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         staged = temporary / "model"
-        model.save(staged)
-        features.to_parquet(staged / _FEATURES)
+        save_model(trained.model, staged)
+        if trained.experiment is not None:
+            save_model(trained.experiment, staged / _EXPERIMENT)
+        trained.features.to_parquet(staged / _FEATURES)
         if not folder.exists():
             staged.rename(folder)
     finally:
@@ -117,11 +192,18 @@ def _store(model: ConductivityModel, features: pd.DataFrame, folder: Path) -> No
 def model_key(
     seed: int = 0, threshold_S_cm: float = 1e-3, families: tuple[str, ...] | None = None
 ) -> str:
-    """Everything that decides the model: labels, code, seed and settings, 16 hex digits."""
+    """Everything that decides the models: labels, code, seed and settings, 16 hex digits."""
     digest = hashlib.sha256(load_aimd_labels().to_csv(index=False).encode())
+    digest.update(load_experiment_labels().to_csv(index=False).encode())
     digest.update(repr((seed, threshold_S_cm, families)).encode())
     # Not this module: its imports lead to every reader of files, and they do not decide the model.
-    tables = ("ionsieve.data.embedded.aimd", "ionsieve.features.featurizer")
-    digest.update(code_digest("ionsieve.models.model", *tables).encode())
+    tables = (
+        "ionsieve.data.embedded.aimd",
+        "ionsieve.data.embedded.experiment",
+        "ionsieve.data.disorder.representative",
+        "ionsieve.features.featurizer",
+        "ionsieve.features.without_structure",
+    )
+    digest.update(code_digest("ionsieve.models.kinds", *tables).encode())
     digest.update(descriptor_code(families).encode())
     return digest.hexdigest()[:16]

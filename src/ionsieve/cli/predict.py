@@ -37,14 +37,14 @@ def predict(
     without formulas.
     """
     from ..data.errors import InputError
-    from ..models import StructureModel
+    from ..models import load_model
     from ..models.trust.domain import composition_distance
     from .model_inputs import feature_inputs, write_quarantine
     from .progress import stage_progress
 
     if out.suffix not in (".csv", ".parquet"):
         raise InputError(f"--out {out}: end it in .csv or .parquet")
-    loaded = StructureModel.load(model)
+    loaded = load_model(model)
     with stage_progress(quiet=json) as advance:
         data = feature_inputs(inputs or [], compositions or [], mobile, advance)
     answer = loaded.predict(data.features, temperature).rename_axis("id")

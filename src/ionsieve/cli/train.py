@@ -25,7 +25,7 @@ def train(
     after an interruption and it continues.
     """
     from ..data.atomic import replaced_folder, write_json_atomic, write_text_atomic
-    from ..models import make_model
+    from ..models import make_model, save_model
     from ..models.evaluation.card import model_card
     from ..models.evaluation.tuning import tune as search
     from .model_inputs import (
@@ -69,7 +69,7 @@ def train(
         model.fit(features, data.labels)
     context = run_context(options, model.training_["kind"]) | {"tuning_trials": tune}
     with replaced_folder(out) as new:
-        model.save(new)
+        save_model(model, new)
         write_quarantine(new / "quarantine.csv", data.inputs.quarantined)
         write_text_atomic(new / "card.md", model_card(model, {**context, "notes": data.notes}))
         result = {

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 import campaigns
-from campaigns import QuickModel
 from ionsieve.data.atomic import file_lock
 from ionsieve.screening.campaign import collection, folders, submission
 from ionsieve.screening.campaign import loop as campaign
@@ -29,7 +28,7 @@ from ionsieve.screening.engines.registry import ENGINES
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENGINES, "walk", campaigns.walk_engine())
-    monkeypatch.setattr(campaign, "ConductivityModel", QuickModel)
+    campaigns.quick(monkeypatch, campaign)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ENGINES, "walk", campaigns.walk_engine())
         patch.setattr(campaign_setup, "embedded_model", campaigns.light_model)
-        patch.setattr(campaign, "ConductivityModel", QuickModel)
+        campaigns.quick(patch, campaign)
         cifs = campaigns.write_cifs(base / "cifs")
         init_campaign(base / "work", [cifs], campaigns.settings())
         found = {}

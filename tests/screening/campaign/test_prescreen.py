@@ -34,7 +34,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setitem(ENGINES, "lj", potential)
     monkeypatch.setitem(ENGINES, "walk", campaigns.walk_engine())
-    monkeypatch.setattr(campaign, "ConductivityModel", campaigns.QuickModel)
+    campaigns.quick(monkeypatch, campaign)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 import campaigns
-from ionsieve.models import ConductivityModel
-from ionsieve.screening.campaign import loop as campaign
 from ionsieve.screening.campaign import setup as campaign_setup
 from ionsieve.screening.campaign.collection import collect
 from ionsieve.screening.campaign.loop import propose, retrain, stop
@@ -21,15 +19,6 @@ from ionsieve.screening.campaign.submission import submit
 from ionsieve.screening.engines.registry import ENGINES
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)<'
-
-
-class TrainsLight:
-    """Trains the light model, loads whatever is there."""
-
-    load = ConductivityModel.load
-
-    def __new__(cls, *arguments: object) -> ConductivityModel:
-        return campaigns.LightModel(*arguments)
 
 
 class Page(HTMLParser):
@@ -57,7 +46,6 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ENGINES, "walk", campaigns.walk_engine())
         patch.setattr(campaign_setup, "embedded_model", campaigns.light_model)
-        patch.setattr(campaign, "ConductivityModel", TrainsLight)
         cifs = campaigns.write_cifs(base / "cifs")
         for name in campaigns.CELLS:
             (cifs / f"{name}.cif").rename(cifs / f"{name}{HOSTILE}.cif")

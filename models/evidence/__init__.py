@@ -1,0 +1,1 @@
+"""What is known before any structure of the labels' kind is learned from: evidence and prior."""
