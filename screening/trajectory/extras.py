@@ -36,6 +36,8 @@ class Extras:
     charges_e : mapping, optional
     anions : tuple of str
         Formulas of polyanions.
+    wannier : tuple of path
+        Files with Wannier centres.
     jumps : tuple of path
         Files for jump events, ``.csv`` or ``.cube``.
     density, summary, arrhenius : path, optional
@@ -45,6 +47,7 @@ class Extras:
     sites: Path | None = None
     charges_e: Mapping[str, float] | None = None
     anions: tuple[str, ...] = ()
+    wannier: tuple[Path, ...] = ()
     jumps: tuple[Path, ...] = ()
     density: Path | None = None
     summary: Path | None = None
@@ -53,7 +56,14 @@ class Extras:
     @property
     def wanted(self) -> bool:
         """Whether anything is."""
-        return bool(self.measures or self.sites or self.jumps or self.density or self.summary)
+        return bool(
+            self.measures
+            or self.sites
+            or self.wannier
+            or self.jumps
+            or self.density
+            or self.summary
+        )
 
 
 def extras_of(run: Trajectory, label: TransportLabel, extras: Extras) -> dict[str, object]:
@@ -69,7 +79,7 @@ def extras_of(run: Trajectory, label: TransportLabel, extras: Extras) -> dict[st
     own = moves.of(label.settings.mobile)
     framed = frame_run(run, own, label.n_equilibration_frames)
     found: Frustration | None = None
-    if extras.measures or extras.jumps or extras.sites:
+    if extras.measures or extras.jumps or extras.sites or extras.wannier:
         sites = None
         tetrahedra = extras.sites == TETRAHEDRA
         if extras.sites is not None and not tetrahedra:
@@ -79,6 +89,7 @@ def extras_of(run: Trajectory, label: TransportLabel, extras: Extras) -> dict[st
             tetrahedra=tetrahedra,
             charges_e=extras.charges_e,
             anions=extras.anions,
+            wannier=extras.wannier,
         )
         found = frustration(framed, options)
         for path in extras.jumps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,7 @@ from .distributions import motion_measures, well_measures
 from .framed import FramedRun
 from .hops import jump_measures
 from .occupation import occupation_measures
+from .polarisation import polarisation_measures
 from .polyanions import rotation_measures
 from .sites import SiteSet, sites_from_density, sites_from_tetrahedra
 
@@ -45,6 +47,8 @@ class FrustrationOptions:
     """Oxidation states by element; None: assigned from the structure."""
     anions: tuple[str, ...] = ()
     """Formulas of the polyanions; empty: every finite bonded group."""
+    wannier: tuple[Path, ...] = ()
+    """Files with Wannier centres."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -88,6 +92,7 @@ def frustration(run: FramedRun, options: FrustrationOptions | None = None) -> Fr
         "angles": angles,
         "wells": wells,
         **turning,
+        "polarisation": polarisation_measures(options.wannier, run, prepared, notes),
         "curves": {
             "single_ions": ions,
             "wells": well_curves,

@@ -53,6 +53,9 @@ def aimd(
     anions: str | None = typer.Option(
         None, "--anions", help="Polyanions by formula: B12H12 or PS4,BH4; found by bonds otherwise."
     ),
+    wannier: list[Path] | None = typer.Option(
+        None, "--wannier", help="Wannier centres with the ions: CP2K xyz, wannier90 _centres.xyz."
+    ),
     jumps: list[Path] | None = typer.Option(
         None, "--jumps", help="Write jump events: .csv the list, .cube where they happen."
     ),
@@ -131,6 +134,7 @@ def aimd(
         sites=sites,
         charges_e=known,
         anions=tuple(anions.split(",")) if anions else (),
+        wannier=tuple(wannier or ()),
         jumps=tuple(jumps or ()),
         density=density,
         summary=summary,
