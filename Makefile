@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help gpaw nep oldest screen test test-kernels check quick coverage site dist format docs clean
+.PHONY: help gpaw nep oldest screen test test-kernels check fuzz quick coverage site dist format docs clean
 
 help:
 	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
 	@echo "make test     run the test suite"
 	@echo "make test-kernels  the kernels without compiler, beside their simple references"
 	@echo "make check    lint, types, import directions"
+	@echo "make fuzz     10,000 spoiled inputs into every reader, counted (about half an hour)"
 	@echo "make quick    the checks, and the tests of what changed"
 	@echo "make coverage the test suite with the share of lines that it runs"
 	@echo "make site     build the documentation, tutorials executed, into site/"
@@ -54,6 +55,10 @@ test-kernels: $(VENV)/.installed-dev
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+INPUTS ?= 10000
+fuzz: $(VENV)/.installed-dev
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py --inputs $(INPUTS) --workers 2
 
 quick: check
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $$($(BIN)/python tests/changed.py)

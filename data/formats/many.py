@@ -209,7 +209,7 @@ def read_parquet(path: Path, context: Context, skip: int) -> Iterator[Entry]:
                 for offset in range(first, n_rows):
                     fallback = _numbered(context, index - n_rows + offset + 1)
                     yield _parquet_entry(batch.slice(offset, 1), fallback, context)
-    except (InputError, pa.ArrowException, OSError) as error:
+    except (InputError, pa.ArrowException, OSError, ValueError, KeyError) as error:
         yield _broken(context, index, error)
 
 

@@ -77,7 +77,8 @@ def read_label_table(path: str | Path) -> pd.DataFrame:
         else:
             raw = pd.read_parquet(source)
     except (ValueError, OSError, UnicodeDecodeError) as error:
-        raise LabelError(f"{source}: not a readable table ({error})") from error
+        reason = " ".join(str(error).split())[:300]
+        raise LabelError(f"{source}: not a readable table ({reason})") from error
     return check_label_table(raw, str(source))
 
 
