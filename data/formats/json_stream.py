@@ -62,6 +62,8 @@ def iter_json_objects(path: Path) -> Iterator[tuple[str | None, Any]]:
         raise InputError(f"not valid JSON: {_first_line(error)}") from None
     except CORRUPT as error:
         raise InputError(f"the file is damaged or ends early ({_first_line(error)})") from None
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"not valid JSON: {_first_line(error)}") from None
 
 
 def _first_line(error: BaseException) -> str:

@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..formats.entry import Context, Entry, clean_id
+from ..errors import InputError, IonsieveError
+from ..formats.entry import Context, Entry, clean_id, reason_of
 from ..formats.many import Reader, reader_for, stem_of
 from ..identifiers import printable
 from ..records import Provenance
@@ -109,7 +109,15 @@ class PathSource:
         reader = reader_of(path)
         assert reader is not None, path
         origin = Provenance("user file", self.licence, file=printable(str(path)))
-        return reader(path, Context(identifier, origin, self.stability_field), skip)
+        context = Context(identifier, origin, self.stability_field)
+        try:
+            yield from reader(path, context, skip)
+        except IonsieveError:
+            raise
+        except Exception as error:
+            # What a library raises between two entries ends this file, and no other.
+            reason = f"cannot be read ({type(error).__name__}: {reason_of(error)})"[:400]
+            yield context.quarantined(clean_id(identifier), reason)
 
     def notices(self) -> list[str]:
         """Nothing to remark: a file without structures is an entry in quarantine."""
