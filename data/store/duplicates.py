@@ -16,8 +16,9 @@ import json
 import logging
 import sqlite3
 import warnings
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,6 +65,31 @@ class Shape:
 
         species = [self.contents[kind] for kind in self.kinds]
         return Structure(Lattice(self.lattice), species, self.frac)
+
+    @cached_property
+    def spacings(self) -> FloatArray:
+        """See :func:`spacings`; computed once, for a shape is compared with many."""
+        return spacings(self)
+
+    @cached_property
+    def reduced(self) -> Structure:
+        """The primitive cell in Niggli form, as the matcher wants it."""
+        return self.structure().get_reduced_structure(reduction_algo="niggli")
+
+    def renamed(self, names: Mapping[str, str]) -> Shape:
+        """The same sites under other names of elements; kinds in the order of the new names."""
+        from pymatgen.core import Structure
+
+        contents = [{names[e]: o for e, o in content.items()} for content in self.contents]
+        order = sorted(range(len(contents)), key=lambda k: json.dumps(contents[k], sort_keys=True))
+        place = np.argsort(order)
+        new = replace(self, contents=[contents[k] for k in order], kinds=place[self.kinds])
+        # Names change no distance and no cell.
+        cell = self.reduced
+        species = [contents[kind] for kind in self.kinds]
+        vars(new)["spacings"] = self.spacings[order]
+        vars(new)["reduced"] = Structure(cell.lattice, species, cell.frac_coords)
+        return new
 
 
 def shape_of(record: StructureRecord) -> Shape:
@@ -134,11 +160,14 @@ def same_structure(
     """True if distances agree and a pymatgen matcher, by default ours, maps one onto the other."""
     if one.contents != other.contents:
         return False
-    if np.abs(spacings(one) - spacings(other)).max() > tolerance:
+    if np.abs(one.spacings - other.spacings).max() > tolerance:
         return False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return bool((matcher or _matcher()).fit(one.structure(), other.structure()))
+        # Reduced once here: the matcher's own cache compares site by site, again and again.
+        return bool(
+            (matcher or _matcher()).fit(one.reduced, other.reduced, skip_structure_reduction=True)
+        )
 
 
 class SeenIndex:
@@ -156,7 +185,8 @@ class SeenIndex:
         )
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS shapes "
-            "(n INTEGER PRIMARY KEY, key TEXT, hash TEXT, id TEXT, cell BLOB, block INTEGER)"
+            "(n INTEGER PRIMARY KEY, key TEXT, hash TEXT, id TEXT, spacings BLOB, cell BLOB, "
+            "block INTEGER)"
         )
         self._db.execute("CREATE INDEX IF NOT EXISTS by_key ON shapes (key)")
         self._db.execute("CREATE INDEX IF NOT EXISTS by_hash ON shapes (hash)")
@@ -192,17 +222,36 @@ class SeenIndex:
             return str(found[0])
         if not shape.key or len(shape.kinds) > MAX_MATCHED_SITES:
             return None
-        query = "SELECT id, cell FROM shapes WHERE key = ? ORDER BY n"
-        for record_id, cell in self._db.execute(query, (shape.key,)):
+        for n in self._near(shape):
+            query = "SELECT id, cell FROM shapes WHERE n = ?"
+            record_id, cell = self._db.execute(query, (n,)).fetchone()
             if same_structure(_unpacked(cell), shape):
                 return str(record_id)
         return None
 
+    def _near(self, shape: Shape) -> list[int]:
+        """Earlier structures of the same key whose spacings agree, compared all at once."""
+        query = "SELECT n, spacings FROM shapes WHERE key = ? ORDER BY n"
+        rows = self._db.execute(query, (shape.key,)).fetchall()
+        own = shape.spacings.astype(np.float32).ravel()
+        # Of other sizes are those whose kinds of sites are others.
+        fitting = [(n, blob) for n, blob in rows if len(blob) == own.nbytes]
+        if not fitting:
+            return []
+        stored = np.frombuffer(b"".join(blob for _, blob in fitting), dtype=np.float32)
+        apart = np.abs(stored.reshape(len(fitting), -1) - own).max(axis=1)
+        # A little more than the tolerance: the stored ones are rounded.
+        near = np.flatnonzero(apart <= SPACING_TOLERANCE + 1e-4)
+        return [fitting[k][0] for k in near]
+
     def add(self, record: StructureRecord, shape: Shape, block: int) -> None:
         """Take note of a structure that is kept."""
-        row = (shape.key, record.content_hash, record.id, _packed(shape), block)
+        cell = _packed(shape)
+        numbers = shape.spacings.astype(np.float32).tobytes() if cell else b""
+        row = (shape.key, record.content_hash, record.id, numbers, cell, block)
         self._db.execute(
-            "INSERT INTO shapes (key, hash, id, cell, block) VALUES (?, ?, ?, ?, ?)", row
+            "INSERT INTO shapes (key, hash, id, spacings, cell, block) VALUES (?, ?, ?, ?, ?, ?)",
+            row,
         )
 
 

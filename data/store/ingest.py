@@ -41,7 +41,7 @@ from .store import (
 
 BLOCK: Final[int] = 500
 PROGRESS: Final[str] = ".progress.json"
-_INDEX: Final[str] = ".seen.sqlite"
+_INDEX: Final[str] = ".twins.sqlite"
 
 OnProgress = Callable[[str, int, int], None]
 

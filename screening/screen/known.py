@@ -10,15 +10,12 @@ functional or temperature its cell comes from. Else it is ``isostructural``.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
 from typing import Any, Final, Literal, TypeAlias
-
-import numpy as np
 
 from ...data.records import StructureRecord
 from ...data.store.duplicates import MAX_MATCHED_SITES, Shape, same_structure, shape_of
@@ -102,7 +99,7 @@ def _best(
             is_same = all(one == name for one, name in names.items())
             wanted = is_same or not found.relation
             if wanted and same_structure(
-                _renamed(shape, names), other, SPACING_TOLERANCE, _matcher()
+                shape.renamed(names), other, SPACING_TOLERANCE, _matcher()
             ):
                 found = Known(known.id, "same" if is_same else "isostructural")
             if found.relation == "same":
@@ -128,14 +125,6 @@ def _alike(one: StructureRecord, element: str, other: StructureRecord, name: str
 
 def _share(record: StructureRecord, element: str) -> float:
     return record.composition[element] / sum(record.composition.values())
-
-
-def _renamed(shape: Shape, names: dict[str, str]) -> Shape:
-    """The same sites under other names; kinds in the order of the new names."""
-    contents = [{names[e]: o for e, o in content.items()} for content in shape.contents]
-    order = sorted(range(len(contents)), key=lambda k: json.dumps(contents[k], sort_keys=True))
-    place = np.argsort(order)
-    return replace(shape, contents=[contents[k] for k in order], kinds=place[shape.kinds])
 
 
 @cache

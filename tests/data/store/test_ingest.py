@@ -455,7 +455,7 @@ def test_a_damaged_index_is_an_error(tmp_path: Path) -> None:
     name = many(tmp_path)
     with pytest.raises(InputError, match="connection lost"):
         ingest([_Interrupted(open_source(name), 12)], tmp_path / "parts", block=5)
-    (tmp_path / "parts" / ".seen.sqlite").unlink()
+    (tmp_path / "parts" / ".twins.sqlite").unlink()
     with pytest.raises(InputError, match="is gone; remove"):
         ingest([open_source(name)], tmp_path / "parts", block=5)
 
