@@ -23,6 +23,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Protocol
 
 from ...data.errors import FeatureError
+from .usage import ENDED_WORKERS, Usage, own_usage
 
 START_TIMEOUT_S: Final[float] = 900.0
 """Imports and a first compilation of kernels on a loaded machine; then something is broken."""
@@ -188,7 +189,7 @@ class _Crew:
         if not worker.is_ready:
             self._started(worker, message)
             return
-        result, failure = message
+        result, failure, worker.usage = message
         yield Outcome(worker.done(self.timeout_s), result, failure)
 
     def _started(self, worker: _Worker, message: str) -> None:
@@ -242,6 +243,7 @@ class _Worker:
         theirs.close()
         self.held: deque[tuple[int, Any]] = deque()
         self.is_ready = False
+        self.usage = Usage()
         self.chunk = 1
         self.given = time.monotonic()
         self.deadline = self.given + START_TIMEOUT_S
@@ -281,6 +283,7 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.connection.close()
+        ENDED_WORKERS.add(self.usage)
 
 
 def _context(job: Job) -> Any:
@@ -350,7 +353,7 @@ def _work(connection: Connection, job: Job, limits: _Limits) -> None:
                 _alarm(2 * limits.timeout_s + 60)
                 outcome = _attempt(job, item, limits)
                 _alarm(0)
-                connection.send(outcome)
+                connection.send((*outcome, own_usage()))
 
 
 def _attempt(job: Job, item: Any, limits: _Limits) -> tuple[Any, str]:

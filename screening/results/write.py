@@ -63,6 +63,8 @@ _PACKAGES: Final[tuple[str, ...]] = (
 
 
 REPORT: Final[str] = "report.html"
+COST: Final[str] = "cost.json"
+"""CPU time and memory of all processes, by stage."""
 WORK: Final[str] = ".work"
 """Descriptors of an unfinished screen, below the output folder."""
 
@@ -104,7 +106,10 @@ def write_screen(
     run = run_facts(result, inputs, csv)
     # As it will be read: the page is made of files alone, so that it can be made again.
     run = json.loads(json.dumps({**run, "top_structures": top_structures}, sort_keys=True))
+    result.meter.stage("report")
     write_report(folder, run)
+    # In a file of its own: all others are the same, byte for byte, whenever a screen is repeated.
+    write_json_atomic(folder / COST, result.meter.cost())
     write_json_atomic(folder / RUN, run)
     return run
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from ...features.featurizer import numeric_columns
 from ..batch.batch import FeatureJob
 from ..batch.reading import read_isolated
 from ..batch.reasons import general_reason
+from ..batch.usage import Meter
 from .candidates import Advance, Candidates, collect_candidates
 from .describe import Described, DescriptorRun, describe
 from .disorder import order_candidates
@@ -56,6 +57,8 @@ class ScreenResult:
     """The shortlist in numbers; which candidates it holds stands in ``ranking``."""
     temperatures: pd.DataFrame
     """Predictions at :data:`TEMPERATURES_K`, one row a candidate and temperature."""
+    meter: Meter = field(default_factory=Meter)
+    """What each stage cost."""
 
 
 class NothingToRank(InputError):
@@ -107,6 +110,8 @@ def run_screen(
     settings = (settings or ScreenSettings()).settled()
     advance = advance or (lambda stage, done, total: None)
     run = DescriptorRun(work, settings.workers, settings.timeout_s)
+    meter = Meter()
+    meter.stage("reading")
     # Inputs first: a wrong path should not cost a training.
     candidates = collect_candidates(
         inputs,
@@ -118,6 +123,7 @@ def run_screen(
         records,
     )
     _need_any(candidates)
+    meter.stage("ordering")
     ordering = order_candidates(
         candidates,
         settings.mobile,
@@ -127,8 +133,10 @@ def run_screen(
         lambda done, total: advance("ordering", done, total),
     )
     _need_any(candidates)
+    meter.stage("filters")
     _filter_by_features(candidates, settings, run, advance)
     _need_any(candidates)
+    meter.stage("training")
     advance("training", 0, 1)
     trained = embedded_model(
         settings.seed,
@@ -138,6 +146,7 @@ def run_screen(
         settings.workers,
     )
     advance("training", 1, 1)
+    meter.stage("descriptors")
     described = describe(
         candidates.records,
         settings.families,
@@ -147,6 +156,7 @@ def run_screen(
     )
     _take(described, candidates, "descriptors", "descriptors could not be computed")
     _need_any(candidates)
+    meter.stage("known")
     known = find_known(
         described.records,
         trained.structures,
@@ -154,6 +164,7 @@ def run_screen(
         trained.range.mobile,
         lambda done, total: advance("known", done, total),
     )
+    meter.stage("ranking")
     ranking = _rank(described.features, described.records, known, trained, settings, ordering.notes)
     ranking, follow_up = _decided(ranking, described, trained, settings)
     return ScreenResult(
@@ -176,6 +187,7 @@ def run_screen(
         records=described.records,
         follow_up=follow_up,
         temperatures=at_temperatures(described.features, trained, settings.families),
+        meter=meter,
     )
 
 

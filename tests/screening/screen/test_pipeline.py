@@ -92,6 +92,9 @@ def test_files_hold_the_same_table(written: tuple[Path, dict]) -> None:
     parquet = pd.read_parquet(out / "ranking.parquet")
     assert list(parquet["id"]) == list(table["id"])
     assert json.loads((out / "run.json").read_text()) == json.loads(json.dumps(run))
+    cost = json.loads((out / "cost.json").read_text())
+    assert {"training", "descriptors", "known", "report"} <= set(cost["stages"])
+    assert cost["cpu_s"] >= cost["cpu_main_s"] + cost["cpu_workers_s"] > 0
     assert not list(out.glob(".*tmp"))
 
 
@@ -138,7 +141,7 @@ def test_same_seed_same_bytes_with_any_number_of_workers(
 ) -> None:
     again = run_screen([result[1]], ScreenSettings(families=FAMILIES, workers=2))
     write_screen(again, tmp_path, [str(result[1])])
-    for name in sorted({path.name for path in tmp_path.iterdir()} - {"run.json"}):
+    for name in sorted({path.name for path in tmp_path.iterdir()} - {"run.json", "cost.json"}):
         assert (tmp_path / name).read_bytes() == (written[0] / name).read_bytes()
 
 
@@ -152,7 +155,7 @@ def test_the_cached_model_gives_the_same_bytes(
     pd.testing.assert_frame_equal(first.ranking, second.ranking, check_exact=True)
     write_screen(first, tmp_path / "first", [])
     write_screen(second, tmp_path / "second", [])
-    for path in (tmp_path / "first").iterdir():
+    for path in set((tmp_path / "first").iterdir()) - {tmp_path / "first" / "cost.json"}:
         assert (tmp_path / "second" / path.name).read_bytes() == path.read_bytes()
     pd.testing.assert_frame_equal(first.ranking, result[0].ranking, check_exact=True)
 
