@@ -173,7 +173,7 @@ def explain_candidate(
             "source": record.provenance.source,
             "licence": record.provenance.licence,
             "reference": record.provenance.reference,
-            "note": record.provenance.note or None,
+            "note": "; ".join(filter(None, [record.provenance.note, *record.notes])) or None,
         },
         metal=_against_metal(run, row["id"]),
     )

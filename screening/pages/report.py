@@ -309,6 +309,7 @@ def _tables(data: ReportData) -> dict[str, Any]:
         "quarantine": data.quarantine.head(_QUARANTINE_ROWS).to_dict("records"),
         "n_quarantined": len(data.quarantine),
         "reasons": _reasons(data.quarantine),
+        "noted": _noted(data.ranking),
         "verdicts": verdicts(data.run["model"]["held_out"]),
         "scores_by_method": _scores_by_method(data.run["model"]["held_out"]),
         "quality": data.quality,
@@ -331,6 +332,14 @@ def _funnel(funnel: pd.DataFrame) -> list[dict[str, Any]]:
         stage["kept_width"] = round(100.0 * stage["kept"] / total, 2)
         stage["dropped_width"] = round(100.0 * stage["dropped"] / total, 2)
     return [{str(name): value for name, value in stage.items()} for stage in stages]
+
+
+def _noted(ranking: pd.DataFrame) -> list[dict[str, Any]]:
+    """Ranked structures with a remark, best first; none in rankings of before there were any."""
+    if "note" not in ranking:
+        return []
+    noted = ranking[ranking["note"].fillna("").astype(str).str.len() > 0]
+    return noted[["rank", "id", "formula", "note"]].to_dict("records")
 
 
 def _reasons(quarantine: pd.DataFrame) -> list[tuple[str, str, int]]:
