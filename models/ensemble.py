@@ -80,6 +80,7 @@ class CalibratedEnsemble:
         materials: IntArray,
         label_sd: float,
         evidence: FloatArray | None = None,
+        expected: FloatArray | None = None,
     ) -> CalibratedEnsemble:
         """Stack and calibrate on held-out rows, then fit on everything.
 
@@ -97,6 +98,8 @@ class CalibratedEnsemble:
             Typical error of a label, unit of the target.
         evidence : array (n, s), optional
             Evidence, oriented so that larger means a larger target; none by default.
+        expected : array (s,), optional
+            Weights of evidence expected before any label is seen.
         """
         given = np.empty((len(X), 0)) if evidence is None else evidence
         self.scale_ = EvidenceScale.of(given, weight * group_weights(groups))
@@ -110,7 +113,10 @@ class CalibratedEnsemble:
         )
         self.levels_ = self._levels(rows)
         self.label_sd_ = label_sd
-        self.trust_ = measure_trust(self.levels_, bounds, self.label_sd_, self.coverage)
+        self.expected_ = expected
+        self.trust_ = measure_trust(
+            self.levels_, bounds, self.label_sd_, self.coverage, self.expected_
+        )
         self.learners_ = self._fit_members(X, bounds, weight)
         self.domain_ = _domain(X, groups, materials)
         return self

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,9 @@ from ..data.units import ROOM_TEMPERATURE_K
 from .evidence.columns import EvidenceColumn
 from .labels.folds import grouped_folds, joined_groups
 from .model import StructureModel
+
+OTHER_KIND_WEIGHT: Final = 0.1
+"""Expected of another kind before any label is seen: less than of a barrier."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ class OtherKind:
     def evidence(self) -> EvidenceColumn:
         """The column and its direction: a low onset is fast, a high conductivity."""
         return EvidenceColumn(
-            column=self.column, direction=1 if self.model.target.event_above else -1
+            column=self.column,
+            direction=1 if self.model.target.event_above else -1,
+            weight=OTHER_KIND_WEIGHT,
         )
 
     def add_to(self, features: pd.DataFrame) -> pd.DataFrame:

@@ -155,6 +155,7 @@ class StructureModel:
             arrays.row,
             float(np.sqrt(np.mean(1.0 / self.target.label_weight(arrays) - 1.0))),
             self.evidence_matrix(labelled),
+            np.array([e.weight for e in self.evidence_], dtype=np.float64),
         )
         self.training_ = _training_summary(labels, arrays)
         self._labels, self._evaluation, self._held_out = arrays, None, None

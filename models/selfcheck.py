@@ -84,7 +84,14 @@ def held_out_outcomes(
     found: Outcomes = {}
     for which, name in enumerate(names):
         level = ensemble.levels_[which]
-        model = cross_fitted(ensemble.levels_, which, bounds, ensemble.label_sd_, ensemble.coverage)
+        model = cross_fitted(
+            ensemble.levels_,
+            which,
+            bounds,
+            ensemble.label_sd_,
+            ensemble.coverage,
+            expected=ensemble.expected_,
+        )
         answers = {MODEL: model, **_naive(level, bounds, arrays.group)}
         found[name] = {
             method: _outcome(answer, mean, scale, target, arrays)

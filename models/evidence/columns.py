@@ -33,12 +33,15 @@ class EvidenceColumn:
         1 where larger means faster, -1 where larger means slower.
     lower, upper : float
         Beyond these, in the unit of the column, a value says nothing more.
+    weight : float
+        Expected before any label is seen: spreads of the population for one spread of the column.
     """
 
     column: str
     direction: int
     lower: float = -np.inf
     upper: float = np.inf
+    weight: float = 0.15
 
     def __post_init__(self) -> None:
         if self.direction not in (-1, 1):
@@ -56,7 +59,12 @@ class EvidenceColumn:
             name: float(v) if np.isfinite(v) else None
             for name, v in (("lower", self.lower), ("upper", self.upper))
         }
-        return {"column": self.column, "direction": self.direction, **ends}
+        return {
+            "column": self.column,
+            "direction": self.direction,
+            "weight": self.weight,
+            **ends,
+        }
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> EvidenceColumn:
@@ -65,6 +73,7 @@ class EvidenceColumn:
         return cls(
             column=str(state["column"]),
             direction=int(state["direction"]),
+            weight=float(state["weight"]),
             lower=-np.inf if lower is None else float(lower),
             upper=np.inf if upper is None else float(upper),
         )

@@ -27,20 +27,24 @@ from ..labels.censoring import FloatArray, is_closed, truncated_moments
 from ..labels.folds import IntArray
 from .calibration import conformal_factor, group_weights, label_residual
 
-_PRIOR_GROUPS: Final = 3.0
-"""Evidence, in groups, for half of the plain mean of the learners and against each column of
-evidence, before any is seen to be right."""
+_PRIOR_GROUPS: Final = 30.0
+"""Weight, in groups, of what is expected of learners and evidence before any is seen to be right.
+Fifteen families of the AIMD table alone do not tell: chosen with the M3GNet set at hand."""
+_LEARNERS: Final = 0.4
+"""Expected of the learners together for a stranger, as a share of their plain mean."""
 _LEAST_WEIGHT: Final = 0.1
 """The weights sum to at least this, which keeps the order of candidates far from everything."""
 _FAR: Final = 2.0
-"""At this multiple of the largest measured distance the width is at least the population's."""
+"""At this multiple of the distances that were measured the width is at least the population's."""
+_OUTERMOST: Final = 0.9
+"""Quantile of the distances of left-out groups up to which widths are as measured."""
 _KNOT_QUANTILE: Final = 0.25
 """A level's numbers hold from the lower quartile of its distances on: relatives and strangers
 overlap in distance, and believing too much costs more than believing too little."""
 _NEAR_SHARE: Final = 0.5
 """At distance zero the width is this share of what the width model says: polymorph and cell of a
 label are rarely certain."""
-_WIDTH_LABELS: Final = 20.0
+_WIDTH_LABELS: Final = 60.0
 """Evidence, in materials, for one width everywhere."""
 _WIDTH_ROUNDS: Final = 8
 _EXTREME: Final = 2.0
@@ -185,7 +189,11 @@ _N_TERMS: Final = 6
 
 
 def measure_trust(
-    levels: Sequence[HeldOut], bounds: FloatArray, label_sd: float, coverage: float
+    levels: Sequence[HeldOut],
+    bounds: FloatArray,
+    label_sd: float,
+    coverage: float,
+    expected: FloatArray | None = None,
 ) -> Trust:
     """Measure how much to believe at each distance.
 
@@ -199,14 +207,16 @@ def measure_trust(
         Typical error of a label, same unit.
     coverage : float
         Wanted share of labels inside the interval, each material counting once.
+    expected : array (s,), optional
+        Weights of evidence expected before any label is seen; 0 by default.
     """
-    weights = [stacking_weights(bounds, h.means, h.groups, h.evidence) for h in levels]
+    weights = [stacking_weights(bounds, h.means, h.groups, h.evidence, expected) for h in levels]
     knots = _knots(levels)
     n_learners = levels[0].means.shape[1]
     nothing = np.zeros(_N_TERMS)
     shape = Trust(
         distance=knots,
-        weights=np.array([_known(weights[0], n_learners), *weights, weights[-1]]),
+        weights=np.array([_known(weights[0], n_learners), *weights, *[weights[-1]] * 2]),
         factor=np.ones(len(knots)),
         variance=nothing,
         n_learners=n_learners,
@@ -220,7 +230,8 @@ def _knots(levels: Sequence[HeldOut]) -> FloatArray:
     distances = [float(np.quantile(h.distance, _KNOT_QUANTILE)) for h in levels]
     for i in range(1, len(levels)):
         distances[i] = max(distances[i], 1.05 * distances[i - 1])
-    knots = np.array([0.0, *distances, _FAR * distances[-1]])
+    outermost = max(float(np.quantile(levels[-1].distance, _OUTERMOST)), 1.05 * distances[-1])
+    knots = np.array([0.0, *distances, outermost, _FAR * outermost])
     if knots[1] <= 0.0:
         knots[1:] += np.arange(1, len(knots)) * 1e-6
     return knots
@@ -251,7 +262,7 @@ def _with_widths(
         conformal_factor(bounds, c.mean, wide._width(c.terms, level.distance), materials, coverage)
         for level, c in zip(levels, claims, strict=True)
     ]
-    return Trust(**{**state, "factor": np.array([factors[0], *factors, factors[-1]])})
+    return Trust(**{**state, "factor": np.array([factors[0], *factors, *[factors[-1]] * 2])})
 
 
 def _variance(claims: Sequence[_Claims], bounds: FloatArray, weight: FloatArray) -> FloatArray:
@@ -282,6 +293,7 @@ def cross_fitted(
     label_sd: float,
     coverage: float,
     n_folds: int = 20,
+    expected: FloatArray | None = None,
 ) -> Combined:
     """Answers for held-out rows whose trust was measured without their group.
 
@@ -290,7 +302,7 @@ def cross_fitted(
     levels : sequence of HeldOut
     which : int
         Level whose rows are answered.
-    bounds, label_sd, coverage
+    bounds, label_sd, coverage, expected
         As in :func:`measure_trust`.
     n_folds : int
         Groups are taken out one by one up to this number, else in as many lots.
@@ -301,7 +313,8 @@ def cross_fitted(
     lot = number % min(n_folds, int(number.max()) + 1)
     for test in (lot == k for k in np.unique(lot)):
         rest = ~test
-        trust = measure_trust([h.take(rest) for h in levels], bounds[rest], label_sd, coverage)
+        known = [h.take(rest) for h in levels]
+        trust = measure_trust(known, bounds[rest], label_sd, coverage, expected)
         answer = trust.combine(level.take(test))
         answers[:, test] = answer.mean, answer.spread, answer.disagreement, answer.half_width
     return Combined(*answers)
@@ -312,13 +325,13 @@ def stacking_weights(
     held_out: FloatArray,
     groups: IntArray,
     evidence: FloatArray | None = None,
+    expected: FloatArray | None = None,
 ) -> FloatArray:
     """Non-negative weights of learners, from their held-out predictions, and of evidence.
 
     Least squares through zero (the target is centred, so weights below one shrink towards the
-    population), each group at weight one. Learners are drawn towards half of
-    their plain mean, evidence towards nothing, with the weight of three groups. Bounded labels
-    enter by their expectation.
+    population), each group at weight one. Learners are drawn towards a share of their plain mean,
+    evidence towards what is expected of it. Bounded labels enter by their expectation.
 
     Parameters
     ----------
@@ -328,6 +341,8 @@ def stacking_weights(
     groups : array (n,) of int
     evidence : array (n, s), optional
         Columns of evidence, in spreads from their centre; larger means a larger target.
+    expected : array (s,), optional
+        Weights of evidence expected beforehand; 0 by default.
 
     Returns
     -------
@@ -336,11 +351,11 @@ def stacking_weights(
     evidence = np.empty((len(held_out), 0)) if evidence is None else evidence
     n_learners, n_evidence = held_out.shape[1], evidence.shape[1]
     columns = np.hstack([held_out, evidence])
-    prior = np.concatenate([np.full(n_learners, 0.5 / n_learners), np.zeros(n_evidence)])
+    expected = np.zeros(n_evidence) if expected is None else expected
+    prior = np.concatenate([np.full(n_learners, _LEARNERS / n_learners), expected])
     root = group_weights(groups)[:, None] ** 0.5
     learner_size = float(np.sqrt(np.mean((root * held_out) ** 2) / np.mean(root**2)))
     sizes = np.concatenate([np.full(n_learners, learner_size), np.ones(n_evidence)])
-    # The root of three groups of mean size.
     scale = np.sqrt(_PRIOR_GROUPS * float((root**2).sum()) / len(np.unique(groups)))
     penalty = np.maximum(scale * sizes, 1e-9)
     design = np.vstack([root * columns, np.diag(penalty)])
