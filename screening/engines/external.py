@@ -143,7 +143,8 @@ class ExternalEngine:
 
     def script(self, plan: Plan) -> Script:
         """The program's lines."""
-        return Script(f"STEPS={plan.n_steps}\n{self._task(plan).lines}")
+        gamma = int(plan.k_points == (1, 1, 1))
+        return Script(f"STEPS={plan.n_steps}\nGAMMA={gamma}\n{self._task(plan).lines}")
 
     def progress(self, plan: Plan, folder: Path) -> Progress:
         """From the output file, the steps done and the exit status."""

@@ -220,7 +220,8 @@ for element in $(awk '/ATOMIC_SPECIES/ {on = 1; next} /ATOMIC_POSITIONS|K_POINTS
 done
 # pw.x starts from a magnetisation as a share of the valence electrons of the potential in use.
 valence() {
-  sed -n -e 's/.*z_valence="\\([^"]*\\)".*/\1/p' -e 's/^ *\\([0-9.]*\\) *Z valence.*/\1/p' "$1" |
+  sed -n -e 's/.*z_valence="\\([^"]*\\)".*/\\1/p' \\
+    -e 's/^ *\\([0-9.]*\\) *Z valence.*/\\1/p' "$1" |
     head -n 1
 }
 if [ -s moments.txt ]; then
@@ -271,7 +272,10 @@ if [ -s pw.out ] || [ -n "$(ls -d segment.*.part 2>/dev/null)" ]; then
   fi
 fi
 run ${IONSIEVE_PW:-pw.x} -in "$input" > pw.out 2> pw.err
-exit $?
+status=$?
+# Status 3 says that the steps are spent, which is an end like any other.
+[ $status -eq 3 ] && grep -q 'maximum number of steps has been reached' pw.out && exit 0
+exit $status
 """
 )
 

@@ -83,7 +83,7 @@ class AimdPlan:
     @property
     def k_points(self) -> tuple[int, int, int]:
         """Γ-centred mesh: Γ alone in cells of 9 Å and more, and in demonstrations."""
-        if self.demonstration:
+        if self.demonstration or _shortest_A(self.record) >= 0.95 * K_LENGTH_MD_A:
             return (1, 1, 1)
         return k_mesh(self.record, K_LENGTH_MD_A)
 
@@ -185,6 +185,13 @@ def k_mesh(record: StructureRecord, length_A: float) -> tuple[int, int, int]:
     spacing_A = 1.0 / np.linalg.norm(np.linalg.inv(record.lattice), axis=0)
     a, b, c = np.maximum(1, np.ceil(0.95 * length_A / spacing_A)).astype(int)
     return int(a), int(b), int(c)
+
+
+def _shortest_A(record: StructureRecord) -> float:
+    """Shortest cell vector, Å: simulation cells are reduced, so that it is the image distance."""
+    import numpy as np
+
+    return float(np.linalg.norm(record.lattice, axis=1).min())
 
 
 def make_plan(

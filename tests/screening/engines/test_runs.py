@@ -6,17 +6,14 @@ VASP is not free: a stand-in writes its files (``free_flight.py``).
 import gzip
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import campaigns
-from ionsieve.data.atomic import file_lock
 from ionsieve.data.records import StructureRecord
 from ionsieve.screening.campaign.collection import collect
 from ionsieve.screening.campaign.labels import job_trajectory
@@ -24,6 +21,8 @@ from ionsieve.screening.campaign.store import CampaignStore
 from ionsieve.screening.campaign.submission import submit
 from ionsieve.screening.engines.registry import ENGINES
 from ionsieve.screening.jobs.plan import AimdPlan
+from killing import run_and_kill
+from pseudopotentials import make_pseudopotentials
 
 FREE_FLIGHT = Path(__file__).parents[2] / "free_flight.py"
 
@@ -39,20 +38,6 @@ def lithium_hydride(n_steps: int, every: int, **changes) -> AimdPlan:
         "n_electrons": 4.0, "seed": 1, "demonstration": True,
     }  # fmt: skip
     return AimdPlan(**(fields | changes))
-
-
-def run_and_kill(where: Path, enough) -> None:
-    """Start job.sh and kill it with all that it started once ``enough()`` says so."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    running = subprocess.Popen(["sh", "job.sh"], cwd=where, env=environment, start_new_session=True)
-    while not enough():
-        assert running.poll() is None, "ended before it was killed"
-        time.sleep(0.02)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    # A helper of the program (MPI's daemon) may hold the job's lock for a moment longer.
-    with file_lock(where / ".lock", wait=True):
-        pass
 
 
 def check_collected(folder: Path, name: str, plan: AimdPlan, n_frames: int) -> dict:
@@ -76,26 +61,6 @@ needs_espresso = pytest.mark.skipif(
     shutil.which("pw.x") is None or shutil.which("ld1.x") is None,
     reason="Quantum ESPRESSO is not installed",
 )
-
-LD1 = """&input
-  title='{0}', zed={1}, rel=0, beta=0.5, iswitch=3, dft='PBE', config='{2}'
-/
-&inputp
-  pseudotype=1, lloc=0, tm=.true., file_pseudopw='pseudo/{0}.upf'
-/
-1
-{3}  1  0  1.00  0.00  {4}  {4}
-"""
-"""Troullier–Martins potentials of one channel: enough to move atoms, not for results."""
-
-
-def make_pseudopotentials(where: Path) -> None:
-    (where / "pseudo").mkdir()
-    for given in (("Li", "3.0", "[He] 2s1", "2S", "2.40"), ("H", "1.0", "1s1", "1S", "1.20")):
-        subprocess.run(
-            ["ld1.x"], cwd=where, input=LD1.format(*given), text=True, check=True,
-            capture_output=True,
-        )  # fmt: skip
 
 
 @needs_espresso
