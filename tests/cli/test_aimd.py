@@ -261,3 +261,33 @@ def test_several_mobile_species(run, tmp_path):
     wrong = run(*common, "--charges", "Li:1")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
     assert "--charges" in wrong.stderr
+
+
+def test_the_temperature_is_asked_for_only_where_the_file_does_not_say_it(run, walk, shared_data):
+    done = run("aimd", walk[0], "--frame-spacing-fs", 100)
+    assert done.returncode == 1
+    assert "does not say the temperature; give --temperature" in done.stderr
+    vasprun = shared_data / "trajectories" / "format_traps" / "vasprun.md.xml.gz"
+    done = run("aimd", vasprun, "--mobile", "Si", "--charge", 1, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["temperature_K"] == 2000.0
+    done = run("aimd", vasprun, "--mobile", "Si", "--charge", 1, "--temperature", 600)
+    assert done.returncode == 1
+    assert "set to 2000 K, not to --temperature 600" in done.stderr
+
+
+def test_independent_runs_are_not_joined_unless_told(run, walk, tmp_path):
+    """``run*/XDATCAR``: the second begins where the first began, not where it ended."""
+    head, *frames = gzip.decompress(walk[0].read_bytes()).decode().split("Direct configuration=")
+    for name, part in (("run1", frames[:150]), ("run2", frames[:75])):
+        (tmp_path / name).mkdir()
+        text = head + "".join(f"Direct configuration={frame}" for frame in part)
+        (tmp_path / name / "XDATCAR").write_text(text)
+    files = (tmp_path / "run1" / "XDATCAR", tmp_path / "run2" / "XDATCAR")
+    done = run("aimd", *files, *OPTIONS)
+    assert done.returncode == 1
+    assert "independent runs" in done.stderr
+    assert "--consecutive" in done.stderr
+    done = run("aimd", *files, *OPTIONS, "--consecutive", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["n_frames"] == 225
