@@ -23,6 +23,8 @@ from .settings import CampaignSettings
 
 GIVEN: Final[str] = "trajectory.*"
 """A trajectory that the user puts into a job folder counts instead of the engine's own."""
+MOBILE_CATIONS: Final[frozenset[str]] = frozenset({"Li", "Na", "K", "Ag", "Cu"})
+"""Monovalent cations that may move beside each other."""
 DEMONSTRATION: Final[str] = "demonstration"
 
 
@@ -126,6 +128,8 @@ def _analysed(
         equilibration_ps=plan.equilibration_ps,
         kind=engine.kind,
         structure_id=job.candidate_id,
+        # A second mobile cation that diffuses is no melt of the host.
+        also_mobile=tuple(sorted(MOBILE_CATIONS & set(plan.record.elements) - {settings.mobile})),
     )
     facts = {"n_frames": run.n_frames, "production_ps": run.duration_ps - plan.equilibration_ps}
     try:
