@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -138,7 +139,7 @@ def occupation_by_type(assignment: IntArray, site_types: Sequence[str]) -> TypeO
     site_types : sequence, length n_sites
         Type of each site.
     """
-    kinds = tuple(sorted(set(site_types)))
+    kinds = tuple(sorted(set(site_types), key=_natural))
     number = np.array([kinds.index(t) for t in site_types])
     ions = np.bincount(assignment.ravel(), minlength=len(number)) / len(assignment)
     extra = ions - occupied_fraction(assignment, len(number))
@@ -149,6 +150,12 @@ def occupation_by_type(assignment: IntArray, site_types: Sequence[str]) -> TypeO
         mean=np.bincount(number, ions) / n_sites,
         multiply=np.bincount(number, extra) / n_sites,
     )
+
+
+def _natural(name: str) -> tuple[tuple[bool, int, str], ...]:
+    """Order in which Li2 comes before Li10."""
+    parts = re.findall(r"\d+|\D+", name)
+    return tuple((p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts)
 
 
 def per_site_entropy(assignment: IntArray, n_sites: int) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from ...data.errors import FeatureError
 from ...data.records import IntArray
 from ...features.motion.sites import (
@@ -16,6 +18,9 @@ from .sites import SiteSet
 
 SHARED_SITE: Final[float] = 0.02
 """Mean number of surplus ions on a site beyond which a type is said to hold several."""
+
+OVERFULL: Final[float] = 0.05
+"""A type with a mean above 1 by less is full; above that its sites are too few."""
 
 
 def occupation_measures(
@@ -63,8 +68,10 @@ def occupation_measures(
 
 
 def _entropy(found: TypeOccupation, notes: list[str]) -> float | None:
+    # Ions on the border of two sites overfill a full one now and then.
+    nearly = np.where(found.mean <= 1.0 + OVERFULL, np.minimum(found.mean, 1.0), found.mean)
     try:
-        return site_entropy(found.mean, found.n_sites)
+        return site_entropy(nearly, found.n_sites)
     except FeatureError as error:
         notes.append(f"no site entropy: {error}")
         return None

@@ -265,3 +265,33 @@ def test_a_crystal_without_void_is_refused_with_a_reason() -> None:
     record = StructureRecord.ordered("dense", np.eye(3) * 1.8, ["Li", "F"], [[0.5] * 3, [0] * 3])
     with pytest.raises(FeatureError, match="dense: no point is"):
         acsf_enrichment(prepare(record))
+
+
+def spread_of_equivalents(record) -> list[float]:
+    """Relative spread of the score over each set of equivalent isolated anions."""
+    import moyopy
+
+    prepared = prepare(record)
+    isolated = find_isolated_anions(prepared).is_isolated
+    score = acsf_enrichment(prepared)
+    kinds = {content: k for k, content in enumerate(dict.fromkeys(record.species))}
+    cell = moyopy.Cell(
+        record.lattice.tolist(), record.frac.tolist(), [kinds[c] for c in record.species]
+    )
+    orbit = np.array(moyopy.MoyoDataset(cell, symprec=0.01).orbits)[prepared.atoms.site]
+    spreads = []
+    for one in np.unique(orbit):
+        own = score[(orbit == one) & isolated]
+        if len(own) > 1 and np.isfinite(own).all() and own.mean() > 0.05:
+            spreads.append(float(np.ptp(own) / own.mean()))
+    return spreads
+
+
+@pytest.mark.parametrize(
+    "name", ["Li6PS5Cl_F43m", "Li8SiSe6_Pna21", "Li8TiS6_hcp", "Li5CrCl8", "Li5SbS3I2", "Li3OCl"]
+)
+def test_equivalent_isolated_anions_have_one_score(name: str) -> None:
+    spreads = spread_of_equivalents(structures.get(name, conventional=True))
+    assert all(s < 0.02 for s in spreads)
+    if name == "Li8SiSe6_Pna21":
+        assert spreads
