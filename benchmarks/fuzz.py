@@ -119,9 +119,9 @@ def entries(path: Path) -> str:
 
 def model(path: Path) -> str:
     """Load as ``predict`` does, which asks it once."""
-    from ionsieve.models import StructureModel
+    from ionsieve.models.persistence import load_model
 
-    StructureModel.load(path)
+    load_model(path)
     return "accepted"
 
 
@@ -177,6 +177,7 @@ def _write_model(folder: Path) -> None:
     import pandas as pd
 
     from ionsieve.models import ConductivityModel
+    from ionsieve.models.persistence import save_model
 
     rng = np.random.default_rng(0)
     features = pd.DataFrame(rng.random((24, 4)), [f"m{i}" for i in range(24)], list("abcd"))
@@ -198,7 +199,7 @@ def _write_model(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = ConductivityModel(n_folds=3, parameters=parameters).fit(features, table)
-        made.save(folder)
+        save_model(made, folder)
 
 
 def _write_campaign(folder: Path) -> None:

@@ -20,6 +20,7 @@ from .ase_atoms import atoms_entry
 from .cif_block import MAX_SITES
 from .entries import entry_id, record_from_entry
 from .entry import GAP_NAMES, HULL_NAMES, ID_NAMES, Context, Entry, clean_id, guarded, reason_of
+from .extxyz import check_columns
 from .json_stream import iter_json_objects
 from .streams import CORRUPT, open_stream
 
@@ -140,6 +141,7 @@ def _frame_entry(frame: list[bytes] | str, fallback: str, context: Context) -> E
     lines = [_ISOTOPE.sub(rb"\1H\2", line) for line in frame]
     text = io.StringIO(b"\n".join(lines).decode("utf-8", "replace") + "\n")
     try:
+        check_columns(frame[1].decode("utf-8", "replace"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             atoms = ase.io.read(text, format="extxyz", index=0)

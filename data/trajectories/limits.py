@@ -16,7 +16,8 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from ..errors import TrajectoryError
+from ..errors import InputError, TrajectoryError
+from ..formats.extxyz import check_columns
 
 MAX_ATOMS: Final[int] = 2_000_000
 MAX_LINE: Final[int] = 1_000_000
@@ -89,7 +90,7 @@ def check_xyz_counts(path: Path) -> None:
     Raises
     ------
     TrajectoryError
-        If a number of atoms is none or too large.
+        If a number of atoms or columns is none or too large.
     """
     with open_lines(path) as stream:
         for number, head in enumerate(iter(stream.readline, ""), start=1):
@@ -100,7 +101,12 @@ def check_xyz_counts(path: Path) -> None:
                 raise TrajectoryError(
                     f"{where}: number of atoms expected, got {head.strip()[:40]!r}"
                 )
-            for _ in range(checked_count(int(head), where) + 1):
+            n_atoms = checked_count(int(head), where)
+            try:
+                check_columns(stream.readline())
+            except InputError as error:
+                raise TrajectoryError(f"{where}: {error}") from None
+            for _ in range(n_atoms):
                 if not stream.readline():
                     return
 
