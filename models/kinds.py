@@ -53,7 +53,9 @@ class KindModels:
     aimd: StructureModel
     experiment: StructureModel
     aimd_features: pd.DataFrame
+    aimd_labels: pd.DataFrame
     experiment_features: pd.DataFrame
+    experiment_labels: pd.DataFrame
 
 
 def learn_kinds(
@@ -105,7 +107,9 @@ def learn_kinds(
         aimd=model,
         experiment=other,
         aimd_features=aimd_features,
+        aimd_labels=aimd.labels,
         experiment_features=experiment_features,
+        experiment_labels=experiment.labels,
     )
 
 

@@ -24,7 +24,7 @@ from ...features.catalogue import descriptor_code
 from ...features.featurizer import numeric_columns, rows_to_frame
 from ...features.without_structure import POSITION_FREE_COLUMNS
 from ...models import ConductivityModel, StructureModel, load_model, save_model
-from ...models.kinds import KindTable, learn_kinds
+from ...models.kinds import KindModels, KindTable, learn_kinds
 from ..batch.batch import featurize_isolated
 from .experiment_table import (
     LEARNED_COLUMNS,
@@ -112,18 +112,7 @@ def _trained(
         return TrainedModel(
             model=model, features=features, labels=labels, from_cache=False, key=key
         )
-    found = learn_kinds(
-        KindTable(features=numbers, labels=usable, chemsys=chemical_systems(features["formula"])),
-        KindTable(
-            features=experiment_features(workers),
-            labels=experiment_labels(),
-            chemsys=experiment_chemical_systems(),
-        ),
-        POSITION_FREE_COLUMNS,
-        LEARNED_COLUMNS,
-        seed,
-        threshold_S_cm,
-    )
+    found = embedded_kinds(features, workers, seed, threshold_S_cm)
     # With the evidence of measurements, predicted out of fold, for whoever trains again.
     evidence = found.aimd_features.drop(columns=numbers.columns)
     return TrainedModel(
@@ -133,6 +122,37 @@ def _trained(
         from_cache=False,
         key=key,
         experiment=found.experiment,
+    )
+
+
+def embedded_kinds(
+    features: pd.DataFrame, workers: int = 1, seed: int = 0, threshold_S_cm: float = 1e-3
+) -> KindModels:
+    """Models of both embedded tables.
+
+    Parameters
+    ----------
+    features : DataFrame
+        From :func:`training_features`, all families.
+    workers, seed, threshold_S_cm
+        As in :func:`embedded_model`.
+    """
+    labels = load_aimd_labels()
+    return learn_kinds(
+        KindTable(
+            features=features[numeric_columns()],
+            labels=labels[labels["structure_id"].isin(features.index)].reset_index(drop=True),
+            chemsys=chemical_systems(features["formula"]),
+        ),
+        KindTable(
+            features=experiment_features(workers),
+            labels=experiment_labels(),
+            chemsys=experiment_chemical_systems(),
+        ),
+        POSITION_FREE_COLUMNS,
+        LEARNED_COLUMNS,
+        seed,
+        threshold_S_cm,
     )
 
 

@@ -1,0 +1,272 @@
+"""How good is the ranking that ``ionsieve screen`` ships? Measured on labels it has not seen.
+
+    python benchmarks/external.py --data FOLDER [--cache FOLDER] [--out FOLDER]
+
+``mlip``: the shipped model, trained on none of these labels, ranks the M3GNet MD set (``--data``).
+``aimd``: families of the AIMD table left out one by one, ranked within a temperature.
+``experiment``: five folds of the experiment table by joined publications and compositions.
+Beside it: one bond-valence barrier, the composition, the nearest neighbour, and the temperature
+alone. Brackets are 95 % intervals of a bootstrap over groups, paired where methods are compared.
+Writes ``external.md`` and ``model_scores.csv``, which the report of a screen shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from model_data import cached_features, mlip_records, mlip_table
+
+from ionsieve.data.atomic import write_text_atomic
+from ionsieve.data.records import reduced_formula
+from ionsieve.models import StructureModel
+from ionsieve.models.ensemble import probability_above
+from ionsieve.models.evaluation.baselines import EvidenceAlone, NearestNeighbour, TemperatureOnly
+from ionsieve.models.evaluation.card import markdown_table
+from ionsieve.models.evaluation.grouped import Factory, GroupedEvaluation, evaluate_grouped
+from ionsieve.models.evidence.columns import EvidenceColumn
+from ionsieve.models.kinds import KindModels
+from ionsieve.models.trust.metrics import (
+    Outcome,
+    auc,
+    coverage,
+    group_resamples,
+    mean_absolute_error,
+    percentile_interval,
+    rank_correlation,
+    stratified_spearman,
+)
+from ionsieve.screening.screen.training import chemical_systems, embedded_kinds, training_features
+
+SEED = 0
+ROOM_K = 300.0
+BARRIER = "bvse_barrier_2d_eV"
+MODEL = "shipped model"
+Score = Callable[[Outcome], float]
+
+
+def main() -> None:
+    options = _options()
+    known = training_features(workers=2)
+    found = embedded_kinds(known, workers=2)
+    rows = [*mlip(found, options.data, options.cache), *aimd(found), *experiment(found)]
+    table = pd.DataFrame(rows)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(options.out / "model_scores.csv", table.to_csv(index=False))
+    lines = []
+    for name, part in table.groupby("table", sort=False):
+        lines += [f"## {name}", "", *markdown_table(_wide(part)), ""]
+    write_text_atomic(options.out / "external.md", "\n".join(lines))
+    print("\n".join(lines))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path("benchmark-cache"))
+    parser.add_argument("--out", type=Path, default=Path("external"))
+    return parser.parse_args()
+
+
+def mlip(found: KindModels, data: Path, cache: Path) -> list[dict[str, object]]:
+    """Crystals of the M3GNet set ranked by ``p_fast``, as a screen ranks them."""
+    records = list(mlip_records(data))
+    features = cached_features("mlip_external", records, cache, workers=2)
+    facts = mlip_table(data).loc[features.index]
+    formulas = pd.Series({r.id: reduced_formula(r.composition) for r in records})
+    groups = pd.factorize(chemical_systems(formulas.loc[features.index]))[0]
+    answers = {
+        MODEL: found.aimd.predict(features, ROOM_K)["p_exceeds"].to_numpy(),
+        "bond valence alone": -features[BARRIER].fillna(features[BARRIER].max()).to_numpy(),
+        "composition alone": _other_kind(found.aimd, features),
+        "nearest neighbour": _neighbours(found, features),
+        "temperature alone": np.zeros(len(features)),
+    }
+    diffusing = (facts["D_1000K"] > 0).astype(float).where(facts["D_1000K"].notna())
+    onset = facts["T_onset"].to_numpy(dtype=np.float64)
+    outcomes = {
+        name: Outcome(
+            np.column_stack([-onset, -onset]),
+            answer,
+            np.full((len(onset), 2), np.nan),
+            groups,
+            np.zeros(len(onset)),
+            diffusing.to_numpy(),
+            answer,
+        )
+        for name, answer in answers.items()
+    }
+    scores: dict[str, Score] = {
+        "AUC of D(1000 K) > 0": auc,
+        "Spearman with -onset": _spearman_of_onsets,
+        "share of the top 50 with onset at most 500 K": _early_in_top_50,
+    }
+    return _rows(f"M3GNet MD, {len(onset)} crystals, never trained on", outcomes, scores)
+
+
+def _spearman_of_onsets(outcome: Outcome) -> float:
+    seen = np.isfinite(outcome.bounds[:, 0])
+    return rank_correlation(outcome.bounds[seen, 0], outcome.prediction[seen])
+
+
+def _early_in_top_50(outcome: Outcome) -> float:
+    top = np.argsort(-outcome.prediction, kind="stable")[:50]
+    return float((outcome.bounds[top, 0] >= -500.0).mean())
+
+
+def aimd(found: KindModels) -> list[dict[str, object]]:
+    """One family left out at a time."""
+    labels = found.aimd_labels
+    columns = {e.column: e for e in found.aimd.evidence_}
+    methods: dict[str, Factory] = {
+        MODEL: found.aimd.unfitted,
+        "bond valence alone": lambda: EvidenceAlone(columns[BARRIER]),
+        "composition alone": lambda: EvidenceAlone(_evidence_of(found.aimd)),
+        "nearest neighbour": NearestNeighbour,
+        "temperature alone": TemperatureOnly,
+    }
+    judged = evaluate_grouped(found.aimd_features, labels, methods, seed=SEED, threshold=1e-2)
+    name = f"AIMD, {len(labels)} labels, one family left out"
+    scores: dict[str, Score] = {
+        "mean error, decades": mean_absolute_error,
+        "Spearman within a temperature": stratified_spearman,
+        "coverage of 90 % intervals": coverage,
+        "median width, decades": _median_width,
+    }
+    return [*_rows(name, judged.outcomes, scores), *_calibration(name, judged, 1e-3)]
+
+
+def experiment(found: KindModels) -> list[dict[str, object]]:
+    """Five folds; neither a publication nor a composition is split."""
+    labels = found.experiment_labels
+    measured = {e.column: e for e in found.experiment.evidence_}
+    methods: dict[str, Factory] = {
+        MODEL: found.experiment.unfitted,
+        "bond valence alone": lambda: EvidenceAlone(measured[BARRIER]),
+        "AIMD model alone": lambda: EvidenceAlone(_evidence_of(found.experiment)),
+        "composition alone": lambda: _without_evidence(found.experiment),
+        "nearest neighbour": lambda: NearestNeighbour(columns=found.experiment.columns),
+        "temperature alone": TemperatureOnly,
+    }
+    options = {"n_folds": 5, "seed": SEED, "threshold": 1e-4}
+    judged = evaluate_grouped(found.experiment_features, labels, methods, **options)
+    name = f"experiment, {len(labels)} labels, 5 folds by joined publications and compositions"
+    scores: dict[str, Score] = {
+        "mean error, decades": mean_absolute_error,
+        "AUC of 1e-4 S/cm": auc,
+        "Spearman": stratified_spearman,
+        "coverage of 90 % intervals": coverage,
+        "median width, decades": _median_width,
+    }
+    return [*_rows(name, judged.outcomes, scores), *_calibration(name, judged, 1e-3)]
+
+
+def _without_evidence(model: StructureModel) -> StructureModel:
+    alone = model.unfitted()
+    alone.other_kind, alone.evidence = None, ()
+    return alone
+
+
+def _evidence_of(model: StructureModel) -> EvidenceColumn:
+    """What the other kind of labels says."""
+    assert model.other_kind is not None
+    return model.other_kind.evidence
+
+
+def _other_kind(model: StructureModel, features: pd.DataFrame) -> np.ndarray:
+    assert model.other_kind is not None
+    return model.other_kind.add_to(features)[_evidence_of(model).column].to_numpy()
+
+
+def _neighbours(found: KindModels, features: pd.DataFrame) -> np.ndarray:
+    model = NearestNeighbour(columns=found.aimd.columns_)
+    model.fit(found.aimd_features, found.aimd_labels)
+    return model.predict(features, np.full(len(features), ROOM_K))["prediction"].to_numpy()
+
+
+def _median_width(outcome: Outcome) -> float:
+    width = outcome.interval[:, 1] - outcome.interval[:, 0]
+    return float(np.median(width))
+
+
+def _rows(
+    table: str, outcomes: Mapping[str, Outcome], scores: Mapping[str, Score]
+) -> list[dict[str, object]]:
+    """Score of each method, and of the shipped model minus each other, with intervals."""
+    rows: list[dict[str, object]] = []
+    samples = group_resamples(outcomes[MODEL].group, SEED)
+    for score, function in scores.items():
+        drawn = {m: np.array([function(o.take(s)) for s in samples]) for m, o in outcomes.items()}
+        for method, outcome in outcomes.items():
+            value = function(outcome)
+            low, high = percentile_interval(drawn[method])
+            gain = function(outcomes[MODEL]) - value
+            worse, better = percentile_interval(drawn[MODEL] - drawn[method])
+            rows.append(
+                {
+                    "table": table,
+                    "score": score,
+                    "method": method,
+                    "value": value,
+                    "low": low,
+                    "high": high,
+                    "model_minus": gain if method != MODEL else np.nan,
+                    "model_minus_low": worse if method != MODEL else np.nan,
+                    "model_minus_high": better if method != MODEL else np.nan,
+                    "n": len(outcome.bounds),
+                }
+            )
+    return rows
+
+
+def _calibration(
+    table: str, judged: GroupedEvaluation, threshold_S_cm: float
+) -> list[dict[str, object]]:
+    """Stated probability of exceeding a threshold against what was observed, in five bins."""
+    outcome = judged.outcomes[MODEL]
+    half = 0.5 * (outcome.interval[:, 1] - outcome.interval[:, 0])
+    line = np.log10(threshold_S_cm)
+    stated = probability_above(line, outcome.prediction, half, 0.9)
+    low, high = outcome.bounds.T
+    decided = (low >= line) | (high < line)
+    happened = (low >= line)[decided]
+    stated = stated[decided]
+    rows: list[dict[str, object]] = []
+    for part in np.array_split(np.argsort(stated, kind="stable"), 5):
+        rows.append(
+            {
+                "table": table,
+                "score": f"observed where p_fast is {stated[part].mean():.2f}",
+                "method": MODEL,
+                "value": float(happened[part].mean()),
+                "n": len(part),
+            }
+        )
+    return rows
+
+
+def _wide(part: pd.DataFrame) -> pd.DataFrame:
+    def cell(row: pd.Series) -> str:
+        if not np.isfinite(row["value"]):
+            return "–"
+        text = f"{row['value']:.2f}"
+        if np.isfinite(row["low"]):
+            text += f" [{row['low']:.2f}, {row['high']:.2f}]"
+        if np.isfinite(row["model_minus"]):
+            text += (
+                f"; model {row['model_minus']:+.2f} "
+                f"[{row['model_minus_low']:+.2f}, {row['model_minus_high']:+.2f}]"
+            )
+        return text
+
+    cells = part.assign(cell=part.apply(cell, axis=1))
+    wide = cells.pivot(index="score", columns="method", values="cell")
+    wide = wide.loc[part["score"].unique(), part["method"].unique()].fillna("–")
+    return wide.reset_index()
+
+
+if __name__ == "__main__":
+    main()
