@@ -23,7 +23,7 @@ from ..acquisition.cost import estimated_size
 from ..generate.prototypes import embedded_candidates
 from ..jobs.structure_json import record_to_json
 from ..screen.pipeline import quarantine_frame
-from ..screen.training import TrainedModel, embedded_model
+from ..screen.training import TrainedModel, embedded_model, own_model
 from .from_screen import ScreenChoice, screened_candidates
 from .known import leave_out_known
 from .records import Candidate
@@ -47,6 +47,7 @@ def init_campaign(
     network_file_system: bool = False,
     screen: ScreenChoice | None = None,
     known: bool = False,
+    model: str | Path | None = None,
 ) -> dict[str, int]:
     """Make a campaign folder: candidates with features, a first model, an empty history.
 
@@ -70,6 +71,9 @@ def init_campaign(
         by default where the screen found them.
     known : bool
         Also materials whose label the AIMD or the experiment table holds.
+    model : path, optional
+        Folder of a model of your own that the campaign starts from and trains again; by default
+        that of the embedded tables.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def init_campaign(
         staging.mkdir()
         try:
             records = _new_candidates(inputs, settings, advance, screen, known)
-            counts = _fill(staging, records, settings, cache, advance, network_file_system)
+            counts = _fill(staging, records, settings, cache, advance, network_file_system, model)
             staging.rename(target)
         except OSError as error:
             reason = error.strerror or str(error)
@@ -145,6 +149,7 @@ def _fill(
     cache: Path | None,
     advance: Advance,
     network_file_system: bool,
+    model: str | Path | None,
 ) -> dict[str, int]:
     # Inputs first: a wrong path should not cost a training.
     records, quarantined = found.records, list(found.quarantined)
@@ -154,7 +159,12 @@ def _fill(
     if not records:
         first = quarantined[0].reason if quarantined else "no structure was given"
         raise InputError(f"no candidate can be simulated; the first was refused because: {first}")
-    trained = embedded_model(settings.seed, settings.threshold_S_cm, None, cache)
+    if model is None:
+        trained = embedded_model(
+            settings.seed, settings.threshold_S_cm, None, cache, mobile=settings.mobile
+        )
+    else:
+        trained = own_model(model, settings.threshold_S_cm, settings.mobile)
     _write_tables(folder, features, trained, quarantined)
     candidates = [_candidate(record, settings) for record in records]
     journal = "delete" if network_file_system else "wal"
@@ -167,7 +177,7 @@ def _fill(
                 "n_results": 0,
                 "held_out": trained.model.evaluation_,
             }
-            t.add_model("models/000", "embedded", details)
+            t.add_model("models/000", "embedded" if model is None else trained.key, details)
     return {
         "candidates": len(candidates),
         "quarantined": len(quarantined),

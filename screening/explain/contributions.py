@@ -22,7 +22,7 @@ from ...features.featurizer import numeric_columns
 from ...models.explanation.contributions import POPULATION, contributions, family_contributions
 from ..results.read import FinishedRun
 from ..screen.flags import flags_of
-from ..screen.training import TrainedModel, embedded_model, model_key
+from ..screen.training import TrainedModel, embedded_model, model_key, own_model
 from .anions import AnionGroup, Net, anion_groups, n_ambiguous_bonded, nets
 
 TOP_COLUMNS: Final[int] = 12
@@ -199,13 +199,21 @@ def model_of(run: FinishedRun, cache: Path | None) -> TrainedModel:
         If labels, code or settings have changed since, so that it would be another model.
     """
     seed, threshold = int(run.settings["seed"]), float(run.settings["threshold_S_cm"])
-    used, today = run.facts["model"]["key"], model_key(seed, threshold, run.families)
+    used, own = run.facts["model"]["key"], run.settings.get("model")
+    if own is not None:
+        trained = own_model(own, threshold, run.mobile)
+        if trained.key != used:
+            raise InputError(
+                f"{run.folder}: {own} is another model than it was ranked by; screen again"
+            )
+        return trained
+    today = model_key(seed, threshold, run.families, run.mobile)
     if used != today:
         raise InputError(
             f"{run.folder}: was ranked by model {used}, this version of ionsieve trains {today}; "
             "screen again to explain its ranks"
         )
-    return embedded_model(seed, threshold, run.families, cache)
+    return embedded_model(seed, threshold, run.families, cache, mobile=run.mobile)
 
 
 def _shares(trained: TrainedModel, own: pd.DataFrame, run: FinishedRun) -> pd.DataFrame:

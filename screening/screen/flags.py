@@ -62,10 +62,17 @@ def training_range(features: pd.DataFrame, formulas: pd.Series) -> TrainingRange
     present = [c for c in (*ISOLATED_COLUMNS, *FRUSTRATION_COLUMNS) if c in features]
     return TrainingRange(
         frozenset(formulas),
-        _isolated_elements(features[features["isolated_class"] == "framework"]),
+        _isolated_elements(features[_beside_a_framework(features)]),
         features[present].min(),
         features[present].max(),
     )
+
+
+def _beside_a_framework(features: pd.DataFrame) -> pd.Series:
+    """Structures with isolated anions beside a framework; a model's own table has numbers only."""
+    if "isolated_class" in features:
+        return features["isolated_class"] == "framework"
+    return features["isolated_in_framework_fraction"] > 0
 
 
 def _isolated_elements(features: pd.DataFrame) -> frozenset[str]:

@@ -49,6 +49,9 @@ class ScreenSettings:
     threshold_mS_cm: float = setting(1.0, "Conductivity at 300 K that counts as fast, mS/cm.")
     seed: int = setting(0, "Same seed, same ranking.", low=0, high=2**32 - 1)
     families: tuple[str, ...] | None = setting(None, "Descriptor families; all by default.")
+    model: str | None = setting(
+        None, "Folder of a model of your own, from 'ionsieve train': ranking and page are its."
+    )
     disorder: DisorderMode = setting(  # noqa: RUF009 (a field, not a value)
         "occupancy",
         "Disordered structures: 'occupancy' uses them, and an ordered cell for those beyond the "

@@ -29,7 +29,7 @@ from .follow_up import FollowUp, add_follow_up
 from .known import Known, find_known
 from .options import ScreenSettings
 from .ranking import DECIMALS, in_order, rank_candidates
-from .training import TrainedModel, embedded_model
+from .training import TrainedModel, embedded_model, own_model
 
 TEMPERATURES_K: Final[tuple[float, ...]] = (300.0, 400.0, 600.0, 1000.0)
 """From room temperature to where AIMD is run."""
@@ -138,13 +138,7 @@ def run_screen(
     _need_any(candidates)
     meter.stage("training")
     advance("training", 0, 1)
-    trained = embedded_model(
-        settings.seed,
-        settings.threshold_S_cm,
-        settings.families,
-        cache,
-        settings.workers,
-    )
+    trained = screen_model(settings, cache)
     advance("training", 1, 1)
     meter.stage("descriptors")
     described = describe(
@@ -188,6 +182,20 @@ def run_screen(
         follow_up=follow_up,
         temperatures=at_temperatures(described.features, trained, settings.families),
         meter=meter,
+    )
+
+
+def screen_model(settings: ScreenSettings, cache: Path | None) -> TrainedModel:
+    """The model that a screen ranks by: the user's own, or that of the embedded tables."""
+    if settings.model is not None:
+        return own_model(settings.model, settings.threshold_S_cm, settings.mobile)
+    return embedded_model(
+        settings.seed,
+        settings.threshold_S_cm,
+        settings.families,
+        cache,
+        settings.workers,
+        settings.mobile,
     )
 
 

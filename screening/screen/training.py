@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ import pandas as pd
 from ...data.code_digest import code_digest
 from ...data.embedded.aimd import load_aimd_labels, load_aimd_structures
 from ...data.embedded.experiment import load_experiment_labels
-from ...data.errors import FeatureError
+from ...data.errors import FeatureError, InputError
 from ...data.records import StructureRecord, reduced_formula
 from ...features.catalogue import descriptor_code
 from ...features.featurizer import numeric_columns, rows_to_frame
@@ -35,6 +35,10 @@ from .experiment_table import (
 from .flags import TrainingRange, training_range
 
 _FEATURES: Final = "training_features.parquet"
+TRAINING_LABELS: Final = "training_labels.parquet"
+LITHIUM: Final = "Li"
+LABELLED: Final = ("Li", "Na")
+"""Mobile species that the embedded AIMD table has labels of."""
 _EXPERIMENT: Final = "experiment"
 
 
@@ -49,18 +53,21 @@ class TrainedModel:
     from_cache: bool
     key: str
     experiment: StructureModel | None = None
-    """Answers as a measurement would; None where the descriptors do not allow it."""
+    """Answers as a measurement would; None where nothing was learned of measurements."""
+    mobile: str = LITHIUM
+    """Species that labels are of: that of the candidates where there are any."""
 
     @property
     def range(self) -> TrainingRange:
         """What the training set covers."""
-        return training_range(self.features, self.features["formula"])
+        found = training_range(self.features, self.features["formula"])
+        return replace(found, mobile=self.mobile)
 
     @property
     def structures(self) -> list[StructureRecord]:
-        """Structures of the table that have labels."""
+        """Structures of the embedded table that have labels of the model."""
         labelled = set(self.labels["structure_id"])
-        return [r for r in load_aimd_structures() if r.id in labelled]
+        return [r for r in _structures(self.mobile) if r.id in labelled]
 
 
 def embedded_model(
@@ -69,6 +76,7 @@ def embedded_model(
     families: tuple[str, ...] | None = None,
     cache: Path | None = None,
     workers: int = 1,
+    mobile: str = LITHIUM,
 ) -> TrainedModel:
     """Train on the embedded tables, or take the same models from the cache.
 
@@ -84,13 +92,17 @@ def embedded_model(
         Folder of cached models; None trains anew.
     workers : int
         Processes that compute descriptors.
+    mobile : str
+        Mobile species of the candidates. Labels of sodium conductors are few: they are learned
+        from beside those of lithium. Other species are answered by the lithium model.
     """
-    labels = load_aimd_labels()
-    key = model_key(seed, threshold_S_cm, families)
+    mobile = mobile if mobile in LABELLED else LITHIUM
+    labels = pd.concat([load_aimd_labels(mobile=m) for m in _labelled(mobile)], ignore_index=True)
+    key = model_key(seed, threshold_S_cm, families, mobile)
     folder = None if cache is None else cache / f"embedded-{key}"
     if folder is not None and (folder / _FEATURES).is_file():
-        return _cached(folder, labels, key)
-    trained = _trained(seed, threshold_S_cm, families, workers, labels, key)
+        return _cached(folder, labels, key, mobile)
+    trained = _trained(seed, threshold_S_cm, families, workers, labels, key, mobile)
     if folder is not None:
         _store(trained, folder)
     return trained
@@ -103,14 +115,20 @@ def _trained(
     workers: int,
     labels: pd.DataFrame,
     key: str,
+    mobile: str,
 ) -> TrainedModel:
-    features = training_features(families, workers)
+    features = training_features(families, workers, mobile)
     numbers = features[numeric_columns(families)]
     usable = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
-    if families is not None:
+    if families is not None or mobile != LITHIUM:
         model = ConductivityModel(seed=seed, threshold_S_cm=threshold_S_cm).fit(numbers, usable)
         return TrainedModel(
-            model=model, features=features, labels=labels, from_cache=False, key=key
+            model=model,
+            features=features,
+            labels=labels,
+            from_cache=False,
+            key=key,
+            mobile=mobile,
         )
     found = embedded_kinds(features, workers, seed, threshold_S_cm)
     # With the evidence of measurements, predicted out of fold, for whoever trains again.
@@ -163,7 +181,9 @@ def chemical_systems(formulas: pd.Series) -> pd.Series:
     return formulas.map(lambda f: "-".join(sorted(e.symbol for e in Composition(f).elements)))
 
 
-def training_features(families: tuple[str, ...] | None = None, workers: int = 1) -> pd.DataFrame:
+def training_features(
+    families: tuple[str, ...] | None = None, workers: int = 1, mobile: str = LITHIUM
+) -> pd.DataFrame:
     """Features of the structures in the embedded AIMD table, with their formulas.
 
     Raises
@@ -171,17 +191,71 @@ def training_features(families: tuple[str, ...] | None = None, workers: int = 1)
     FeatureError
         If one has none: every structure of the table is known to have roles.
     """
-    records = load_aimd_structures()
-    rows = featurize_isolated(records, families, workers=workers)
-    for row in rows:
-        if row.values is None:
-            raise FeatureError(f"AIMD table: {row.reason}")
-    table = rows_to_frame(rows, families)
-    table["formula"] = [reduced_formula(r.composition) for r in records]
-    return table
+    tables = []
+    for species in _labelled(mobile):
+        records = load_aimd_structures(mobile=species)
+        rows = featurize_isolated(records, families, species, workers=workers)
+        for row in rows:
+            if row.values is None:
+                raise FeatureError(f"AIMD table: {row.reason}")
+        table = rows_to_frame(rows, families)
+        table["formula"] = [reduced_formula(r.composition) for r in records]
+        tables.append(table)
+    return pd.concat(tables) if len(tables) > 1 else tables[0]
 
 
-def _cached(folder: Path, labels: pd.DataFrame, key: str) -> TrainedModel:
+def _labelled(mobile: str) -> tuple[str, ...]:
+    """Species whose labels are learned from together."""
+    return (LITHIUM,) if mobile == LITHIUM else (LITHIUM, mobile)
+
+
+def _structures(mobile: str) -> list[StructureRecord]:
+    return [r for species in _labelled(mobile) for r in load_aimd_structures(mobile=species)]
+
+
+def own_model(
+    folder: str | Path, threshold_S_cm: float = 1e-3, mobile: str = LITHIUM
+) -> TrainedModel:
+    """A model of the user's own, as ``ionsieve train`` wrote it, for a screen or a campaign.
+
+    Parameters
+    ----------
+    folder : path
+        Model folder.
+    threshold_S_cm : float
+        Conductivity, S/cm, that counts as fast.
+    mobile : str
+        Mobile species of the candidates.
+
+    Raises
+    ------
+    InputError
+        If it predicts no conductivity or does not hold what it was trained on.
+    ModelError
+        If it is no model folder, or a damaged one.
+    """
+    folder = Path(folder)
+    model = load_model(folder)
+    if model.quantity != "sigma_S_cm":
+        raise InputError(
+            f"{folder}: predicts {model.quantity}; a ranking needs a model of sigma_S_cm"
+        )
+    missing = [name for name in (_FEATURES, TRAINING_LABELS) if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder}: {missing[0]} is missing; train it again with this version")
+    model.threshold = threshold_S_cm
+    description = (folder / "model.json").read_bytes()
+    return TrainedModel(
+        model=model,
+        features=pd.read_parquet(folder / _FEATURES),
+        labels=pd.read_parquet(folder / TRAINING_LABELS),
+        from_cache=False,
+        key=hashlib.sha256(description).hexdigest()[:16],
+        mobile=mobile,
+    )
+
+
+def _cached(folder: Path, labels: pd.DataFrame, key: str, mobile: str) -> TrainedModel:
     experiment = folder / _EXPERIMENT
     return TrainedModel(
         model=load_model(folder),
@@ -190,6 +264,7 @@ def _cached(folder: Path, labels: pd.DataFrame, key: str) -> TrainedModel:
         from_cache=True,
         key=key,
         experiment=load_model(experiment) if experiment.is_dir() else None,
+        mobile=mobile,
     )
 
 
@@ -210,12 +285,16 @@ def _store(trained: TrainedModel, folder: Path) -> None:
 
 
 def model_key(
-    seed: int = 0, threshold_S_cm: float = 1e-3, families: tuple[str, ...] | None = None
+    seed: int = 0,
+    threshold_S_cm: float = 1e-3,
+    families: tuple[str, ...] | None = None,
+    mobile: str = LITHIUM,
 ) -> str:
     """Everything that decides the models: labels, code, seed and settings, 16 hex digits."""
-    digest = hashlib.sha256(load_aimd_labels().to_csv(index=False).encode())
+    mobile = mobile if mobile in LABELLED else LITHIUM
+    digest = hashlib.sha256(load_aimd_labels(mobile=mobile).to_csv(index=False).encode())
     digest.update(load_experiment_labels().to_csv(index=False).encode())
-    digest.update(repr((seed, threshold_S_cm, families)).encode())
+    digest.update(repr((seed, threshold_S_cm, families, mobile)).encode())
     # Not this module: its imports lead to every reader of files, and they do not decide the model.
     tables = (
         "ionsieve.data.embedded.aimd",

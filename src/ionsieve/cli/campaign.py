@@ -33,6 +33,12 @@ def init(
     known: bool = typer.Option(
         False, "--known", help="Also materials that the AIMD or the experiment table holds."
     ),
+    model: Path = typer.Option(
+        None,
+        "--model",
+        metavar="MODEL",
+        help="Start from a model of your own, from 'ionsieve train'.",
+    ),
     engine: str = typer.Option("gpaw", help="gpaw, cp2k, vasp or espresso."),
     acquisition: str = typer.Option(
         "poe", help="greedy, ucb, ei, poe, thompson, max_variance or random."
@@ -60,7 +66,15 @@ def init(
     chosen = _settings(settings, engine, acquisition, batch, mobile, seed)
     with stage_progress(quiet=json) as advance:
         counts = init_campaign(
-            folder, inputs or [], chosen, model_cache(), advance, network_file_system, source, known
+            folder,
+            inputs or [],
+            chosen,
+            model_cache(),
+            advance,
+            network_file_system,
+            source,
+            known,
+            model,
         )
     ready = engine_named(chosen.engine).ready()
     _say(

@@ -32,6 +32,7 @@ def screen(
     disorder: str = typer.Option(None),
     workers: int = typer.Option(None),
     filters: str = typer.Option(None),
+    model: str = typer.Option(None, "--model", metavar="MODEL"),
     entries: str = typer.Option(None),
     cache: bool = typer.Option(None, "--cache/--no-cache"),
     follow_up: int = typer.Option(None, "--follow-up", metavar="N"),

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from .model_options import LabelledOptions, takes_labelled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .model_inputs import LabelledInputs
 
 STUDY: Final[str] = "tuning.sqlite"
 
@@ -70,6 +75,7 @@ def train(
     context = run_context(options, model.training_["kind"]) | {"tuning_trials": tune}
     with replaced_folder(out) as new:
         save_model(model, new)
+        _keep_training(features, data, new)
         write_quarantine(new / "quarantine.csv", data.inputs.quarantined)
         write_text_atomic(new / "card.md", model_card(model, {**context, "notes": data.notes}))
         result = {
@@ -94,6 +100,16 @@ def _refuse_other_files(out: Path) -> None:
     own = [out / "model.json", out / STUDY]
     if out.is_dir() and any(out.iterdir()) and not any(path.is_file() for path in own):
         raise InputError(f"--out {out}: holds other files; give a new folder, or that of a model")
+
+
+def _keep_training(features: pd.DataFrame, data: LabelledInputs, folder: Path) -> None:
+    """What a screen or a campaign by this model needs of what it was trained on."""
+    from ..data.atomic import write_bytes_atomic
+
+    known = features.loc[data.labels["structure_id"].unique()]
+    known = known.assign(formula=data.inputs.structures["formula"].reindex(known.index))
+    write_bytes_atomic(folder / "training_features.parquet", known.to_parquet())
+    write_bytes_atomic(folder / "training_labels.parquet", data.labels.to_parquet(index=False))
 
 
 def _carry_over(old: Path, new: Path) -> None:
