@@ -21,6 +21,9 @@ MAX_SITES: Final[int] = 2000
 MAX_OVER: Final[float] = 1.1
 """Occupancies up to this are taken as full: refinements overshoot by a few percent."""
 
+_SHORTEST_EDGE: Final[float] = 0.05
+"""Of any unit that a file may use: a short edge in nm has 0.2."""
+
 _SITE_TAGS: Final[tuple[str, ...]] = (
     "fract_x",
     "fract_y",
@@ -254,7 +257,9 @@ class CifBlock:
         """
         lengths, angles = self.cell[:3], self.cell[3:]
         shown = ", ".join(f"{p:g}" for p in self.cell)
-        if not all(0 < p <= MAX_EDGE_A for p in lengths) or not all(map(math.isfinite, angles)):
+        if not all(_SHORTEST_EDGE < p <= MAX_EDGE_A for p in lengths) or not all(
+            map(math.isfinite, angles)
+        ):
             raise StructureError(
                 f"{record_id}: cell parameters are missing or impossible ({shown})"
             )
