@@ -16,10 +16,10 @@ from ...data.disorder.policy import DisorderPolicy
 from ...data.errors import InputError
 from ...data.records import Quarantined, StructureRecord, reduced_formula
 from ...data.sources.files import read_structures
-from ...features.catalogue import families
-from ...features.featurizer import featurize_one, rows_to_frame
+from ...features.featurizer import rows_to_frame
 from ...models import save_model
 from ..acquisition.cost import estimated_size
+from ..batch.row_cache import described_rows
 from ..generate.prototypes import embedded_candidates
 from ..jobs.structure_json import record_to_json
 from ..screen.pipeline import quarantine_frame
@@ -153,7 +153,7 @@ def _fill(
 ) -> dict[str, int]:
     # Inputs first: a wrong path should not cost a training.
     records, quarantined = found.records, list(found.quarantined)
-    features, reasons = _features(records, settings.mobile, advance)
+    features, reasons = _features(records, settings.mobile, cache, advance)
     records = [r for r in records if r.id in features.index]
     quarantined += reasons
     if not records:
@@ -196,13 +196,14 @@ def _candidates(
 
 
 def _features(
-    records: Sequence[StructureRecord], mobile: str, advance: Advance
+    records: Sequence[StructureRecord], mobile: str, cache: Path | None, advance: Advance
 ) -> tuple[pd.DataFrame, list[Quarantined]]:
-    chosen = families(None)
-    rows = []
-    for done, record in enumerate(records, start=1):
-        rows.append(featurize_one(record, chosen, mobile))
-        advance("descriptors", done, len(records))
+    rows = described_rows(
+        records,
+        mobile=mobile,
+        on_done=lambda done: advance("descriptors", done, len(records)),
+        cache=cache,
+    )
     refused = [
         Quarantined(row.id, record.provenance.file or "", "roles", row.reason)
         for row, record in zip(rows, records, strict=True)

@@ -12,15 +12,16 @@ import pandas as pd
 from ...data.records import Quarantined, StructureRecord
 from ...features.catalogue import catalogue
 from ...features.featurizer import rows_to_frame
-from ..batch.batch import featurize_isolated, featurize_source
+from ..batch.batch import featurize_source
 from ..batch.limits import TIMEOUT_S
 from ..batch.parts import RecordsInMemory
+from ..batch.row_cache import MOST_KEPT, described_rows
 
 FEW: Final[int] = 150
 """So many are computed again after a kill; rows of more are kept on the way."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DescriptorRun:
     """Where and how descriptors of many structures are computed.
 
@@ -32,11 +33,15 @@ class DescriptorRun:
         Processes; results do not depend on their number.
     timeout_s : float
         Longest time for one structure, s.
+    cache : path, optional
+        Folder of rows kept between runs (:mod:`..batch.row_cache`); an interrupted screen continues
+        with them, too.
     """
 
     work: Path | None = None
     workers: int = 1
     timeout_s: float = TIMEOUT_S
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +74,16 @@ def describe(
     on_done : callable
         Called with (number done, number of all).
     """
-    if run.work is None or len(records) <= FEW:
-        rows = featurize_isolated(
+    is_kept = run.cache is not None and len(records) <= MOST_KEPT
+    if run.work is None or is_kept or len(records) <= FEW:
+        rows = described_rows(
             records,
             names,
             mobile,
             run.workers,
             run.timeout_s,
             lambda done: on_done(done, len(records)),
+            run.cache,
         )
         reasons = [row.reason for row in rows]
         failed = [row.values is None for row in rows]

@@ -6,6 +6,7 @@ fills the rest of the columns, and NaN stays where there is none.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -20,7 +21,7 @@ from ...data.errors import FeatureError
 from ...features.featurizer import numeric_columns, rows_to_frame
 from ...features.without_structure import POSITION_FREE_COLUMNS, composition_row
 from ...models import make_splitter
-from ..batch.batch import featurize_isolated
+from ..batch.row_cache import described_rows
 
 _CELL: Final = ("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg")
 _MEANS: Final = ("_mean", "_avg_dev")
@@ -47,19 +48,23 @@ def _composition_rows(mobile: str) -> pd.DataFrame:
     return rows_to_frame(rows, None)[numeric_columns()]
 
 
-def experiment_features(workers: int = 1, mobile: str = "Li") -> pd.DataFrame:
+def experiment_features(
+    workers: int = 1, cache: Path | None = None, mobile: str = "Li"
+) -> pd.DataFrame:
     """Numeric columns of the catalogue for every entry, index = id.
 
     Parameters
     ----------
     workers : int
         Processes that compute descriptors.
+    cache : path, optional
+        Folder of rows kept between runs.
     mobile : str
         Mobile species.
     """
     table = _composition_rows(mobile)
     records = [representative(r, mobile).record for r in load_experiment_structures(mobile)]
-    rows = featurize_isolated(records, None, workers=workers)
+    rows = described_rows(records, workers=workers, cache=cache)
     known = rows_to_frame([row for row in rows if row.values is not None], None)
     structural = [c for c in numeric_columns() if c not in POSITION_FREE_COLUMNS]
     table.loc[known.index, structural] = known[structural].to_numpy(dtype=float)

@@ -140,7 +140,11 @@ def _core_hours(ranking: pd.DataFrame, records: Sequence[StructureRecord]) -> li
 
 
 def _places(chosen: Shortlist | None) -> dict[str, int]:
-    return {} if chosen is None else {i: k for k, i in enumerate(chosen.table["id"], start=1)}
+    """By score first, then the share for the unknown, which the acquisition fills first."""
+    if chosen is None:
+        return {}
+    rows = chosen.table.sort_values("reason", ascending=False, kind="stable")
+    return {i: k for k, i in enumerate(rows["id"], start=1)}
 
 
 def _reasons(
@@ -160,10 +164,15 @@ def _reasons(
         else:
             why = f"p_fast {row['p_fast']:.2f}, rank {row['rank']}"
         found[pick["id"]] = (
-            f"{why}; {pick['score_decades']:+.2f} decades with cost ({pick['core_hours']:,.0f} "
-            "core hours) and likeness to those before it"
+            f"{why}, {pick['core_hours']:,.0f} core hours; score {_signed(pick['score_decades'])} "
+            "decades with cost and likeness to those chosen"
         )
     return found
+
+
+def _signed(decades: float) -> str:
+    # Adding zero turns -0.0 into 0.0.
+    return f"{round(decades, 2) + 0.0:+.2f}"
 
 
 def _summary(

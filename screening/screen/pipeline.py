@@ -91,7 +91,7 @@ def run_screen(
         Stores, or CIF and POSCAR files or folders; empty for the embedded candidates.
     settings : ScreenSettings, optional
     cache : path, optional
-        Folder of cached models.
+        Folder of models and descriptors kept between runs.
     advance : callable, optional
         Progress callback.
     work : path, optional
@@ -109,7 +109,9 @@ def run_screen(
     """
     settings = (settings or ScreenSettings()).settled()
     advance = advance or (lambda stage, done, total: None)
-    run = DescriptorRun(work, settings.workers, settings.timeout_s)
+    run = DescriptorRun(
+        work=work, workers=settings.workers, timeout_s=settings.timeout_s, cache=cache
+    )
     meter = Meter()
     meter.stage("reading")
     # Inputs first: a wrong path should not cost a training.
@@ -137,7 +139,8 @@ def run_screen(
     _filter_by_features(candidates, settings, run, advance)
     _need_any(candidates)
     meter.stage("training")
-    advance("training", 0, 1)
+    # Of unknown length: the bar moves without a count.
+    advance("training", 0, 0)
     trained = screen_model(settings, cache)
     advance("training", 1, 1)
     meter.stage("descriptors")

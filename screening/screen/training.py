@@ -25,7 +25,7 @@ from ...features.featurizer import numeric_columns, rows_to_frame
 from ...features.without_structure import POSITION_FREE_COLUMNS
 from ...models import ConductivityModel, StructureModel, load_model, save_model
 from ...models.kinds import KindModels, KindTable, learn_kinds
-from ..batch.batch import featurize_isolated
+from ..batch.row_cache import described_rows
 from .experiment_table import (
     LEARNED_COLUMNS,
     experiment_chemical_systems,
@@ -102,7 +102,7 @@ def embedded_model(
     folder = None if cache is None else cache / f"embedded-{key}"
     if folder is not None and (folder / _FEATURES).is_file():
         return _cached(folder, labels, key, mobile)
-    trained = _trained(seed, threshold_S_cm, families, workers, labels, key, mobile)
+    trained = _trained(seed, threshold_S_cm, families, workers, labels, key, mobile, cache)
     if folder is not None:
         _store(trained, folder)
     return trained
@@ -116,8 +116,9 @@ def _trained(
     labels: pd.DataFrame,
     key: str,
     mobile: str,
+    cache: Path | None,
 ) -> TrainedModel:
-    features = training_features(families, workers, mobile)
+    features = training_features(families, workers, mobile, cache)
     numbers = features[numeric_columns(families)]
     usable = labels[labels["structure_id"].isin(features.index)].reset_index(drop=True)
     if families is not None or mobile != LITHIUM:
@@ -130,7 +131,7 @@ def _trained(
             key=key,
             mobile=mobile,
         )
-    found = embedded_kinds(features, workers, seed, threshold_S_cm)
+    found = embedded_kinds(features, workers, seed, threshold_S_cm, cache)
     # With the evidence of measurements, predicted out of fold, for whoever trains again.
     evidence = found.aimd_features.drop(columns=numbers.columns)
     return TrainedModel(
@@ -144,7 +145,11 @@ def _trained(
 
 
 def embedded_kinds(
-    features: pd.DataFrame, workers: int = 1, seed: int = 0, threshold_S_cm: float = 1e-3
+    features: pd.DataFrame,
+    workers: int = 1,
+    seed: int = 0,
+    threshold_S_cm: float = 1e-3,
+    cache: Path | None = None,
 ) -> KindModels:
     """Models of both embedded tables.
 
@@ -152,7 +157,7 @@ def embedded_kinds(
     ----------
     features : DataFrame
         From :func:`training_features`, all families.
-    workers, seed, threshold_S_cm
+    workers, seed, threshold_S_cm, cache
         As in :func:`embedded_model`.
     """
     labels = load_aimd_labels()
@@ -163,7 +168,7 @@ def embedded_kinds(
             chemsys=chemical_systems(features["formula"]),
         ),
         KindTable(
-            features=experiment_features(workers),
+            features=experiment_features(workers, cache),
             labels=experiment_labels(),
             chemsys=experiment_chemical_systems(),
         ),
@@ -182,7 +187,10 @@ def chemical_systems(formulas: pd.Series) -> pd.Series:
 
 
 def training_features(
-    families: tuple[str, ...] | None = None, workers: int = 1, mobile: str = LITHIUM
+    families: tuple[str, ...] | None = None,
+    workers: int = 1,
+    mobile: str = LITHIUM,
+    cache: Path | None = None,
 ) -> pd.DataFrame:
     """Features of the structures in the embedded AIMD table, with their formulas.
 
@@ -194,7 +202,7 @@ def training_features(
     tables = []
     for species in _labelled(mobile):
         records = load_aimd_structures(mobile=species)
-        rows = featurize_isolated(records, families, species, workers=workers)
+        rows = described_rows(records, families, species, workers=workers, cache=cache)
         for row in rows:
             if row.values is None:
                 raise FeatureError(f"AIMD table: {row.reason}")

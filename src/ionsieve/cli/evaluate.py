@@ -57,7 +57,10 @@ def evaluate(
         }
         tables = data.inputs.features, data.labels
         methods = {MODEL_NAME: factory, **baselines(data.quantity)}
+        # Of unknown length: the bar moves without a count.
+        advance("training", 0, 0)
         found = evaluate_grouped(*tables, methods, **scoring)
+        advance("training", 1, 1)
         context = run_context(options, str(data.labels["kind"].iloc[0]))
         context |= {"tuning_trials": tune, "learners": options.learners, "notes": data.notes}
         write_evaluation(out, found, context)

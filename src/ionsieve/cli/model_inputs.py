@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 Advance = Callable[[str, int, int], None]
 
-TIMEOUT_S: Final = 120.0
-"""Longest time for the descriptors of one structure, s."""
 TARGETS: Final = {
     "sigma": "sigma_S_cm",
     "conductivity": "sigma_S_cm",
@@ -208,23 +206,21 @@ def _structure_rows(
     records: list[StructureRecord], mobile: str, advance: Advance
 ) -> tuple[list[FeatureRow], dict[str, str]]:
     """In isolated processes: a structure that hangs or crashes one is answered without it."""
-    from ..features.catalogue import FAMILY_NAMES
     from ..features.without_structure import composition_row
-    from ..screening.batch.batch import FeatureJob
-    from ..screening.batch.workers import run_isolated
+    from ..screening.batch.row_cache import described_rows
+    from .cache import model_cache
 
-    found = {}
-    outcomes = run_isolated(FeatureJob(FAMILY_NAMES, mobile), enumerate(records), 1, TIMEOUT_S)
-    for done, outcome in enumerate(outcomes, start=1):
-        found[outcome.index] = outcome
-        advance("features", done, len(records))
+    found = described_rows(
+        records,
+        mobile=mobile,
+        on_done=lambda done: advance("features", done, len(records)),
+        cache=model_cache(),
+    )
     rows, notes = [], {}
-    # In the order of the input, whatever order the workers finish in.
-    for index, record in enumerate(records):
-        row = found[index].result
-        if row is None or row.values is None:
-            reason = found[index].failure if row is None else row.reason
-            reason = (reason or "no features").removeprefix(f"{record.id}: ")
+    for record, described in zip(records, found, strict=True):
+        row = described
+        if row.values is None:
+            reason = (row.reason or "no features").removeprefix(f"{record.id}: ")
             row = composition_row(record.id, record.composition, mobile, record.volume_A3)
             notes[record.id] = f"by composition and cell alone, as the structure fails: {reason}"
         rows.append(row)

@@ -71,7 +71,10 @@ def train(
         model.other_kind = other
         known = data.inputs.structures["formula"].reindex(data.labels["structure_id"].unique())
         model.training_formulas = tuple(sorted(set(known)))
+        # Of unknown length: the bar moves without a count.
+        advance("training", 0, 0)
         model.fit(features, data.labels)
+        advance("training", 1, 1)
     context = run_context(options, model.training_["kind"]) | {"tuning_trials": tune}
     with replaced_folder(out) as new:
         save_model(model, new)

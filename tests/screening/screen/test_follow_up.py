@@ -73,6 +73,8 @@ def test_reasons_are_numbers_and_one_place_goes_to_the_unknown(made: tuple) -> N
     unknown = chosen.loc[chosen["follow_up_reason"].str.startswith("share for the unknown")]
     assert list(unknown.index) == ["Li2Br"]
     assert "domain distance 2.50, at least 1.5" in unknown["follow_up_reason"].iloc[0]
+    # It comes last: the first place is for what is expected to be fast.
+    assert list(unknown["follow_up"]) == [4]
     assert (table.loc[table["follow_up"].isna(), "follow_up_reason"] == "").all()
 
 
