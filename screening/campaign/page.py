@@ -15,6 +15,7 @@ from ...data.errors import IonsieveError
 from ...data.units import ROOM_TEMPERATURE_K
 from ...features.featurizer import numeric_columns
 from ...models import load_model
+from ..batch.reasons import general_reason
 from .plots import Forecast, accuracy_plot, cost_plot, forecast_plot, timeline
 from .records import ModelEntry, Result
 from .relaxations import campaign_features
@@ -22,6 +23,8 @@ from .store import CampaignStore
 
 HISTORY_ROWS: Final[int] = 300
 BEST_ROWS: Final[int] = 20
+FAILED_NAMES: Final[int] = 4
+"""Jobs named for each reason of a failure."""
 
 
 def render_page(store: CampaignStore, facts: dict[str, Any], jobs: pd.DataFrame) -> str:
@@ -43,6 +46,7 @@ def render_page(store: CampaignStore, facts: dict[str, Any], jobs: pd.DataFrame)
     )
     settings, history, models = store.settings(), store.history(), store.models()
     forecasts, unread = _forecasts(store)
+    excluded = [c for c in store.candidates() if c.excluded]
     return environment.from_string(source).render(
         facts=facts,
         settings=settings,
@@ -54,7 +58,12 @@ def render_page(store: CampaignStore, facts: dict[str, Any], jobs: pd.DataFrame)
         unread=unread,
         history=[_event(h) for h in history[-HISTORY_ROWS:]],
         n_hidden=max(0, len(history) - HISTORY_ROWS),
-        excluded=[c for c in store.candidates() if c.excluded],
+        excluded=excluded,
+        failures=failures_by_reason(jobs),
+        n_failed=0 if jobs.empty else int((jobs["state"] == "failed").sum()),
+        n_jobs=len(jobs),
+        n_given_up=len(excluded),
+        spending=spending(jobs, int(facts["labels"])),
         plots={
             "timeline": timeline(history),
             "accuracy": accuracy_plot([_accuracy(entry) for entry in models]),
@@ -62,6 +71,54 @@ def render_page(store: CampaignStore, facts: dict[str, Any], jobs: pd.DataFrame)
             "cost": cost_plot(_cost_rows(store, jobs)),
         },
     )
+
+
+def failures_by_reason(jobs: pd.DataFrame) -> list[dict[str, Any]]:
+    """Failed jobs, equal reasons together, the most frequent first.
+
+    Parameters
+    ----------
+    jobs : DataFrame
+        As in ``jobs.csv``.
+
+    Returns
+    -------
+    list of dict
+        ``reason`` without what belongs to one job, ``count``, and ``names`` of the first.
+    """
+    found: dict[str, list[str]] = {}
+    failed = jobs[jobs["state"] == "failed"] if len(jobs) else jobs
+    for row in failed.to_dict("records"):
+        reason = general_reason(str(row["reason"]), str(row["job"])) or "no reason is known"
+        found.setdefault(reason, []).append(str(row["job"]))
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [
+        {"reason": reason, "count": len(names), "names": names[:FAILED_NAMES]}
+        for reason, names in ordered
+    ]
+
+
+def spending(jobs: pd.DataFrame, n_labels: int) -> dict[str, Any] | None:
+    """What was spent against what was estimated, over jobs whose time is known; None before.
+
+    Parameters
+    ----------
+    jobs : DataFrame
+        As in ``jobs.csv``.
+    n_labels : int
+        Labels that came back.
+    """
+    if jobs.empty:
+        return None
+    known = jobs[jobs["core_hours"] > 0]
+    used, estimated = (float(known[c].sum()) for c in ("core_hours", "core_hours_estimated"))
+    return {
+        "used": float(jobs["core_hours"].sum()),
+        "estimated": float(jobs["core_hours_estimated"].sum()),
+        "ratio": used / estimated if estimated > 0 else None,
+        "n": len(known),
+        "per_label": used / n_labels if n_labels and used else None,
+    }
 
 
 def _rounds(store: CampaignStore, jobs: pd.DataFrame) -> list[dict[str, Any]]:
