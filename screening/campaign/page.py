@@ -5,6 +5,7 @@ One file without network, scripts or anything executable; jinja2 escapes every v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Final
 
@@ -63,7 +64,7 @@ def render_page(store: CampaignStore, facts: dict[str, Any], jobs: pd.DataFrame)
         n_failed=0 if jobs.empty else int((jobs["state"] == "failed").sum()),
         n_jobs=len(jobs),
         n_given_up=len(excluded),
-        spending=spending(jobs, int(facts["labels"])),
+        spending=spending(_cost_rows(store, jobs), jobs, int(facts["labels"])),
         plots={
             "timeline": timeline(history),
             "accuracy": accuracy_plot([_accuracy(entry) for entry in models]),
@@ -98,25 +99,29 @@ def failures_by_reason(jobs: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def spending(jobs: pd.DataFrame, n_labels: int) -> dict[str, Any] | None:
-    """What was spent against what was estimated, over jobs whose time is known; None before.
+def spending(
+    rounds: Sequence[dict[str, Any]], jobs: pd.DataFrame, n_labels: int
+) -> dict[str, Any] | None:
+    """What was spent against what each round was proposed for; None before the first.
 
     Parameters
     ----------
+    rounds : sequence of dict
+        ``estimated`` when it was proposed and ``used`` so far, core hours.
     jobs : DataFrame
         As in ``jobs.csv``.
     n_labels : int
         Labels that came back.
     """
-    if jobs.empty:
+    if not rounds:
         return None
-    known = jobs[jobs["core_hours"] > 0]
-    used, estimated = (float(known[c].sum()) for c in ("core_hours", "core_hours_estimated"))
+    used, estimated = (sum(float(r[name]) for r in rounds) for name in ("used", "estimated"))
+    ended = jobs["state"].isin(["done", "failed"]) if len(jobs) else pd.Series(dtype=bool)
     return {
-        "used": float(jobs["core_hours"].sum()),
-        "estimated": float(jobs["core_hours_estimated"].sum()),
-        "ratio": used / estimated if estimated > 0 else None,
-        "n": len(known),
+        "used": used,
+        "estimated": estimated,
+        "ratio": used / estimated if used and estimated > 0 else None,
+        "n_open": int((~ended).sum()),
         "per_label": used / n_labels if n_labels and used else None,
     }
 

@@ -32,15 +32,14 @@ def test_equal_reasons_are_one_row_and_the_most_frequent_comes_first() -> None:
 def test_nothing_has_failed_before_anything_ran() -> None:
     assert failures_by_reason(jobs(0)) == []
     assert failures_by_reason(jobs(1)) == []
-    assert spending(jobs(0), 0) is None
+    assert spending([], jobs(0), 0) is None
 
 
-def test_cost_is_compared_where_it_is_known() -> None:
-    found = spending(jobs(4), 2)
+def test_cost_is_compared_with_what_the_rounds_were_proposed_for() -> None:
+    rounds = [{"estimated": 30.0, "used": 60.0}, {"estimated": 10.0, "used": 0.0}]
+    found = spending(rounds, jobs(4).assign(state=["done", "failed", "ready", "submitted"]), 2)
     assert found is not None
     assert found["used"] == pytest.approx(60.0)
-    # The first job has no time: it is in the estimate, not in the ratio.
-    assert found["estimated"] == pytest.approx(80.0)
-    assert found["ratio"] == pytest.approx(1.0)
-    assert (found["n"], found["per_label"]) == (3, pytest.approx(30.0))
-    assert spending(jobs(4), 0)["per_label"] is None
+    assert found["ratio"] == pytest.approx(1.5)
+    assert (found["n_open"], found["per_label"]) == (2, pytest.approx(30.0))
+    assert spending(rounds, jobs(4), 0)["per_label"] is None
