@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from ...data.atomic import write_text_atomic
 from ...data.convert import to_pymatgen
+from ...data.elements import SYMBOLS
 from ...data.errors import FeatureError, RoleError
 from ...data.records import StructureRecord
 from ...features.core.prepared import PreparedStructure, prepare
@@ -130,13 +131,27 @@ def vesta_cif(record: StructureRecord, prepared: PreparedStructure | None) -> st
 
     VESTA and others group sites by label: isolated anions can be drawn apart.
     """
+    import gemmi
     from pymatgen.io.cif import CifWriter
 
     structure = to_pymatgen(record)
-    if prepared is not None:
-        found = find_isolated_anions(prepared)
-        isolated = set(map(int, prepared.atoms.site[found.is_isolated]))
-        for number, site in enumerate(structure):
-            if number in isolated:
-                site.label = f"{site.species.elements[0].symbol}_iso{number}"
-    return str(CifWriter(structure, significant_figures=10))
+    text = str(CifWriter(structure, significant_figures=10))
+    isolated = set() if prepared is None else _isolated_species(prepared)
+    if not isolated:
+        return text
+    document = gemmi.cif.read_string(text)
+    labels = document[0].find_loop("_atom_site_label")
+    rows = [site for site, content in enumerate(structure) for _ in content.species]
+    for row, site in enumerate(rows):
+        element = labels[row].rstrip("0123456789_")
+        if (site, element) in isolated:
+            labels[row] = f"{element}_iso{row}"
+    return str(document.as_string())
+
+
+def _isolated_species(prepared: PreparedStructure) -> set[tuple[int, str]]:
+    """Site and element of every isolated anion."""
+    found = find_isolated_anions(prepared)
+    atoms = prepared.atoms
+    pairs = zip(atoms.site[found.is_isolated], atoms.z[found.is_isolated], strict=True)
+    return {(int(site), SYMBOLS[int(z) - 1]) for site, z in pairs}

@@ -127,3 +127,18 @@ def test_isolated_anions_have_labels_of_their_own(argyrodite: PreparedStructure)
     assert text.count("Cl_iso") == 4
     again = Structure.from_str(text, fmt="cif")
     assert len(again) == argyrodite.record.n_sites
+
+
+def test_labels_are_apart_on_mixed_sites_too(argyrodite: PreparedStructure) -> None:
+    from dataclasses import replace
+
+    from ionsieve.data.records import SiteSpecies
+
+    record = argyrodite.record
+    mixed = tuple(
+        (SiteSpecies("Cl", 0.5), SiteSpecies("Br", 0.5)) if content[0].element == "Cl" else content
+        for content in record.species
+    )
+    changed = replace(record, species=mixed)
+    text = vesta_cif(changed, prepare(changed, "Li"))
+    assert text.count("Cl_iso") == text.count("Br_iso") == text.count("S_iso") == 4
