@@ -44,7 +44,7 @@ class FlagRules:
     out_of_domain: float = 1.5
     disagreement_log10: float = 1.0
     shares: tuple[float, float, float, float] = (0.12, 0.05, 0.01, 0.02)
-    few: int = 5
+    few: int = 3
 
     def most(self, flag: str, n: int) -> int:
         """How many of n candidates a flag may mark."""

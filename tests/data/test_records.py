@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ionsieve.data import Label, LabelError, SiteSpecies, StructureError, StructureRecord
@@ -147,6 +147,7 @@ def test_a_formula_has_sensible_numbers(amounts: dict[str, float], formula: str)
     assert reduced_formula(amounts) == formula
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["Li", "P", "S", "Cl", "O"]), st.integers(1, 12), min_size=2, max_size=4

@@ -1,7 +1,7 @@
 """Numbers as people read them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ionsieve.screening.pages.text import chance_text, hours_text, shortened, signed_text
@@ -18,6 +18,7 @@ def test_a_chance_is_certain_only_if_it_is(chance: float, text: str) -> None:
     assert chance_text(chance) == text
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.floats(0, 1))
 def test_no_chance_is_rounded_to_certainty(chance: float) -> None:
     assert (chance_text(chance) == "1.00") == (chance == 1.0)
@@ -30,6 +31,7 @@ def test_signs_and_hours() -> None:
     assert hours_text(0.34) == "0.34"
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(max_size=60), st.integers(5, 40))
 def test_a_name_is_cut_in_the_middle(name: str, width: int) -> None:
     found = shortened(name, width)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ionsieve.models.ensemble import half_width_ratio
@@ -147,6 +147,7 @@ def test_known_conductors_carry_none() -> None:
     assert list(found["c1"]) == ["out_of_domain"]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(250, 600), st.integers(0, 10**6))
 def test_at_most_a_fifth_of_a_large_screen_carries_a_flag(n: int, seed: int) -> None:
     """Even where every candidate is beyond every limit."""

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ionsieve.data.records import StructureRecord
@@ -119,6 +119,7 @@ def test_the_line_is_the_threshold_where_all_are_wanted() -> None:
     assert shortlist_line(ranking(), 99, -3.0) == -3.0
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(0.0, 1.0), max_size=8))
 def test_interval_of_the_number_against_all_outcomes(chances: list[float]) -> None:
     weights = np.zeros(len(chances) + 1)
