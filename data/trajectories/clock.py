@@ -241,6 +241,12 @@ def _spacing_of_times(
     return _Statement(spacing_fs=spacing_fs, said="their times")
 
 
+def restarts(clock: Clock) -> tuple[int, ...]:
+    """Frames, counted from 0, at which the step numbers begin anew."""
+    between = np.diff(np.asarray(clock.steps, dtype=np.int64))
+    return tuple((np.flatnonzero(between < 0) + 1).tolist())
+
+
 def first_time_fs(clock: Clock, spacing_fs: float) -> float | None:
     """Time of the first frame as the file counts it, fs; None where it does not count.
 

@@ -40,6 +40,8 @@ def join(parts: Sequence[Trajectory], consecutive: bool = False) -> Trajectory:
     """
     if not parts:
         raise TrajectoryError("no trajectory given; name at least one file")
+    for part in parts if not consecutive else ():
+        _check_restarts(part)
     if len(parts) == 1:
         return parts[0]
     for part in parts[1:]:
@@ -78,7 +80,21 @@ def _check_times(before: Trajectory, after: Trajectory) -> None:
     )
 
 
-def _check_jump(before: Trajectory, after: Trajectory) -> None:
+def _check_restarts(part: Trajectory) -> None:
+    """A file that was put together of several begins to count anew at each."""
+    inside = part.segments[0].restarts if part.segments else ()
+    for start, frame, stop in zip((0, *inside), inside, (*inside[1:], None), strict=False):
+        _check_jump(
+            part.between(start, frame),
+            part.between(frame, stop),
+            f"{part.name}: frame {frame + 1}",
+            f"frame {frame}, before the file begins to count anew",
+        )
+
+
+def _check_jump(
+    before: Trajectory, after: Trajectory, where: str | None = None, whence: str | None = None
+) -> None:
     """Refuse a segment whose first frame no dynamics reaches from the last one before.
 
     A joint is a jump when the mean squared step over the atoms exceeds all steps near it by a
@@ -94,11 +110,12 @@ def _check_jump(before: Trajectory, after: Trajectory) -> None:
     far = mean_A2 > max(1.2 * far_A2, 1e-6)
     if not far or (mean_A2 <= 2.0 * far_A2 and one_atom_A2 <= 2.25 * farthest_A2):
         return
+    here = where or f"{after.name}: frame 1"
+    there = whence or f"the last frame of {before.name}"
     raise TrajectoryError(
-        f"{after.name}: frame 1 lies {math.sqrt(mean_A2):.2f} Å (root mean square) from the "
-        f"last frame of {before.name}, where atoms move {math.sqrt(far_A2):.2f} Å at most between "
-        "frames: these are independent runs, or not in order; analyse each on its own, or give "
-        "--consecutive if they are one run"
+        f"{here} lies {math.sqrt(mean_A2):.2f} Å (root mean square) from {there}, where atoms move "
+        f"{math.sqrt(far_A2):.2f} Å at most between frames: these are independent runs, or not in "
+        "order; analyse each on its own, or give --consecutive if they are one run"
     )
 
 

@@ -57,6 +57,8 @@ class Segment:
     sha256: str = ""
     first_time_fs: float | None = None
     """Time of its first frame as the file counts it, fs; None where it does not."""
+    restarts: tuple[int, ...] = ()
+    """Frames of the file, counted from 0, at which it begins to count anew."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..elements import ATOMIC_NUMBER
 from ..errors import TornFrameError, TrajectoryError
-from .clock import Clock, first_time_fs, frame_spacing
+from .clock import Clock, first_time_fs, frame_spacing, restarts
 from .limits import MAX_LINE, checked_count
 from .trajectory import IN_MEMORY_BYTES, FloatArray, Segment, Trajectory
 
@@ -297,12 +297,13 @@ def _read(
     clock = _clock(numbers)
     spacing = frame_spacing(name, clock, *given_fs)
     start = first_time_fs(clock, spacing)
+    segment = Segment(name, 0, frames.count, first_time_fs=start, restarts=restarts(clock))
     return Trajectory(
         species,
         np.array(lattices[:1] if constant else lattices),
         frames.array(),
         spacing,
-        segments=(Segment(name, 0, frames.count, first_time_fs=start),),
+        segments=(segment,),
         warnings=warnings,
     )
 

@@ -77,3 +77,21 @@ def test_another_temperature_is_another_run() -> None:
     assert join([first, part(whole[10:], "b", temperature_K=600.0)]).temperature_K == 600.0
     with pytest.raises(TrajectoryError, match="set to 900 K, but that of a to 600 K"):
         join([first, part(whole[10:], "b", temperature_K=900.0)])
+
+
+def test_independent_runs_put_together_in_one_file_are_told_apart() -> None:
+    """``cat run1/XDATCAR run2/XDATCAR``: the numbers of configurations begin anew."""
+    first, other = walk(1, 300), walk(2, 300)
+    segment = Segment("XDATCAR", 0, 600, restarts=(300,))
+    together = part(np.concatenate([first, other]), "XDATCAR")
+    together = Trajectory(
+        together.species, together.lattices, together.frac, 10.0, segments=(segment,)
+    )
+    with pytest.raises(TrajectoryError, match=r"XDATCAR: frame 301 lies .* from frame 300, before"):
+        join([together])
+    assert join([together], consecutive=True).n_frames == 600
+    going_on = np.concatenate([first, walk(3, 300, first[-1])])
+    whole = Trajectory(
+        together.species, together.lattices, going_on % 1.0, 10.0, segments=(segment,)
+    )
+    assert join([whole]).n_frames == 600
