@@ -30,6 +30,7 @@ from .diffusion import (
     fit_diffusivity,
     fit_window,
 )
+from .rigid_units import rigid_units, unit_centres
 from .single_file import ONE_DIMENSION, is_single_file
 
 Verdict = Literal["diffusive", "confined", "molten", "too_short"]
@@ -57,6 +58,7 @@ CAGE_REACH: Final[float] = 2.0
 CAGE_REACH_A: Final[float] = 6.0
 """The farthest per cent of caged ions cover less than two site distances, and less than 6 Å: they
 reach 5.2 Å in Li6PS5Cl, whose cages are among the largest."""
+_UNIT_FRAMES: Final[int] = 2000
 MINIMUM_CONFINED_PS: Final[float] = 5.0
 """Shorter runs cannot have seen the relaxation of a cage, a few picoseconds."""
 
@@ -81,6 +83,10 @@ class Evidence:
     framework_msd_A2: dict[str, float]
     """MSD of each framework species at half of the run, Å²."""
     framework_exponent: dict[str, float]
+    unit_msd_A2: dict[str, float]
+    """The same of the centres of the rigid parts that hold each species (polyanions, the whole
+    crystal): what turns within them does not count."""
+    unit_exponent: dict[str, float]
     dimension: float = 3.0
     """Effective number of dimensions of the motion at half of the run, 1 to 3."""
     single_file: bool = False
@@ -109,7 +115,7 @@ def gather_evidence(
     half = (moves.n_frames - 1) // 2
     distances = [_moved(moves.positions_A, lag) for lag in (max(half // 4, 1), max(half, 1))]
     r99 = [float(np.quantile(d, 0.99)) for d in distances]
-    framework = _framework_msd(moves)
+    framework, units = _framework_msd(moves), _unit_msd(moves)
     exponent, growth = _exponent(msd_A2, 0.4, 1.0), _collective_growth(msd_A2, collective_A2)
     return Evidence(
         duration_ps=(moves.n_frames - 1) * moves.frame_spacing_fs / 1000.0,
@@ -123,6 +129,8 @@ def gather_evidence(
         framework_exponent={
             s: e for s, m in framework.items() if (e := _exponent(m, 0.2, 1.0)) is not None
         },
+        unit_msd_A2={s: float(m[(len(m) - 1) // 2]) for s, m in units.items()},
+        unit_exponent={s: e for s, m in units.items() if (e := _exponent(m, 0.2, 1.0)) is not None},
         dimension=effective_dimension(moves.positions_A, half) if half > 0 else 3.0,
         single_file=is_single_file(moves, exponent, growth),
     )
@@ -163,6 +171,19 @@ def _framework_msd(moves: Displacements) -> dict[str, FloatArray]:
     species = np.array(moves.framework_species)
     return {
         str(s): mean_squared_displacement(moves.framework_A[:, species == s])
+        for s in sorted(set(moves.framework_species))
+    }
+
+
+def _unit_msd(moves: Displacements) -> dict[str, FloatArray]:
+    """MSD of the rigid parts of the framework by species, over thinned frames."""
+    step = max(1, moves.n_frames // _UNIT_FRAMES)
+    frames = moves.framework_A[::step]
+    unit = rigid_units(frames, moves.lattice)
+    centres = unit_centres(frames, unit)
+    species = np.array(moves.framework_species)
+    return {
+        str(s): mean_squared_displacement(centres[:, np.unique(unit[species == s])])
         for s in sorted(set(moves.framework_species))
     }
 
@@ -353,24 +374,24 @@ def _molten_species(evidence: Evidence, neighbour_A: dict[str, float]) -> list[s
     left. Without that margin, all species together must exceed Lindemann and keep growing. Other
     cations that may move (Na beside Li) are no host where anything else is: they do not melt it.
     """
-    host = [s for s in evidence.framework_msd_A2 if s not in MOBILE_CANDIDATES]
-    host = host or list(evidence.framework_msd_A2)
+    host = [s for s in evidence.unit_msd_A2 if s not in MOBILE_CANDIDATES]
+    host = host or list(evidence.unit_msd_A2)
     left = [s for s in _walking(evidence, neighbour_A) if s in host]
     if left:
         return left
-    msd, growing = evidence.framework_msd_A2, _growing(evidence)
+    msd, growing = evidence.unit_msd_A2, _growing(evidence)
     limit = {s: 2.0 * (LINDEMANN * min(max(neighbour_A[s], 2.5), 4.5)) ** 2 for s in host}
     everyone = bool(host) and all(s in growing and msd[s] > 2.0 * limit[s] for s in host)
     return sorted(host) if everyone else []
 
 
 def _growing(evidence: Evidence) -> set[str]:
-    return {s for s, e in evidence.framework_exponent.items() if e > MOLTEN_EXPONENT}
+    return {s for s, e in evidence.unit_exponent.items() if e > MOLTEN_EXPONENT}
 
 
 def _walking(evidence: Evidence, neighbour_A: dict[str, float]) -> list[str]:
     """Framework species that have left their neighbours and keep moving."""
-    msd = evidence.framework_msd_A2
+    msd = evidence.unit_msd_A2
     return sorted(s for s in _growing(evidence) if msd[s] > 2.5 * neighbour_A[s] ** 2)
 
 
