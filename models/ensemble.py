@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -13,23 +13,15 @@ from ..data.errors import ModelError
 from .evidence.scale import EvidenceScale
 from .labels.censoring import FloatArray, truncated_moments
 from .labels.folds import IntArray, grouped_folds
-from .learners.gaussian_process import BoundedGaussianProcess
-from .learners.trees import BoundedBoosting, BoundedExtraTrees
+from .learners.registry import LEARNERS
 from .trust.calibration import group_weights
 from .trust.domain import DomainDistance
 from .trust.trust import Combined, HeldOut, measure_trust
 
-MEMBERS: Final[Mapping[str, Callable[..., Any]]] = {
-    "extra_trees": BoundedExtraTrees,
-    "xgboost": BoundedBoosting,
-    "gaussian_process": BoundedGaussianProcess,
-}
-"""Learner families by name."""
 DEFAULT_MEMBERS: Final = ("extra_trees", "xgboost")
 
 _TAIL_DEGREES: Final = 5
 """Degrees of freedom of the predictive distribution between and beyond the interval's ends."""
-_HELD_OUT_TREES: Final = 80
 _RELATIVES: Final = 1.25
 """With fewer materials per group than this, leaving out a material is leaving out its group."""
 
@@ -44,7 +36,7 @@ class CalibratedEnsemble:
     Parameters
     ----------
     members : sequence of str
-        Names from :data:`MEMBERS`.
+        Names from :data:`.learners.registry.LEARNERS`.
     coverage : float
         Wanted share of held-out labels inside the interval.
     n_folds : int
@@ -62,9 +54,9 @@ class CalibratedEnsemble:
         seed: int = 0,
         parameters: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        unknown = [name for name in members if name not in MEMBERS]
+        unknown = [name for name in members if name not in LEARNERS]
         if unknown or not members:
-            raise ModelError(f"no learner is called {unknown}; choose from {', '.join(MEMBERS)}")
+            raise ModelError(f"no learner is called {unknown}; choose from {', '.join(LEARNERS)}")
         self.members = tuple(members)
         self.coverage = coverage
         self.n_folds = n_folds
@@ -173,12 +165,11 @@ class CalibratedEnsemble:
         self, X: FloatArray, bounds: FloatArray, weight: FloatArray, held_out: bool = False
     ) -> dict[str, Any]:
         learners = {
-            name: MEMBERS[name](random_state=self.seed, **self.parameters.get(name, {}))
+            name: LEARNERS[name].make(random_state=self.seed, **self.parameters.get(name, {}))
             for name in self.members
         }
-        if held_out and "extra_trees" in learners:
-            # The mean over trees settles early; forests take most of the time of calibration.
-            learners["extra_trees"].set_params(n_trees=_HELD_OUT_TREES)
+        for name, learner in learners.items() if held_out else ():
+            learner.set_params(**LEARNERS[name].held_out)
         return {n: v.fit(X, bounds, sample_weight=weight) for n, v in learners.items()}
 
 

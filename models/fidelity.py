@@ -21,7 +21,7 @@ from .evidence.columns import EvidenceColumn
 from .labels.folds import grouped_folds, joined_groups
 from .model import StructureModel
 
-OTHER_KIND_WEIGHT: Final = 0.1
+OTHER_KIND_WEIGHT: Final = 0.05
 """Expected of another kind before any label is seen: less than of a barrier."""
 
 

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
-import zipfile
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -28,33 +26,20 @@ import pandas as pd
 
 from ..data.atomic import write_bytes_atomic, write_json_atomic
 from ..data.errors import ModelError
-from .ensemble import MEMBERS, CalibratedEnsemble
+from .ensemble import CalibratedEnsemble
 from .evidence.columns import EvidenceColumn
 from .evidence.scale import EvidenceScale
 from .fidelity import OtherKind
 from .labels.tables import feature_set_hash
-from .learners.archive_checks import check_archive
-from .learners.booster_checks import check_booster
-from .learners.forest_checks import check_forest
-from .learners.gaussian_process import BoundedGaussianProcess
-from .learners.trees import BoundedBoosting, BoundedExtraTrees
+from .learners.learner import SavedLearner
+from .learners.registry import LEARNERS
 from .model import StructureModel, make_model
 from .probe import check_answers
 from .selfcheck import HELD_OUT_COLUMNS
 from .trust.domain import DomainDistance
 from .trust.trust import Trust
 
-FORMAT: Final = 3
-ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
-    {
-        "ionsieve.models.learners.trees.BoundedExtraTrees",
-        "ionsieve.models.learners.gaussian_process.BoundedGaussianProcess",
-        "numpy.dtype",
-        "sklearn.tree._tree.Tree",
-    }
-)
-"""Types beyond skops' own defaults that a learner file may hold. A ``Tree`` is compiled code that
-trusts its node table, so :func:`read_learner` checks every node before the tree is used."""
+FORMAT: Final = 4
 _CHECKED_VERSIONS: Final = ("scikit-learn", "xgboost")
 _OTHER_KIND: Final = "other_kind"
 _MAX_BYTES: Final = 500_000_000
@@ -113,51 +98,15 @@ def load_model(folder: str | Path) -> StructureModel:
     return model
 
 
-def read_learner(content: bytes, name: str, expected: type) -> Any:
-    """Read a learner file from a stranger: unknown types are refused before anything is built.
-
-    Raises
-    ------
-    ModelError
-        If it is no skops file, holds a type that is not allowed, or not the expected learner.
-    """
-    import skops.io
-
-    check_archive(content, name)
-    try:
-        untrusted = skops.io.get_untrusted_types(data=content)
-    except Exception as error:  # skops passes on what zipfile, json and its own nodes raise
-        raise ModelError(f"{name} is not a skops file ({type(error).__name__})") from error
-    unknown = sorted(set(untrusted) - ALLOWED_TYPES)
-    if unknown:
-        raise ModelError(f"{name} holds the type {unknown[0]}, which is not allowed; not loaded")
-    try:
-        learner = skops.io.loads(content, trusted=sorted(ALLOWED_TYPES))
-    except Exception as error:  # a damaged array inside the archive
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ModelError(f"{name} is damaged ({reason[:200]})") from error
-    if not isinstance(learner, expected):
-        raise ModelError(f"{name} holds a {type(learner).__name__}, not a {expected.__name__}")
-    if isinstance(learner, BoundedExtraTrees):
-        check_forest(learner, name)
-    return learner
-
-
 def _learner_files(ensemble: CalibratedEnsemble) -> dict[str, bytes]:
-    import skops.io
-
-    files = {}
-    for name, learner in ensemble.learners_.items():
-        if isinstance(learner, BoundedBoosting):
-            files[f"{name}.ubj"] = bytes(learner.booster_.save_raw("ubj"))
-        else:
-            files[f"{name}.skops"] = _canonical_skops(skops.io.dumps(learner))
-    return files
+    return {
+        LEARNERS[name].file: LEARNERS[name].write(learner)
+        for name, learner in ensemble.learners_.items()
+    }
 
 
 def _description(model: StructureModel, files: dict[str, bytes], folder: Path) -> dict[str, Any]:
     ensemble, domain = model.ensemble_, model.ensemble_.domain_
-    boosting = ensemble.learners_.get("xgboost")
     return {
         "format": FORMAT,
         "type": "StructureModel",
@@ -181,9 +130,7 @@ def _description(model: StructureModel, files: dict[str, bytes], folder: Path) -
         "feature_set_hash": feature_set_hash(model.columns_),
         "population": model.target.state(),
         "trust": ensemble.trust_.as_dict(),
-        "boosting": None
-        if boosting is None
-        else {"centre_": boosting.centre_, "unit_": boosting.unit_},
+        "learners": {name: LEARNERS[name].state(v) for name, v in ensemble.learners_.items()},
         "domain": {
             "centre_": domain.centre_.tolist(),
             "scale_": domain.scale_.tolist(),
@@ -286,16 +233,12 @@ def _check_columns(folder: Path, columns: tuple[str, ...], expected: str) -> Non
         )
 
 
-def _file_of(member: str) -> str:
-    return f"{member}.ubj" if MEMBERS[member] is BoundedBoosting else f"{member}.skops"
-
-
 def _read_files(
     folder: Path, expected: dict[str, str], members: tuple[str, ...]
 ) -> dict[str, bytes]:
     content = {}
     # Names come from the list of members, never from the file: no path can lead out of the folder.
-    for name in (*map(_file_of, members), "domain.parquet"):
+    for name in (*(LEARNERS[m].file for m in members), "domain.parquet"):
         path = folder / name
         if not path.is_file():
             raise ModelError(f"{path} is missing; copy the whole model folder")
@@ -320,34 +263,21 @@ def _read_ensemble(
         raise ModelError(f"{folder}: model.json has not one weight for each learner and evidence")
     ensemble.learners_ = {}
     for member in model.members:
-        file = _file_of(member)
-        if MEMBERS[member] is BoundedBoosting:
-            learner = _read_boosting(content[file], model, description["boosting"])
-        else:
-            expected = BoundedExtraTrees if member == "extra_trees" else BoundedGaussianProcess
-            learner = read_learner(content[file], str(folder / file), expected)
+        file = LEARNERS[member].file
+        learner = LEARNERS[member].read(
+            SavedLearner(
+                content=content[file],
+                file=str(folder / file),
+                n_features=len(model.columns_),
+                seed=model.seed,
+                settings=model.parameters.get(member, {}),
+                state=description["learners"][member],
+            )
+        )
         if learner.n_features_in_ != len(model.columns_):
             raise ModelError(f"{folder / file} was trained on another number of features")
         ensemble.learners_[member] = learner
     return ensemble
-
-
-def _read_boosting(
-    content: bytes, model: StructureModel, description: dict[str, Any]
-) -> BoundedBoosting:
-    from xgboost import Booster
-    from xgboost.core import XGBoostError
-
-    boosting = BoundedBoosting(random_state=model.seed, **model.parameters.get("xgboost", {}))
-    boosting.centre_, boosting.unit_ = float(description["centre_"]), float(description["unit_"])
-    check_booster(content, len(model.columns_))
-    boosting.booster_ = Booster({"nthread": 1})
-    try:
-        boosting.booster_.load_model(bytearray(content))
-    except XGBoostError as error:
-        raise ModelError("xgboost.ubj is not an XGBoost model") from error
-    boosting.n_features_in_ = int(boosting.booster_.num_features())
-    return boosting
 
 
 def _read_domain(
@@ -383,29 +313,3 @@ def _parquet(reference: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     pd.DataFrame(reference).rename(columns=str).to_parquet(buffer, index=False)
     return buffer.getvalue()
-
-
-def _canonical_skops(content: bytes) -> bytes:
-    """The same archive without memory addresses and time stamps: equal models give equal bytes.
-
-    skops names arrays and marks shared objects by their address; here they are numbered instead.
-    """
-    with zipfile.ZipFile(io.BytesIO(content)) as source:
-        schema = source.read("schema.json").decode()
-        members = {name: source.read(name) for name in source.namelist()}
-    number: dict[str, str] = {}
-    pattern = re.compile(r'(?<="__id__": )\d+|(?<=")\d+(?=\.npy")')
-    schema = pattern.sub(lambda m: number.setdefault(m[0], str(len(number))), schema)
-    members["schema.json"] = schema.encode()
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as target:
-        for name, data in sorted((_renumbered(n, number), d) for n, d in members.items()):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(entry, data)
-    return buffer.getvalue()
-
-
-def _renumbered(name: str, number: dict[str, str]) -> str:
-    stem, dot, suffix = name.partition(".")
-    return number.get(stem, stem) + dot + suffix

@@ -13,63 +13,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from ...data.errors import ModelError
-from ..ensemble import DEFAULT_MEMBERS, MEMBERS
+from ..ensemble import DEFAULT_MEMBERS
 from ..labels.censoring import FloatArray
 from ..labels.folds import IntArray, grouped_folds
 from ..labels.tables import feature_matrix, usable_columns
 from ..labels.targets import make_target
+from ..learners.registry import LEARNERS
 from ..model import StructureModel, make_model
 from ..trust.calibration import group_weights, label_residual
 
 if TYPE_CHECKING:
     import optuna
 
-Space = Callable[["optuna.Trial"], dict[str, Any]]
 Progress = Callable[[int, int], None]
-
-_SHARES: Final = {"xgboost": 0.6, "extra_trees": 0.2, "gaussian_process": 0.2}
-"""Share of the budget by family: boosting has the most to gain."""
-
-
-def _extra_trees(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 8, log=True),
-        "max_features": trial.suggest_float("max_features", 0.1, 1.0),
-    }
-
-
-def _xgboost(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "n_rounds": trial.suggest_int("n_rounds", 50, 600, log=True),
-        "max_depth": trial.suggest_int("max_depth", 2, 6),
-        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
-        "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 20.0, log=True),
-        "reg_lambda": trial.suggest_float("reg_lambda", 0.3, 30.0, log=True),
-        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
-        "colsample": trial.suggest_float("colsample", 0.1, 1.0),
-        "scale": trial.suggest_float("scale", 0.2, 1.2, log=True),
-    }
-
-
-def _gaussian_process(trial: optuna.Trial) -> dict[str, Any]:
-    return {
-        "n_columns": trial.suggest_int("n_columns", 5, 80, log=True),
-        "max_correlation": trial.suggest_float("max_correlation", 0.7, 0.99),
-    }
-
-
-SPACES: Final[Mapping[str, Space]] = {
-    "extra_trees": _extra_trees,
-    "xgboost": _xgboost,
-    "gaussian_process": _gaussian_process,
-}
 
 
 @dataclass(frozen=True)
@@ -97,7 +60,7 @@ class _Problem:
         """Group-weighted mean distance of held-out predictions to labels, bounds as bounds."""
         held_out = np.empty(len(self.matrix))
         for train, test in self.folds:
-            learner = MEMBERS[member](random_state=self.seed, **settings)
+            learner = LEARNERS[member].make(random_state=self.seed, **settings)
             learner.fit(self.matrix[train], self.bounds[train])
             held_out[test] = learner.predict(self.matrix[test])
         residual = label_residual(self.bounds, held_out)
@@ -230,10 +193,10 @@ def _problem(
 
 def _budget(n_trials: int, members: Sequence[str]) -> dict[str, int]:
     """Trials by family: at least one each, the rest by share, rounding to the first family."""
-    total = sum(_SHARES[m] for m in members)
+    total = sum(LEARNERS[m].tuning_share for m in members)
     spare = n_trials - len(members)
-    budget = {m: 1 + int(spare * _SHARES[m] / total) for m in members}
-    largest = max(members, key=_SHARES.__getitem__)
+    budget = {m: 1 + int(spare * LEARNERS[m].tuning_share / total) for m in members}
+    largest = max(members, key=lambda m: LEARNERS[m].tuning_share)
     budget[largest] += n_trials - sum(budget.values())
     return budget
 
@@ -270,15 +233,15 @@ def _run_trial(study: optuna.Study, problem: _Problem, member: str) -> None:
         _add_default(study, problem, member)
         return
     study.sampler = optuna.samplers.TPESampler(seed=problem.seed * 100_003 + number)
-    study.optimize(lambda trial: problem.loss(member, SPACES[member](trial)), n_trials=1)
+    study.optimize(lambda trial: problem.loss(member, LEARNERS[member].space(trial)), n_trials=1)
 
 
 def _add_default(study: optuna.Study, problem: _Problem, member: str) -> None:
     """The default comes first and whole: a kill cannot leave it queued twice."""
     import optuna
 
-    fixed = optuna.trial.FixedTrial(MEMBERS[member]().get_params())
-    settings = SPACES[member](fixed)
+    fixed = optuna.trial.FixedTrial(LEARNERS[member].make().get_params())
+    settings = LEARNERS[member].space(fixed)
     study.add_trial(
         optuna.trial.create_trial(
             params=settings,

@@ -41,7 +41,7 @@ class EvidenceColumn:
     direction: int
     lower: float = -np.inf
     upper: float = np.inf
-    weight: float = 0.15
+    weight: float = 0.2
 
     def __post_init__(self) -> None:
         if self.direction not in (-1, 1):

@@ -1,27 +1,25 @@
 """Why a candidate is predicted as it is, and which descriptors matter for new groups.
 
 Contributions are Shapley values and add up to the prediction exactly: of boosted trees as XGBoost
-computes them (TreeSHAP, Lundberg 2020), of the forest by :mod:`.tree_shap`. A Gaussian process is
-not attributed: its share stands in the column ``gaussian_process``.
+computes them (TreeSHAP, Lundberg 2020), of the forest by :mod:`..learners.tree_shap`. A learner
+without attribution, such as a Gaussian process, has a column of its own name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
-from xgboost import DMatrix
 
 from ...data.units import ROOM_TEMPERATURE_K
 from ..labels.censoring import FloatArray
 from ..labels.folds import grouped_folds
-from ..learners.trees import BoundedBoosting, BoundedExtraTrees
+from ..learners.registry import LEARNERS
 from ..model import StructureModel
 from ..trust.calibration import label_residual
 from ..trust.metrics import group_resamples, percentile_interval
-from .tree_shap import tree_shap
 
 POPULATION: Final = "population"
 """Column of :func:`contributions` that no feature is responsible for."""
@@ -58,8 +56,9 @@ def contributions(
     for weight, (name, learner) in zip(
         weights.T[: len(model.members)], model.ensemble_.learners_.items(), strict=True
     ):
-        if name in _ATTRIBUTED:
-            total += weight[:, None] * _ATTRIBUTED[name](learner, matrix)
+        attributed = LEARNERS[name].shares
+        if attributed is not None:
+            total += weight[:, None] * attributed(learner, matrix)
         else:
             other += weight * learner.predict(matrix)
     table = pd.DataFrame(scale * total[:, :-1], index=features.index, columns=list(model.columns_))
@@ -68,8 +67,9 @@ def contributions(
     shares = scale * weights[:, len(model.members) :] * evidence
     for share, one in zip(shares.T, model.evidence_, strict=True):
         table[one.column] = share + table.get(one.column, 0.0)
-    if "gaussian_process" in model.members:
-        table["gaussian_process"] = scale * other
+    silent = [name for name in model.members if LEARNERS[name].shares is None]
+    if silent:
+        table["+".join(silent)] = scale * other
     return table
 
 
@@ -149,25 +149,3 @@ def _temperature(temperature_K: FloatArray) -> FloatArray:
 def _shuffled(rows: pd.DataFrame, columns: list[str], rng: np.random.Generator) -> pd.DataFrame:
     order = rng.permutation(len(rows))
     return rows.assign(**{c: rows[c].to_numpy()[order] for c in columns})
-
-
-def _boosting_shares(learner: BoundedBoosting, matrix: FloatArray) -> FloatArray:
-    shares = learner.booster_.predict(DMatrix(matrix, nthread=1), pred_contribs=True)
-    shares = learner.unit_ * np.asarray(shares, dtype=np.float64)
-    shares[:, -1] += learner.centre_
-    return shares
-
-
-def _forest_shares(learner: BoundedExtraTrees, matrix: FloatArray) -> FloatArray:
-    filled = learner.filled(matrix)
-    # Whether a value is missing counts to its column: both are one player.
-    player = learner.sources_
-    trees = learner.forest_.estimators_
-    shares = sum(tree_shap(tree.tree_, player, filled, matrix.shape[1]) for tree in trees)
-    return np.asarray(shares) / len(trees)
-
-
-_ATTRIBUTED: Final[Mapping[str, Callable[[Any, FloatArray], FloatArray]]] = {
-    "extra_trees": _forest_shares,
-    "xgboost": _boosting_shares,
-}

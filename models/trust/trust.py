@@ -27,10 +27,10 @@ from ..labels.censoring import FloatArray, is_closed, truncated_moments
 from ..labels.folds import IntArray
 from .calibration import conformal_factor, group_weights, label_residual
 
-_PRIOR_GROUPS: Final = 30.0
+_PRIOR_GROUPS: Final = 60.0
 """Weight, in groups, of what is expected of learners and evidence before any is seen to be right.
 Fifteen families of the AIMD table alone do not tell: chosen with the M3GNet set at hand."""
-_LEARNERS: Final = 0.4
+_LEARNERS: Final = 0.5
 """Expected of the learners together for a stranger, as a share of their plain mean."""
 _LEAST_WEIGHT: Final = 0.1
 """The weights sum to at least this, which keeps the order of candidates far from everything."""
@@ -44,8 +44,8 @@ overlap in distance, and believing too much costs more than believing too little
 _NEAR_SHARE: Final = 0.5
 """At distance zero the width is this share of what the width model says: polymorph and cell of a
 label are rarely certain."""
-_WIDTH_LABELS: Final = 60.0
-"""Evidence, in materials, for one width everywhere."""
+_WIDTH_LABELS: Final = 200.0
+"""Evidence, in materials, for one width everywhere: a width that fewer suggest reorders a list."""
 _WIDTH_ROUNDS: Final = 8
 _EXTREME: Final = 2.0
 """Positions beyond two spreads of the population claim no wider intervals still."""

@@ -13,8 +13,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ionsieve.data import ModelError
 from ionsieve.models import ConductivityModel, load_model, save_model
+from ionsieve.models.learners.skops_files import read_learner
 from ionsieve.models.learners.trees import BoundedExtraTrees
-from ionsieve.models.persistence import read_learner
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def test_a_model_that_answers_with_no_number_is_refused(folder):
         lambda d: d.update(columns=[]),
         lambda d: d["settings"].update(members=[]),
         lambda d: d["settings"].update(parameters={"xgboost": {"magic": 1}}),
-        lambda d: d["boosting"].update(centre_=10**400),
+        lambda d: d["learners"]["xgboost"].update(centre_=10**400),
     ],
 )
 def test_numbers_that_cannot_be(folder, change):

@@ -284,12 +284,12 @@ def _labelled_compositions(table: pd.DataFrame, path: Path) -> list[CompositionR
 def learner_names(text: str) -> tuple[str, ...]:
     """Learner families from ``--learners``."""
     from ..data.errors import InputError
-    from ..models.ensemble import MEMBERS
+    from ..models.learners.registry import LEARNERS
 
     names = tuple(name.strip() for name in text.split(",") if name.strip())
-    unknown = [name for name in names if name not in MEMBERS]
+    unknown = [name for name in names if name not in LEARNERS]
     if unknown or not names or len(set(names)) < len(names):
-        raise InputError(f"--learners {text}: give {', '.join(MEMBERS)}, each at most once")
+        raise InputError(f"--learners {text}: give {', '.join(LEARNERS)}, each at most once")
     return names
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
 
-from ionsieve.models.explanation.tree_shap import tree_shap
+from ionsieve.models.learners.tree_shap import tree_shap
 
 
 def expectation(
