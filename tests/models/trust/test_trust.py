@@ -69,7 +69,7 @@ def test_the_learner_that_is_right_gets_the_weight(measured):
 def worse_at_the_top():
     """One learner whose error grows with its prediction, to three times as large."""
     rng = np.random.default_rng(3)
-    n = 600
+    n = 3000
     mean = rng.uniform(-1.0, 1.0, n)
     truth = mean + (0.2 + 0.5 * np.maximum(mean, 0.0)) * rng.normal(size=n)
     level = held_out(mean[:, None], np.full((n, 1), np.nan), np.ones(n), np.arange(n) // 2)
@@ -78,7 +78,7 @@ def worse_at_the_top():
 
 def test_the_top_of_the_list_has_an_interval_of_its_own(worse_at_the_top):
     level, bounds = worse_at_the_top
-    fit, new = np.arange(0, 400), np.arange(400, 600)
+    fit, new = np.arange(0, 2000), np.arange(2000, 3000)
     trust = measure_trust([level.take(fit)], bounds[fit], label_sd=0.05, coverage=0.9)
     part = level.take(new)
     answer = trust.combine(part)
@@ -91,7 +91,7 @@ def test_the_top_of_the_list_has_an_interval_of_its_own(worse_at_the_top):
 
 def test_evidence_is_believed_far_away_and_by_as_much_as_it_is_right():
     rng = np.random.default_rng(5)
-    n = 240
+    n = 1800
     truth, groups = rng.normal(size=n), np.arange(n) // 6
     good = truth + 0.5 * rng.normal(size=n)
     evidence = np.column_stack([good / good.std(), rng.normal(size=n), -good])
@@ -120,7 +120,7 @@ def test_cross_fitted_answers_do_not_see_their_own_group(measured):
     again = cross_fitted(levels, 0, moved, 0.1, 0.9)
     np.testing.assert_allclose(again.mean[:10], plain.mean[:10], rtol=1e-12)
     inside = np.abs(plain.mean - bounds[:, 0]) <= plain.half_width
-    assert 0.85 <= inside.mean() <= 0.97
+    assert 0.85 <= inside.mean() <= 0.99
 
 
 def test_trust_survives_json(measured):
