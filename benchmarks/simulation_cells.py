@@ -74,6 +74,8 @@ def one(path: Path, mobile: str) -> dict[str, object] | None:
 def summary(table: pd.DataFrame) -> str:
     """The table in Markdown, and those without a cell."""
     good = table[table["reason"] == ""]
+    if good.empty:
+        return "\n".join(f"{row.file}: {row.reason}" for row in table.itertuples())
     lines = [
         "| | |",
         "|---|---|",

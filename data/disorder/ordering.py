@@ -85,7 +85,7 @@ def ordered_cells(record: StructureRecord, count: int) -> list[OrderedCell]:
         cannot be kept apart. Two halves of a split position whose occupancies sum to a little
         over one share what one position holds.
     """
-    charges = _charges(record)
+    charges = element_charges(record)
     parent = _primitive(record)
     multiples, counts = _supercell(parent, charges)
     cell = _disordered_cell(parent, multiples, counts, charges)
@@ -105,7 +105,7 @@ def ordered_cells(record: StructureRecord, count: int) -> list[OrderedCell]:
     ]
 
 
-def _charges(record: StructureRecord) -> dict[str, float]:
+def element_charges(record: StructureRecord) -> dict[str, float]:
     """Charge of each element: as given if it is one, else the most common neutral combination."""
     given: dict[str, set[float]] = defaultdict(set)
     for species in (s for content in record.species for s in content):

@@ -2,7 +2,7 @@
 
 Every verb may be killed at any line and called again: the database holds the state, folders are
 made from it, and a verb that was already done does nothing. Jobs are handled by
-:mod:`.campaign_jobs`.
+:mod:`.submission` and :mod:`.collection`.
 """
 
 from __future__ import annotations

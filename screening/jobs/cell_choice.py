@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from ...data.disorder.arrangements import CLOSEST_A
 from ...data.errors import StructureError
 from ...data.records import FloatArray
 from .occupancies import Occupancies, WholeNumbers
@@ -122,6 +123,11 @@ def choose_cell(
         if small:
             widest = max(small, key=lambda fit: round(fit.cell.image_distance_A, 6))
             return _best([widest], change, widest.n_atoms)
+    if crowded := occupancies.crowded:
+        raise StructureError(
+            f"{record_id}: its {' and '.join(crowded)} positions lie closer than {CLOSEST_A} Å to "
+            "each other with occupancies too high to be kept apart; check the structure"
+        )
     raise StructureError(
         f"{record_id}: no cell of at most {max_atoms} atoms holds whole numbers of atoms within "
         f"{CHANGES[-1]:g} of the occupancies; allow more atoms or give an ordered structure"

@@ -100,6 +100,19 @@ class Occupancies:
         """True if every orbit is full of one species."""
         return all(len(a) == 1 and abs(sum(a.values()) - 1.0) < 1e-3 for a in self.content.values())
 
+    @property
+    def crowded(self) -> list[str]:
+        """Elements whose alternatives lie so close that they hold far fewer atoms than refined."""
+        return sorted(
+            {
+                key[0]
+                for orbits, places in self._places
+                for o in orbits
+                for key in self.content[o]
+                if places < 0.8 * sum(self.sites[p] * sum(self.content[p].values()) for p in orbits)
+            }
+        )
+
     def fewest_atoms(self, multiple: int) -> int:
         """About the number of atoms in so many primitive cells, from below."""
         return math.floor(0.9 * multiple * self._atoms)

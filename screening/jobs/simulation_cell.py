@@ -14,6 +14,7 @@ from ...data.disorder.arrangements import (
     rank_arrangements,
     site_permutations,
 )
+from ...data.disorder.ordering import element_charges
 from ...data.errors import StructureError
 from ...data.records import IntArray, SiteSpecies, StructureRecord
 from ...features.core.prepared import prepare
@@ -82,7 +83,28 @@ def simulation_cells(
     StructureError
         If no arrangement of whole atoms exists in an allowed cell.
     """
-    parent = _charged_primitive(record, mobile)
+    try:
+        return _cells(
+            _charged_primitive(record, mobile), record, mobile, target_A, max_atoms, keep, seed
+        )
+    except StructureError:
+        if record.is_ordered:
+            raise
+        # Charges by bonds may not add up in a crystal of averages: those by composition do, or say
+        # what is wrong.
+        charged = _with_charges(record, element_charges(record))
+        return _cells(charged, record, mobile, target_A, max_atoms, keep, seed)
+
+
+def _cells(
+    parent: Structure,
+    record: StructureRecord,
+    mobile: str,
+    target_A: float,
+    max_atoms: int,
+    keep: int,
+    seed: int,
+) -> list[SimulationCell]:
     orbits, content = _orbits(parent)
     error: StructureError | None = None
     for room in _ROOM:
@@ -133,6 +155,15 @@ def _charged_primitive(record: StructureRecord, mobile: str) -> Structure:
     states = iter(prepared.roles.oxidation)
     species = tuple(
         tuple(SiteSpecies(s.element, s.occupancy, float(next(states))) for s in content)
+        for content in record.species
+    )
+    charged = to_pymatgen(replace(record, species=species), oxidation_states=True)
+    return charged.get_primitive_structure(tolerance=0.05)
+
+
+def _with_charges(record: StructureRecord, charges: dict[str, float]) -> Structure:
+    species = tuple(
+        tuple(SiteSpecies(s.element, s.occupancy, charges[s.element]) for s in content)
         for content in record.species
     )
     charged = to_pymatgen(replace(record, species=species), oxidation_states=True)
