@@ -42,6 +42,7 @@ from ionsieve.data.embedded.entries import entry_record
 from ionsieve.data.embedded.experiment import experiment_structure_entries
 from ionsieve.data.embedded.registry import TABLE_FOLDER
 from ionsieve.data.records import FloatArray, reduced_formula
+from ionsieve.data.transport.label_table import COLUMNS
 from ionsieve.data.units import nernst_einstein_sigma_S_cm
 
 PHONONDB = "phonon database of A. Togo (2018-04-17), PBEsol-relaxed, Materials Project"
@@ -123,15 +124,9 @@ REPOSITORIES = {
 }
 
 LABEL_COLUMNS = (
-    "structure_id",
+    COLUMNS[0],
     "mobile",
-    "temperature_K",
-    "kind",
-    "quantity",
-    "value",
-    "lower",
-    "upper",
-    "error_log10",
+    *COLUMNS[1:8],
     "error_basis",
     "group",
     "family",

@@ -32,6 +32,7 @@ from ionsieve.data.embedded.entries import entry_record
 from ionsieve.data.embedded.orbits import expand_site, lattice_matrix
 from ionsieve.data.embedded.registry import REGISTRY_FILE, TABLE_FOLDER, table_sha256
 from ionsieve.data.records import FloatArray, reduced_formula
+from ionsieve.data.transport.label_table import COLUMNS
 
 SOURCE = "OBELiX training part (NRC-Mila)"
 LICENCE = "CC BY 4.0 (OBELiX, NRC-Mila)"
@@ -62,15 +63,7 @@ GROUPS = {
 """Families under one name, that of the AIMD table where it has the same one."""
 
 LABEL_COLUMNS = (
-    "structure_id",
-    "temperature_K",
-    "kind",
-    "quantity",
-    "value",
-    "lower",
-    "upper",
-    "error_log10",
-    "group",
+    *COLUMNS[:-1],
     "family",
     "formula",
     "source",

@@ -7,6 +7,7 @@ import typer
 
 from .aimd import aimd
 from .arrhenius import arrhenius
+from .benchmark import benchmark
 from .campaign import campaign
 from .campaign_export import export  # noqa: F401 (adds itself to the group)
 from .campaign_prescreen import prescreen  # noqa: F401
@@ -33,6 +34,7 @@ VERBS: Final[dict[str, Callable[..., Any]]] = {
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "benchmark": benchmark,
     "aimd": aimd,
     "arrhenius": arrhenius,
     "warmup": warmup,
