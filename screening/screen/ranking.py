@@ -52,6 +52,9 @@ RANKING_COLUMNS: Final[tuple[str, ...]] = (
 )
 """In the order of the file; :mod:`.flags` and :mod:`.follow_up` add what is theirs."""
 
+CELLS_APART_LOG10: Final[float] = 1.0
+"""Cells of one formula that are predicted further apart than this are remarked upon."""
+
 STABILITY_COLUMNS: Final[tuple[str, ...]] = (
     "e_above_hull_meV_atom",
     "li_window_low_V",
@@ -114,6 +117,7 @@ def rank_candidates(
         }
     ).round(DECIMALS)
     table["known_formula"] = table["formula"].isin(training.formulas)
+    table["note"] = _notes_on_cells(table)
     return in_order(_sorted(table))
 
 
@@ -135,6 +139,33 @@ def _measured(measured: pd.DataFrame | None, n_rows: int) -> dict[str, np.ndarra
 def in_order(table: pd.DataFrame) -> pd.DataFrame:
     """Columns in the order of :data:`RANKING_COLUMNS`; those that are missing are left out."""
     return table[[name for name in RANKING_COLUMNS if name in table]]
+
+
+def _notes_on_cells(table: pd.DataFrame) -> list[str]:
+    """Notes, with what other cells of the same formula are predicted where they lie far apart.
+
+    Li6PS5Cl with its S and Cl in order is slow in AIMD and fast with half of them exchanged: the
+    cell given for a compound is a choice, and what hangs on it must be seen.
+    """
+    known = table.groupby("formula")["log10_sigma_300K_S_cm"]
+    low, high = known.transform("min"), known.transform("max")
+    return [
+        "; ".join(
+            filter(
+                None,
+                [
+                    note,
+                    f"other cells of {formula} are predicted from {one:.1f} to {other:.1f}: order "
+                    "of the sites or polymorph decide"
+                    if other - one > CELLS_APART_LOG10
+                    else "",
+                ],
+            )
+        )
+        for note, formula, one, other in zip(
+            table["note"], table["formula"], low, high, strict=True
+        )
+    ]
 
 
 def _known(descriptions: pd.DataFrame, name: str) -> np.ndarray:

@@ -4,7 +4,11 @@ import numpy as np
 import pandas as pd
 
 from ionsieve.screening.screen.flags import TrainingRange
-from ionsieve.screening.screen.ranking import RANKING_COLUMNS, rank_candidates
+from ionsieve.screening.screen.ranking import (
+    MEASURED_COLUMNS,
+    RANKING_COLUMNS,
+    rank_candidates,
+)
 
 IDS = ["a", "b", "c", "d"]
 
@@ -101,3 +105,24 @@ def test_known_structures_are_passed_on() -> None:
         "Li6PS5Cl_F43m",
         "same",
     ]
+
+
+def test_cells_of_one_formula_that_lie_far_apart_are_remarked_upon() -> None:
+    known = DESCRIPTIONS.assign(formula=["Li6PS5Cl", "Li2S", "Li6PS5Cl", "Li2S"], note="")
+    known.loc["a", "note"] = "ordered"
+    ranked = rank_candidates(features(), predictions(), known, TRAINING).set_index("id")
+    remark = "other cells of Li6PS5Cl are predicted from -4.0 to -2.0"
+    assert ranked.loc["a", "note"].startswith(f"ordered; {remark}")
+    assert ranked.loc["c", "note"].startswith(remark)
+    near = predictions(prediction=[-2.0, -3.0, -2.9, -3.9])
+    assert (rank_candidates(features(), near, DESCRIPTIONS, TRAINING)["note"] == "").all()
+
+
+def test_measurements_have_columns_of_their_own() -> None:
+    measured = predictions(prediction=[-4.0, -5.0, -6.0, -7.0], p_exceeds=[0.4, 0.3, 0.2, 0.1])
+    ranked = rank_candidates(features(), predictions(), DESCRIPTIONS, TRAINING, measured)
+    assert ranked["log10_sigma_300K_experiment_S_cm"].tolist() == [-4.0, -5.0, -6.0, -7.0]
+    assert ranked["p_fast_experiment"].tolist() == [0.4, 0.3, 0.2, 0.1]
+    assert ranked["p_fast"].tolist() == [0.95, 0.5, 0.1, 0.05], "the order is that of AIMD"
+    alone = rank_candidates(features(), predictions(), DESCRIPTIONS, TRAINING)
+    assert alone[list(MEASURED_COLUMNS)].isna().all(axis=None)

@@ -1,0 +1,74 @@
+"""Two kinds of labels of one population that lie decades apart, and what each tells the other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ionsieve.models import kinds
+from ionsieve.models.kinds import KindTable, learn_kinds
+
+
+@pytest.fixture(scope="module")
+def learned():
+    """Composition columns tell the position of a material; measurements are many, AIMD few."""
+    rng = np.random.default_rng(0)
+    n = 120
+    ids = [f"m{i:03d}" for i in range(n)]
+    position = rng.normal(size=n)
+    features = pd.DataFrame(
+        {
+            "composition": position + 0.1 * rng.normal(size=n),
+            "void_fraction": 0.3 + 0.05 * position + 0.05 * rng.normal(size=n),
+            "noise": rng.normal(size=n),
+        },
+        index=ids,
+    )
+
+    def labels(rows, kind, shift, temperature_K):
+        log10 = shift + 1.5 * position[rows] + 0.2 * rng.normal(size=len(rows))
+        table = pd.DataFrame({"structure_id": np.array(ids)[rows], "temperature_K": temperature_K})
+        table = table.assign(kind=kind, quantity="sigma_S_cm", value=10.0**log10)
+        return table.assign(
+            lower=np.nan, upper=np.nan, error_log10=0.1, group=np.array(ids)[rows], source="test"
+        )
+
+    systems = pd.Series(ids, index=ids)
+    few, many = np.arange(0, 120, 5), np.arange(120)
+    aimd = KindTable(features=features, labels=labels(few, "aimd", -2, 600.0), chemsys=systems)
+    measured = KindTable(
+        features=features, labels=labels(many, "experiment", -6, 300.0), chemsys=systems
+    )
+    patch = pytest.MonkeyPatch()
+    patch.setattr(kinds, "EXPERIMENT_FOREST", {"n_trees": 40, "max_features": 1.0})
+    found = learn_kinds(aimd, measured, ["composition"], ["composition"])
+    patch.undo()
+    return found, position
+
+
+def test_each_kind_keeps_its_own_population(learned):
+    found, _ = learned
+    assert (found.aimd.training_["kind"], found.experiment.training_["kind"]) == (
+        "aimd",
+        "experiment",
+    )
+    aimd = found.aimd.predict(found.aimd_features, 600.0)["prediction"]
+    measured = found.experiment.predict(found.experiment_features, 300.0)["prediction"]
+    assert aimd.mean() > measured.mean() + 2.0
+
+
+def test_measurements_are_evidence_for_materials_without_aimd(learned):
+    found, position = learned
+    assert "experiment_sigma_S_cm" in [e.column for e in found.aimd.evidence_]
+    assert "experiment_sigma_S_cm" not in found.aimd.columns_
+    strangers = found.aimd_features.iloc[1::5]
+    answer = found.aimd.predict(strangers, 600.0)["prediction"]
+    assert np.corrcoef(answer, position[1::5])[0, 1] > 0.8
+
+
+def test_evidence_of_labelled_materials_is_out_of_fold(learned):
+    found, _ = learned
+    column = "experiment_sigma_S_cm"
+    own = found.aimd_features[column]
+    again = found.aimd.other_kind.add_to(found.aimd_features.drop(columns=column))[column]
+    assert own.notna().all()
+    assert not np.allclose(own, again), "a label of the same material leaked into its evidence"
