@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import Final, cast
 
 from ..data.code_digest import code_digest
 from ..data.errors import FeatureError
-from .core.columns import EXTRA, Column, Compute, ComputeBatch, Family
+from .core.columns import DSCRIBE, EXTRA, Column, Compute, ComputeBatch, Family
 
 _MODULES: Final[dict[str, str]] = {
     "isolated_anions": ".isolated.columns",
@@ -46,6 +46,10 @@ def family(name: str) -> Family:
     FeatureError
         If there is none; the message lists those that exist.
     """
+    if name == DSCRIBE:
+        from .dscribe_extra import dscribe_family
+
+        return dscribe_family()
     if is_extra(name):
         from .matminer_extra import extra_family
 
@@ -59,8 +63,13 @@ def family(name: str) -> Family:
 
 def family_modules(names: Iterable[str]) -> tuple[str, ...]:
     """Full module names of families, for processes that import them ahead."""
-    extra = f"{__package__}.matminer_extra"
-    return tuple(extra if is_extra(n) else f"{__package__}{_MODULES[n]}" for n in names)
+    return tuple(f"{__package__}{_module_of(name)}" for name in names)
+
+
+def _module_of(name: str) -> str:
+    if name == DSCRIBE:
+        return ".dscribe_extra"
+    return ".matminer_extra" if is_extra(name) else _MODULES[name]
 
 
 def is_extra(name: str) -> bool:
@@ -99,9 +108,8 @@ def descriptor_code(names: Iterable[str] | None = None) -> str:
     """
     chosen = FAMILY_NAMES if names is None else tuple(names)
     own = code_digest(f"{__package__}.rows", *family_modules(chosen))
-    extras = [name for name in chosen if is_extra(name)]
+    extras = [name for name in chosen if is_extra(name) or name == DSCRIBE]
     if not extras:
         return own
-    from .matminer_extra import version
-
-    return hashlib.sha256("\n".join([own, version(), *extras]).encode()).hexdigest()
+    versions = [metadata.version(package) for package in ("matminer", "dscribe")]
+    return hashlib.sha256("\n".join([own, *versions, *extras]).encode()).hexdigest()

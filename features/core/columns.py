@@ -11,6 +11,9 @@ from .prepared import PreparedStructure
 EXTRA: Final[str] = "matminer:"
 """First part of the name of a family that is a featurizer of matminer."""
 
+DSCRIBE: Final[str] = "dscribe:ACSF"
+"""Name of the family that dscribe computes at the mobile ions."""
+
 Value = float | str | bool
 
 
