@@ -32,6 +32,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fuzz_inputs import SEEDS, spoiled_database, spoiled_file
 
 HANG_S: Final = 20.0
+IMPORT_S: Final = 600.0
+"""For the first input of a process, which loads libraries and compiled kernels."""
 MEMORY_BYTES: Final = 2_000_000_000
 MAX_MESSAGE: Final = 2000
 GOOD: Final = ("accepted", "quarantined", "refused")
@@ -338,7 +340,7 @@ class Worker:
         return result, told
 
     def is_late(self) -> bool:
-        return time.monotonic() - self.started > HANG_S * (6 if self.fresh else 1)
+        return time.monotonic() - self.started > (IMPORT_S if self.fresh else HANG_S)
 
     def end(self) -> None:
         if self.process is not None:

@@ -157,7 +157,7 @@ def _read_frame(
             return _finish(stream, where, head, item.split()[1:], elements)
         key = next((k for k in sizes if item.startswith(k) and (k != "TIME" or item == k)), None)
         if key is None:
-            raise TrajectoryError(f"{where}: unknown section {item!r}")
+            raise TrajectoryError(f"{where}: unknown section {item[:40]!r}")
         head[key] = [stream.readline() for _ in range(sizes[key])]
         if key == "BOX BOUNDS":
             head["BOX STYLE"] = item.split()[2:]

@@ -94,7 +94,7 @@ def _told_as_one_line(path: Path) -> Iterator[None]:
         ) from None
     except (EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise TrajectoryError(
-            f"{path}: the file is cut off or damaged ({_first_line(error)})"
+            f"{path}: the file is cut off or damaged ({_first_line(error)[:200]})"
         ) from None
     except Exception as error:
         raise TrajectoryError(f"{path}: cannot be read ({_first_line(error)[:300]})") from None

@@ -20,6 +20,8 @@ EXIT_INPUT = 1
 EXIT_USAGE = 2
 EXIT_DEFECT = 70
 EXIT_INTERRUPTED = 130
+_LONGEST_LINE = 1500
+"""An error may quote its input, which may be anything."""
 
 app = typer.Typer(
     name="ionsieve",
@@ -80,6 +82,8 @@ def main() -> None:
 
 def _fail(message: str, code: int) -> None:
     one_line = " ".join(message.split())
+    if len(one_line) > _LONGEST_LINE:
+        one_line = f"{one_line[:_LONGEST_LINE]} …"
     print(f"ionsieve: {one_line}", file=sys.stderr)
     raise SystemExit(code)
 
