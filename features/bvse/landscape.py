@@ -22,9 +22,11 @@ becomes endless in one, two and three dimensions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...data.elements import SYMBOLS
 from ...data.embedded.bvse import MorseParameters, bvse_parameters
@@ -156,7 +158,7 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
         field.position_A - start,
         field.kind,
         field.weight,
-        tabulated(field.parameters, CUTOFF_A, farthest, _BINS, _SHORTEST_A),
+        _tables(field.parameters, farthest),
         CUTOFF_A,
         _BINS,
     )
@@ -213,8 +215,26 @@ def force_field(prepared: PreparedStructure, host: Host) -> ForceField:
         kind[images.atom],
         host.occupancy[images.atom],
         parameters,
-        pair_curves(parameters, CUTOFF_A, _PIECES),
+        np.concatenate([_curves(tuple(kind)) for kind in parameters.tolist()]),
     )
+
+
+# The same few pairs of ions come again in crystal after crystal.
+@lru_cache(maxsize=256)
+def _curves(parameters: tuple[float, ...]) -> FloatArray:
+    return np.asarray(pair_curves(np.array([parameters]), CUTOFF_A, _PIECES))
+
+
+@lru_cache(maxsize=256)
+def _table(parameters: tuple[float, ...]) -> NDArray[np.float32]:
+    return np.asarray(tabulated(np.array([parameters]), CUTOFF_A, CUTOFF_A, _BINS, _SHORTEST_A))
+
+
+def _tables(parameters: FloatArray, farthest: float) -> NDArray[np.float32]:
+    """Tabulated pair energies of each kind, zero from the cutoff to ``farthest`` (Å)."""
+    rows = np.concatenate([_table(tuple(kind)) for kind in parameters.tolist()])
+    beyond = int(farthest * farthest / (CUTOFF_A * CUTOFF_A / _BINS)) + 3 - rows.shape[1]
+    return np.pad(rows, ((0, 0), (0, max(beyond, 0))))
 
 
 def _pair_parameters(
