@@ -139,6 +139,8 @@ def _displacement_A(before: StructureRecord, after: StructureRecord, host: np.nd
     if not host.any():
         return 0.0
     moved = after.frac[host] - before.frac[host]
+    # The drift is a mean on a circle: half a cell one way is half a cell the other way.
+    moved -= np.angle(np.exp(2j * np.pi * moved).mean(axis=0)) / (2 * np.pi)
     moved -= np.rint(moved)
     moved -= moved.mean(axis=0)
     return float(np.sqrt((np.linalg.norm(moved @ after.lattice, axis=1) ** 2).mean()))
