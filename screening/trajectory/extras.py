@@ -75,8 +75,8 @@ def extras_of(run: Trajectory, label: TransportLabel, extras: Extras) -> dict[st
         To be added to the answer: ``frustration``, or nothing.
     """
     points = None if extras.arrhenius is None else read_points(extras.arrhenius)
-    moves = displacements(run, [label.settings.mobile, *label.settings.also_mobile])
-    own = moves.of(label.settings.mobile)
+    # Other mobile ions stay in the picture: without them no charge balances.
+    own = displacements(run, label.settings.mobile)
     framed = frame_run(run, own, label.n_equilibration_frames)
     found: Frustration | None = None
     if extras.measures or extras.jumps or extras.sites or extras.wannier:

@@ -258,6 +258,12 @@ def test_several_mobile_species(run, tmp_path):
     ratio = other["species"]["Na"]["sigma_mS_cm"] / result["species"]["Na"]["sigma_mS_cm"]
     assert ratio == pytest.approx(0.25, rel=1e-9)
     assert "Na" in run(*common).stdout
+    measured = run(*common, "--json", "--frustration")
+    assert measured.returncode == 0, measured.stderr
+    assert json.loads(measured.stdout)["frustration"]["n_ions"] == 12
+    other = run("aimd", tmp_path / "XDATCAR", *OPTIONS, "--mobile", "Li,")
+    assert (other.returncode, other.stderr.count("\n")) == (1, 1)
+    assert "'' is no element" in other.stderr
     wrong = run(*common, "--charges", "Li:1")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
     assert "--charges" in wrong.stderr

@@ -105,7 +105,7 @@ def aimd(
     )
     temperature = _temperature(temperature, run)
     settings = AnalysisSettings(
-        mobile=mobile,
+        mobile=mobile.strip(),
         temperature_K=temperature,
         charge_e=charge,
         site_distance_A=site_distance,
@@ -113,14 +113,14 @@ def aimd(
         kind="aimd" if kind == "aimd" else "mlip_md",
         structure_id=structure_id,
     )
-    ions = [e.strip() for e in mobile.split(",")]
+    ions = mobile_elements(mobile)
     known = None if charges is None else parse_charges(charges)
     if len(ions) > 1:
         together = analyse_species(run, settings, ions, known)
         found = list(together.labels.values())
         result = {**found[0].as_dict(), **together.as_dict()}
     else:
-        own = (known or {}).get(mobile)
+        own = (known or {}).get(ions[0])
         found = [analyse(run, replace(settings, charge_e=own) if charge is None else settings)]
         result = found[0].as_dict()
     label = found[0]
@@ -148,6 +148,24 @@ def aimd(
         versions = [append_label(labels, one) for one in found]
         result["label_version"] = versions[0]
     typer.echo(json.dumps(result, allow_nan=False) if as_json else _summary(result))
+
+
+def mobile_elements(text: str) -> list[str]:
+    """``Li,Na`` → elements.
+
+    Raises
+    ------
+    InputError
+        If a part is no element.
+    """
+    from ..data.elements import ATOMIC_NUMBER
+    from ..data.errors import InputError
+
+    found = [part.strip() for part in text.split(",")]
+    for part in found:
+        if part not in ATOMIC_NUMBER:
+            raise InputError(f"--mobile {text}: {part!r} is no element; write Li or Li,Na")
+    return found
 
 
 def parse_charges(text: str) -> dict[str, float]:
