@@ -61,7 +61,7 @@ def benchmark_labels(on: Table) -> pd.DataFrame:
 
 
 def benchmark_baselines(on: Table) -> pd.DataFrame:
-    """Held-out predictions of plain methods and of ionsieve, made on the fixed folds.
+    """Held-out predictions of plain methods and of trees on all descriptors, on the fixed folds.
 
     Returns
     -------

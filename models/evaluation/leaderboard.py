@@ -177,7 +177,8 @@ never trained on, nor a paper that shares a composition with it (experiment), no
 Intervals in brackets are 95 % of a bootstrap over groups; labels that are bounds count in AUC and
 landmarks, not in the mean absolute error. *Landmarks*: pairs of a material known to be fast and one
 known to be slow that are ordered right. Methods without a description are baselines that ship with
-ionsieve.
+ionsieve; how its own model does, with the evidence of other kinds, stands in
+[accuracy](accuracy.md).
 
 Enter: `ionsieve benchmark --template --on experiment` writes the file to fill in;
 `ionsieve benchmark FILE --on experiment` scores it. Put it into a folder below

@@ -26,7 +26,7 @@ def test_template_to_scores(tmp_path: Path) -> None:
     table.assign(log10_sigma_S_cm=-5.0, low=-8.0, high=-2.0).to_csv(path, index=False)
     text = run(path, "--on", "experiment")
     assert "mine" in text
-    assert "ionsieve" in text
+    assert "temperature only" in text
     found = json.loads(run(path, "--json", "--out", tmp_path / "scores.json"))
     assert found == json.loads((tmp_path / "scores.json").read_text())
     assert 0 < found["scores"]["mine"]["coverage"][0] < 1

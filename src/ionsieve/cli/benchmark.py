@@ -32,7 +32,7 @@ def benchmark(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Score predictions beside baselines and ionsieve's own model, on fixed joined folds.
+    """Score predictions beside baselines on fixed joined folds.
 
     Predictions are log10 of the conductivity in S/cm, one for each row of the template. Train on
     the other folds only: the column fold says which. Papers that share a composition lie in one
