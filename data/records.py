@@ -35,6 +35,9 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
     "diffuses",
 )
 
+MAX_COORDINATE: Final[float] = 4e9
+"""Fractional coordinates are folded into the cell; beyond this, double precision has no digit of
+1e-6 left to fold."""
 OCCUPANCY_TOLERANCE: Final[float] = 1e-3
 """Occupancies printed with few digits may sum to a little over 1; beyond this they are wrong."""
 
@@ -99,6 +102,12 @@ def _validated_frac(record_id: str, frac: object, n_sites: int) -> FloatArray:
     if not np.isfinite(array).all():
         site = int(np.argwhere(~np.isfinite(array).all(axis=1))[0, 0])
         raise StructureError(f"{record_id}: site {site} has a NaN or infinite coordinate")
+    if (np.abs(array) > MAX_COORDINATE).any():
+        site = int(np.argwhere((np.abs(array) > MAX_COORDINATE).any(axis=1))[0, 0])
+        raise StructureError(
+            f"{record_id}: site {site} has a coordinate beyond {MAX_COORDINATE:g}, whose digits "
+            "say nothing about its place in the cell"
+        )
     array -= np.floor(array)
     # Rounding just below 1.0 puts equivalent sites on both faces of the cell: fold them to 0.
     array[array > 1.0 - 1e-9] = 0.0

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..errors import StructureError
 from ..identifiers import printable
-from ..records import MAX_EDGE_A
+from ..records import MAX_COORDINATE, MAX_EDGE_A
 from .formula_sum import half_unit, parse_formula
 from .symbols import Ion, element_of, element_of_label, is_vacancy
 
@@ -206,6 +206,11 @@ class CifBlock:
         frac = tuple(_number(values[k] or "?") for k in ("fract_x", "fract_y", "fract_z"))
         if not all(map(math.isfinite, frac)):
             raise StructureError(f"{record_id}: site {label} has no coordinates that are numbers")
+        if max(map(abs, frac)) > MAX_COORDINATE:
+            raise StructureError(
+                f"{record_id}: site {label} has the coordinate {max(map(abs, frac)):.3g}, whose "
+                "digits say nothing about its place in the cell"
+            )
         stated = values["symmetry_multiplicity"] or values["site_symmetry_multiplicity"]
         return AtomRow(
             label=label,
