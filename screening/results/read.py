@@ -18,6 +18,7 @@ from ...data.errors import InputError
 from ...data.records import StructureRecord
 from ..pages.report import CALIBRATION, TEMPERATURES, ReportData, in_page, top_scenes
 from .optimade import OPTIMADE, read_optimade
+from .quality import shipped_quality
 
 RUN: Final[str] = "run.json"
 """Written last: with it the run is finished."""
@@ -192,6 +193,8 @@ def report_data(folder: Path, run: dict[str, Any]) -> ReportData:
         scenes=scenes,
         undrawn=undrawn,
         n_pictures=int(run["top_structures"]),
+        # Of the models that this version ships; a model of one's own has its card.
+        quality=None if run["settings"].get("model") else shipped_quality(),
     )
 
 
