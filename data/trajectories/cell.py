@@ -73,4 +73,4 @@ def _drift(volume: FloatArray) -> tuple[float, bool]:
     # Within halves, so that the drift itself does not count as noise.
     spread = np.concatenate([b - b.mean() for b in np.split(blocks, 2)]).std(ddof=2)
     error = float(spread) * np.sqrt(4.0 / _BLOCKS)
-    return late / early - 1.0, abs(late - early) > DRIFT_SIGMAS * error + 1e-9 * early
+    return late / early - 1.0, bool(abs(late - early) > DRIFT_SIGMAS * error + 1e-9 * early)

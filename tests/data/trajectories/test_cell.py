@@ -1,5 +1,7 @@
 """Cells that vary: fluctuations, drift, and displacements at constant pressure."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from ionsieve.data.trajectories.cell import cell_fluctuations
 from ionsieve.data.trajectories.displacements import displacements
 from ionsieve.data.trajectories.msd import mean_squared_displacement
 from ionsieve.data.trajectories.trajectory import Trajectory
+from ionsieve.data.transport.analysis import AnalysisSettings, analyse
 
 CELL = np.array([[9.0, 0.0, 0.0], [1.5, 8.5, 0.0], [-0.8, 1.1, 10.0]])
 
@@ -69,6 +72,17 @@ def test_a_diffusivity_at_constant_pressure_is_that_at_constant_volume():
         mean_squared_displacement(fixed.positions_A)[1:],
         rtol=1e-9,
     )
+
+
+def test_a_run_at_constant_pressure_gives_a_label_as_json():
+    rng = np.random.default_rng(5)
+    frac = np.concatenate([rng.random((1, 6, 3)), rng.random((1, 6, 3))], axis=1)
+    frac = frac + rng.normal(0, 0.01, (400, 12, 3))
+    run = Trajectory(("Na",) * 6 + ("Cl",) * 6, barostat(rng, 400), frac % 1.0, 50.0)
+    result = analyse(run, AnalysisSettings(mobile="Na", temperature_K=500.0)).as_dict()
+    cell = json.loads(json.dumps(result, allow_nan=False))["cell"]
+    assert cell["drifts"] is False
+    assert len(cell["lengths_A"]) == len(cell["angles_spread_deg"]) == 3
 
 
 def test_fluctuations_and_drift_are_reported():
