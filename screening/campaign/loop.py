@@ -41,7 +41,7 @@ from .store import CampaignStore
 _ROUND_SEED: Final[int] = 1_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Proposal:
     """What ``propose`` came to."""
 
@@ -96,21 +96,38 @@ def propose(
             picks = tuple(entry.get("picks", ()))
             names = tuple(j.id for j in waiting)
             expected, greedy = _expectations(entry)
-            return Proposal(number, names, False, None, picks, expected=expected, greedy=greedy)
+            return Proposal(
+                round=number,
+                jobs=names,
+                new=False,
+                decision=None,
+                picks=picks,
+                expected=expected,
+                greedy=greedy,
+            )
         _refuse_if_stopped(store)
         pool = _pool(store, settings, prescreen)
         decision = pool.decision(settings, size or settings.batch_size)
         if decision.stop and not anyway:
             with store.transaction() as t:
                 t.note("stop_rule", "campaign", {"model_id": pool.model_id, **asdict(decision)})
-            return Proposal(None, (), False, decision)
+            return Proposal(round=None, jobs=(), new=False, decision=decision)
         number = _new_round(store, settings, pool, size or settings.batch_size, decision)
         write_job_folders(store, settings)
         jobs = tuple(j.id for j in store.jobs() if j.round == number)
         entry = store.rounds()[-1]
         picks, notices = tuple(entry["picks"]), _notices(store)
         expected, greedy = _expectations(entry)
-        return Proposal(number, jobs, True, decision, picks, notices, expected, greedy)
+        return Proposal(
+            round=number,
+            jobs=jobs,
+            new=True,
+            decision=decision,
+            picks=picks,
+            notices=notices,
+            expected=expected,
+            greedy=greedy,
+        )
 
 
 def _expectations(entry: Mapping[str, Any]) -> tuple[Expectation | None, Expectation | None]:
@@ -133,7 +150,7 @@ def _notices(store: CampaignStore) -> tuple[str, ...]:
     return tuple(notices)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Pool:
     """Candidates that have no job yet, with what the model believes."""
 
@@ -184,14 +201,14 @@ def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _
         for c in left
     ]
     return _Pool(
-        left,
-        _beliefs(model, chosen),
-        chosen,
-        _incumbent(store, model, features),
-        np.array(hours, dtype=np.float64),
-        entry.id,
-        prescreen,
-        tier,
+        candidates=left,
+        beliefs=_beliefs(model, chosen),
+        features=chosen,
+        best=_incumbent(store, model, features),
+        cost_core_hours=np.array(hours, dtype=np.float64),
+        model_id=entry.id,
+        prescreen=prescreen,
+        tier=tier,
     )
 
 

@@ -13,7 +13,7 @@ from ionsieve.data.errors import TrajectoryError
 from ionsieve.data.records import Kind
 from ionsieve.data.trajectories.trajectory import Trajectory
 from ionsieve.screening.acquisition.cost import GPAW_COST, CostLine
-from ionsieve.screening.campaign import loop
+from ionsieve.screening.campaign import loop, relaxations
 from ionsieve.screening.campaign.collection import collect
 from ionsieve.screening.campaign.loop import propose
 from ionsieve.screening.campaign.status import report, status
@@ -76,10 +76,8 @@ class StretchEngine:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(loop, "ConductivityModel", campaigns.QuickModel)
-    monkeypatch.setattr(
-        "ionsieve.screening.campaign.relaxations.ConductivityModel", campaigns.QuickModel
-    )
+    campaigns.quick(monkeypatch, loop)
+    monkeypatch.setattr(relaxations, "load_model", campaigns.quick_load)
 
     def make(engine: Engine) -> Path:
         monkeypatch.setitem(ENGINES, "stretch", engine)
