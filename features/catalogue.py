@@ -38,6 +38,14 @@ _MODULES: Final[dict[str, str]] = {
 FAMILY_NAMES: Final[tuple[str, ...]] = tuple(_MODULES)
 
 
+STANDARD_FAMILIES: Final[tuple[str, ...]] = tuple(
+    name
+    for name, module in _MODULES.items()
+    if module.startswith(".standard.") and name != "anion_packing"
+)
+"""Families that every materials-informatics toolkit has; the physics is measured against them."""
+
+
 def family(name: str) -> Family:
     """The family of that name.
 

@@ -19,16 +19,6 @@ from ..labels.folds import joined_groups
 from ..trust.metrics import REGRESSION_SCORES, Outcome, Score, auc, precision_at
 from .grouped import Factory, GroupedEvaluation, evaluate_grouped
 
-STANDARD_FAMILIES: Final = (
-    "composition",
-    "density",
-    "symmetry",
-    "voronoi_order",
-    "bond_order",
-    "radial",
-    "lattice",
-)
-"""Families that every materials-informatics toolkit has; the physics is measured against them."""
 _ONE_SUBJECT: Final = {"isolated_net": "isolated_anions"}
 """Families that are taken in and out together: two of them describe isolated anions."""
 
@@ -89,7 +79,7 @@ def ablate(
     labels: pd.DataFrame,
     families: Mapping[str, str],
     factory: Factory,
-    standard: Sequence[str] = STANDARD_FAMILIES,
+    standard: Sequence[str],
     seed: int = 0,
     **options: Any,
 ) -> Ablation:
@@ -103,7 +93,8 @@ def ablate(
     factory : callable
         Makes the model to evaluate.
     standard : sequence of str
-        Families of the reference.
+        Families of the reference: what every toolkit has
+        (:data:`ionsieve.features.catalogue.STANDARD_FAMILIES`).
     seed : int
     options
         Passed to :func:`.evaluate_grouped`.

@@ -90,7 +90,7 @@ def _factory(quantity: str, tune: int, out: Path, settings: dict[str, Any]) -> A
 def _write_ablation(
     out: Path, data: LabelledInputs, settings: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    from ..features.catalogue import catalogue
+    from ..features.catalogue import STANDARD_FAMILIES, catalogue
     from ..models import make_model
     from ..models.evaluation.ablation import ablate, subjects
     from ..models.evaluation.card import append_ablation
@@ -104,6 +104,7 @@ def _write_ablation(
         data.labels,
         families,
         lambda: make_model(data.quantity, **settings),
+        STANDARD_FAMILIES,
         **options,
     )
     append_ablation(out, found, "Boosting alone, default settings, on the same folds.")
