@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help gpaw nep oldest screen test test-kernels check fuzz quick coverage site dist format docs clean
+.PHONY: help gpaw nep oldest screen test test-kernels check fuzz quick coverage site readme dist format docs clean
 
 help:
 	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
@@ -18,6 +18,7 @@ help:
 	@echo "make coverage the test suite with the share of lines that it runs"
 	@echo "make site     build the documentation, tutorials executed, into site/"
 	@echo "make dist     build sdist and wheel, check them, try the wheel elsewhere"
+	@echo "make readme   fill in README's output, numbers and picture from a run"
 	@echo "make docs     write the descriptor reference anew"
 	@echo "make gpaw     build the GPAW engine for campaigns that run here"
 	@echo "make nep      bring the potential NEP89 (GPL-3) for pre-screens"
@@ -66,7 +67,10 @@ quick: check
 coverage: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov=ionsieve --cov-report=term
 
-$(VENV)/.installed-docs: $(VENV)/.installed
+$(VENV)/.installed-readme: $(VENV)/.installed
+	@$(BIN)/python docs/readme.py --picture
+
+docs: $(VENV)/.installed
 	@echo "installing what the documentation needs into $(VENV) (once)"
 	@$(PIP) install -c constraints.txt -e '.[docs]'
 	@touch $@

@@ -1,0 +1,88 @@
+"""Write the parts of README.md that a run prints: ``make readme``.
+
+Runs the main job, and puts what it prints at 80 columns, the accuracy of the shipped ranking and a
+picture of the page between the marks of README.md. A test compares the shortlist there with that
+of a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "images" / "report.png"
+COLUMNS = "80"
+
+
+def main() -> None:
+    """Run the screen, or take a finished one, and fill in the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--screen", type=Path, help="folder of a finished screen, with terminal.txt"
+    )
+    parser.add_argument("--picture", action="store_true", help="also take the picture of the page")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        out = arguments.screen or Path(folder) / "screen-out"
+        printed = out / "terminal.txt"
+        if not printed.exists():
+            printed.write_text(run_screen(out), encoding="utf-8")
+        text = between(PAGE.read_text("utf-8"), "screen", shown(printed.read_text("utf-8"), out))
+        text = between(text, "accuracy", accuracy())
+        PAGE.write_text(text, encoding="utf-8")
+        if arguments.picture:
+            take_picture(out / "report.html")
+
+
+def run_screen(out: Path) -> str:
+    """What ``ionsieve screen`` prints at 80 columns, without colour."""
+    environment = {**os.environ, "COLUMNS": COLUMNS, "NO_COLOR": "1", "TERM": "dumb"}
+    command = [sys.executable, "-m", "ionsieve.cli.main", "screen", "--out", str(out)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def shown(printed: str, out: Path) -> str:
+    """The output as a block, with the folder that ``make screen`` uses."""
+    lines = [line.rstrip() for line in printed.replace(str(out), "screen-out").splitlines()]
+    return "```\n" + "\n".join(lines).strip("\n") + "\n```"
+
+
+def accuracy() -> str:
+    """The short table that stands at the head of docs/accuracy.md."""
+    page = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
+    found = re.search(r"<!-- short -->\n(.*?)\n<!-- end of short -->", page, re.DOTALL)
+    if found is None:
+        raise SystemExit("docs/accuracy.md has no short table between its marks")
+    return found.group(1).strip()
+
+
+def between(page: str, name: str, content: str) -> str:
+    """The page with new content between two marks."""
+    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    head, rest = page.split(start)
+    return f"{head}{start}\n{content}\n{end}{rest.split(end)[1]}"
+
+
+def take_picture(report: Path) -> None:
+    """First screen of the page, by a headless browser."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise SystemExit("no chromium here: the picture stays as it is")
+    with tempfile.TemporaryDirectory() as profile:
+        command = [browser, "--headless", "--no-sandbox", "--disable-background-networking"]
+        command += [f"--user-data-dir={profile}", "--window-size=1440,1100", "--hide-scrollbars"]
+        command += [f"--screenshot={PICTURE}", f"file://{report.resolve()}"]
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
+
+
+if __name__ == "__main__":
+    main()
