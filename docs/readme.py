@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "report.png"
 COLUMNS = "80"
+METHODS = ("shipped model", "bond valence alone", "composition alone")
 
 
 def main() -> None:
@@ -57,12 +61,25 @@ def shown(printed: str, out: Path) -> str:
 
 
 def accuracy() -> str:
-    """The short table that stands at the head of docs/accuracy.md."""
-    page = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
-    found = re.search(r"<!-- short -->\n(.*?)\n<!-- end of short -->", page, re.DOTALL)
-    if found is None:
-        raise SystemExit("docs/accuracy.md has no short table between its marks")
-    return found.group(1).strip()
+    """The scores that ship with ionsieve, the model beside the best single column."""
+    from ionsieve.data.embedded.model_scores import load_model_scores
+
+    table = load_model_scores().set_index(["table", "score", "method"])
+    lines = ["| labels | score | shipped model | bond valence alone | composition alone |"]
+    lines.append("|---|---|---|---|---|")
+    for name, score in table.index.droplevel("method").unique():
+        if score.startswith(("share above", "coverage", "median width")):
+            continue
+        cells = [_cell(table, name, score, method) for method in METHODS]
+        lines.append("| " + " | ".join([name, score, *cells]) + " |")
+    return "\n".join(lines)
+
+
+def _cell(table: pd.DataFrame, name: str, score: str, method: str) -> str:
+    if (name, score, method) not in table.index:
+        return "–"
+    row = table.loc[(name, score, method)]
+    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
 def between(page: str, name: str, content: str) -> str:

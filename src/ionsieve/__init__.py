@@ -11,7 +11,7 @@ Everything is loaded when it is first used: importing the package imports no sci
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _OFFERED = {
     "Campaign": "api.campaigns",
