@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -303,6 +304,9 @@ def model_key(
     digest = hashlib.sha256(load_aimd_labels(mobile=mobile).to_csv(index=False).encode())
     digest.update(load_experiment_labels().to_csv(index=False).encode())
     digest.update(repr((seed, threshold_S_cm, families, mobile)).encode())
+    # Model folders are read by the versions that wrote them.
+    libraries = {name: version(name) for name in ("numpy", "scikit-learn", "xgboost")}
+    digest.update(repr(libraries).encode())
     # Not this module: its imports lead to every reader of files, and they do not decide the model.
     tables = (
         "ionsieve.data.embedded.aimd",

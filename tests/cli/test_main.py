@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import ionsieve
 from ionsieve.cli.main import app
 
 HEAVY = ("pymatgen", "numpy", "pandas", "sklearn", "scipy", "matminer", "xgboost", "numba", "ase")
@@ -40,7 +41,7 @@ def test_help_imports_no_science() -> None:
 
 def test_version() -> None:
     done = run("--version")
-    assert done.stdout.strip() == "ionsieve 0.1.0"
+    assert done.stdout.strip() == f"ionsieve {ionsieve.__version__}"
 
 
 def test_wrong_usage_ends_with_2() -> None:
