@@ -49,7 +49,11 @@ class FeatureInputs:
         used = f"{len(self.features) - bare} structures used"
         used += f", {bare} materials by composition alone" if bare else ""
         stand_ins = len(set(self.notes) - self.without_structure)
-        used += f", {stand_ins} too disordered stand as an ordered cell" if stand_ins else ""
+        used += (
+            f", {stand_ins} too disordered stand as an ordered cell or their average"
+            if stand_ins
+            else ""
+        )
         used += f", {len(self.remarks)} with a remark of the reader" if self.remarks else ""
         return f"{used}, {len(self.quarantined)} quarantined"
 
