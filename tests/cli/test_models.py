@@ -242,7 +242,7 @@ def test_a_stack_with_another_kind_is_trained_and_applied(stacked, folder, tmp_p
     out, result = stacked
     description = json.loads((out / "model.json").read_text())
     assert description["settings"]["members"] == ["gaussian_process", "xgboost"]
-    assert "mlip_md_diffusivity_cm2_s" in description["columns"]
+    assert "mlip_md_diffusivity_cm2_s" in description["evidence"]
     assert any("mlip_md_diffusivity_cm2_s" in note for note in result["notes"])
     given = ["predict", str(out), str(folder / "cifs"), "--out", str(tmp_path / "p.csv")]
     runner.invoke(app, [*given, "--temperature", "1000", "--explain"], catch_exceptions=False)

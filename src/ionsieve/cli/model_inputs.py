@@ -329,7 +329,7 @@ def add_other_kind(
         seed=options.seed,
     )
     used = found.model.training_["n_structures"]
-    data.notes.append(f"feature {found.column}: a model of {used} structures labelled by {kind}")
+    data.notes.append(f"evidence {found.column}: a model of {used} structures labelled by {kind}")
     return found
 
 
