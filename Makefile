@@ -67,10 +67,7 @@ quick: check
 coverage: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov=ionsieve --cov-report=term
 
-$(VENV)/.installed-readme: $(VENV)/.installed
-	@$(BIN)/python docs/readme.py --picture
-
-docs: $(VENV)/.installed
+$(VENV)/.installed-docs: $(VENV)/.installed
 	@echo "installing what the documentation needs into $(VENV) (once)"
 	@$(PIP) install -c constraints.txt -e '.[docs]'
 	@touch $@
@@ -88,6 +85,9 @@ check: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+readme: $(VENV)/.installed
+	@$(BIN)/python docs/readme.py --picture
 
 docs: $(VENV)/.installed
 	@mkdir -p docs

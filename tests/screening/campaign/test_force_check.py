@@ -49,7 +49,9 @@ def test_a_soft_potential_is_believed_and_its_slope_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda f: -f, lambda f: f[::-1], np.zeros_like, lambda f: 5 * f], ids=str
+    "change",
+    [lambda f: -f, lambda f: f[::-1], np.zeros_like, lambda f: 5 * f],
+    ids=("turned", "misplaced", "none", "fivefold"),
 )
 def test_wrong_forces_are_not_believed(change) -> None:
     assert not check_forces(Stored(change)).believed
