@@ -62,7 +62,7 @@ def test_a_screen_is_repeated_by_the_settings_it_wrote(folder: Path, tmp_path: P
         (["--set", "seed=x"], "--set: seed: must be a whole number"),
         (["--set", "seed=-1"], "seed -1: must be from 0"),
         (["--set", "mobile=Mg"], "mobile species 'Mg' is not supported"),
-        (["--set", "disorder=enumerate"], "disorder: 'enumerate'; use one of ordered, occupancy"),
+        (["--set", "disorder=maybe"], "disorder: 'maybe'; use one of"),
         (["--set", "policy.min_full_framework=3"], "min_full_framework 3.0: must be from 0 to 1"),
         (["--set", "families=acsf"], "no descriptor family 'acsf'; choose from isolated_anions"),
         (["--set", "families=density"], "the ranking needs 'isolated_anions'"),
