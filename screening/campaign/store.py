@@ -421,7 +421,7 @@ def _explained(folder: Path) -> Iterator[None]:
         text = str(error)
         remedy = next((r for word, r in _REMEDIES.items() if word in text), "try again")
         raise InputError(f"{folder / DATABASE}: {text}; {remedy}") from None
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite quotes damaged text
         raise InputError(
             f"{folder / DATABASE}: {error}; the file is damaged, take it from a copy of the folder"
         ) from None

@@ -144,3 +144,15 @@ def test_a_pipe_in_the_place_of_a_lock(folder: Path) -> None:
         store.exclusive(),
     ):
         pass
+
+
+def test_a_schema_that_is_no_text(folder: Path) -> None:
+    path = folder / DATABASE
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=delete")
+    connection.close()
+    path.write_bytes(
+        path.read_bytes().replace(b"CREATE TABLE settings", b"CREATE TA\xd4\xd4E settings")
+    )
+    with pytest.raises(InputError, match=r"campaign\.sqlite: "):
+        read_all(folder)
