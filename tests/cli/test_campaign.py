@@ -78,7 +78,7 @@ def test_damaged_campaign_is_one_line(verb: str, tmp_path: Path) -> None:
         ("batchsize: 3", "batchsize"),
         ("engine: abinit", "abinit"),
         ("[1, 2]", "names and values"),
-        ("a: [", "not YAML"),
+        ("a: [", "not valid YAML"),
     ],
 )
 def test_wrong_settings_are_one_line(text: str, words: str, tmp_path: Path) -> None:

@@ -101,7 +101,13 @@ def test_installed_walk_finds_the_files_of_the_checkout():
 
 
 def test_every_table_counts_for_someone():
-    everything = code_behind("ionsieve.screening.screen.pipeline", "ionsieve.cli.screen")
+    verbs = ("screen", "benchmark", "campaign_prescreen")
+    everything = code_behind(
+        "ionsieve.data.embedded.mlip",
+        "ionsieve.data.embedded.aimd",
+        "ionsieve.screening.screen.pipeline",
+        *(f"ionsieve.cli.{verb}" for verb in verbs),
+    )
     assert set(load_registry()) <= set(everything.data)
 
 

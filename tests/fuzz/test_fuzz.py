@@ -74,7 +74,7 @@ def test_a_worker_that_dies_or_hangs_is_counted(fuzz, seeds, tmp_path, monkeypat
         "for line in sys.stdin:\n"
         "    kind, number = line.split()\n"
         "    if number == '1': os.kill(os.getpid(), 11)\n"
-        "    if number == '2': time.sleep(60)\n"
+        "    if number == '3': time.sleep(60)\n"
         '    print(\'["accepted", "", 0.0]\', flush=True)\n'
     )
     made = fuzz.Worker.__init__

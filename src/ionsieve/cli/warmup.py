@@ -7,6 +7,7 @@ import typer
 
 def warmup(
     families: str = typer.Option("", help="Descriptor families, comma-separated; default all."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object instead of text."),
 ) -> None:
     """Compile the kernels of the descriptors, so that the first run does not wait for it.
 
@@ -14,10 +15,13 @@ def warmup(
     package cannot be written (NUMBA_CACHE_DIR names another folder). On a cluster run it once on a
     machine of the kind that computes.
     """
+    import json
     import time
 
     from ..features.warmup import warm_up
 
     started = time.perf_counter()
     warm_up([name.strip() for name in families.split(",") if name.strip()] or None)
-    typer.echo(f"kernels are ready ({time.perf_counter() - started:.1f} s)")
+    seconds = time.perf_counter() - started
+    text = f"kernels are ready ({seconds:.1f} s)"
+    typer.echo(json.dumps({"wall_s": round(seconds, 1)}) if as_json else text)

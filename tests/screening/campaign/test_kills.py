@@ -198,7 +198,7 @@ def test_killed_during_init_leaves_no_half_campaign(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(campaign_setup, "_write_tables", lambda *_: die())
-    monkeypatch.setattr(campaign_setup, "embedded_model", lambda *_: None)
+    monkeypatch.setattr(campaign_setup, "embedded_model", lambda *_, **__: None)
     cifs = campaigns.write_cifs(tmp_path / "cifs")
     assert in_child(lambda: init_campaign(tmp_path / "c", [cifs], campaigns.settings()))
     assert not (tmp_path / "c").exists()

@@ -195,7 +195,7 @@ def test_a_potential_that_fails_is_kept_with_its_reason(study: Path, monkeypatch
 def test_absent_potential_is_one_clear_line(study: Path) -> None:
     if importlib.util.find_spec("chgnet") is not None:
         pytest.skip("chgnet is installed")
-    with pytest.raises(MissingDependencyError, match=r"ionsieve\[mlip\]"):
+    with pytest.raises(MissingDependencyError, match=r"is not installed: pip install torch"):
         prescreen(study, "chgnet")
 
 
