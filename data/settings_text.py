@@ -83,7 +83,12 @@ def yaml_text(content: Any) -> str:
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
-    return yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True)
+    def dump(as_typed: bool) -> str:
+        return str(yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=as_typed))
+
+    text = dump(True)
+    # YAML takes these for line breaks, and the library writes them as they are.
+    return dump(False) if any(mark in text for mark in "\x85\u2028\u2029") else text
 
 
 def read_settings_text(path: str | Path, max_bytes: int = MAX_BYTES) -> Any:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from ionsieve.cli.main import app
 from ionsieve.data import InputError
 
-runner = CliRunner()
+runner = CliRunner(env={"COLUMNS": "200"})
 
 
 def run(*given: object) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ionsieve.data.errors import InputError
@@ -101,6 +101,8 @@ PLAIN = st.recursive(
 )  # fmt: skip
 
 
+@example("\x85")
+@example("a\u2028b")
 @given(PLAIN)
 def test_what_is_written_is_read_back(value: object) -> None:
     shared = {"a": value, "b": value}
