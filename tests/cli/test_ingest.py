@@ -38,6 +38,7 @@ WRITTEN = {
     "report.html",
     "run.json",
     "settings.yaml",
+    "temperatures.parquet",
 }
 PNICTOGENS, CHALCOGENS, HALIDES = ["P", "As", "Sb"], ["S", "Se"], ["Cl", "Br", "I"]
 
