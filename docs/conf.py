@@ -44,7 +44,6 @@ nitpicky = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "ionsieve"
-html_static_path = ["_static"]
 html_show_sourcelink = False
 html_theme_options = {
     "navigation_with_keys": False,
