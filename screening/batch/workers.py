@@ -295,6 +295,26 @@ def _context(job: Job) -> Any:
     return context
 
 
+def _forget_inherited_server() -> None:
+    """Let a fork of this process start a fork server of its own.
+
+    ``multiprocessing`` keeps the server's process number over a fork, and waits for it: in the
+    forked process, whose child it is not, no worker could start ("No child processes").
+    """
+    forkserver = sys.modules.get("multiprocessing.forkserver")
+    server: Any = getattr(forkserver, "_forkserver", None)
+    if server is None or server._forkserver_pid is None:
+        return
+    # Our copy of the pipe would keep the other process's server alive after its end.
+    with contextlib.suppress(OSError):
+        os.close(server._forkserver_alive_fd)
+    server._forkserver_pid = server._forkserver_alive_fd = server._forkserver_address = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_inherited_server)
+
+
 _HIDING_MAIN = threading.Lock()
 
 

@@ -45,6 +45,8 @@ class Submission:
         Jobs that were run here → exit status.
     failed, blocked, interrupted : mapping
         Of those, job → reason, as recorded.
+    running : tuple of str
+        Jobs left alone because a process on this machine runs them.
     """
 
     scripts: tuple[str, ...]
@@ -53,6 +55,7 @@ class Submission:
     failed: Mapping[str, str] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
     interrupted: Mapping[str, str] = field(default_factory=dict)
+    running: tuple[str, ...] = ()
 
 
 def submit(
@@ -96,14 +99,15 @@ def submit(
             scripts = write_array_scripts(store.folder, ready)
             if command:
                 _hand_over(store, settings, command, again)
-        ran, ended = _run_here(store, settings, limit) if run else ({}, Collection())
+        here = _run_here(store, settings, limit) if run else _RunHere()
     return Submission(
         scripts=tuple(scripts),
         ready=tuple(job.id for job in ready),
-        ran=ran,
-        failed=ended.failed,
-        blocked=ended.blocked,
-        interrupted=ended.interrupted,
+        ran=here.ran,
+        failed=here.ended.failed,
+        blocked=here.ended.blocked,
+        interrupted=here.ended.interrupted,
+        running=tuple(here.running),
     )
 
 
@@ -162,25 +166,32 @@ def _ended(job: Job, settings: CampaignSettings, folder: Path) -> bool:
     return progress.state in ("finished", "failed")
 
 
-def _run_here(
-    store: CampaignStore, settings: CampaignSettings, limit: int | None
-) -> tuple[dict[str, int], Collection]:
+@dataclass(kw_only=True)
+class _RunHere:
+    ran: dict[str, int] = field(default_factory=dict)
+    ended: Collection = field(default_factory=Collection)
+    running: list[str] = field(default_factory=list)
+
+
+def _run_here(store: CampaignStore, settings: CampaignSettings, limit: int | None) -> _RunHere:
     environment = {**os.environ, "IONSIEVE_PYTHON": sys.executable}
     environment.setdefault("OMP_NUM_THREADS", "1")
-    ran: dict[str, int] = {}
-    total = Collection()
+    here = _RunHere()
     for job in store.jobs("ready", "blocked", "submitted"):
-        if limit is not None and len(ran) >= limit:
+        if limit is not None and len(here.ran) >= limit:
             break
         folder = inside(store.folder, job.folder)
-        if _ended(job, settings, store.folder) or is_running(folder):
+        if is_running(folder):
+            here.running.append(job.id)
+            continue
+        if _ended(job, settings, store.folder):
             continue
         if job.state != "submitted":
             with store.transaction() as t:
                 if t.move_job(job.id, job.state, "submitted", command=RUN_HERE):
                     t.set_submission(job.id, RUN_HERE)
         with subprocess.Popen(["sh", "job.sh"], cwd=folder, env=environment) as process:
-            ran[job.id] = watch(process, job, engine_of(job, settings), folder, settings)
+            here.ran[job.id] = watch(process, job, engine_of(job, settings), folder, settings)
         with store.exclusive():
-            total = total.plus(settle_ended(store, settings, job.id))
-    return ran, total
+            here.ended = here.ended.plus(settle_ended(store, settings, job.id))
+    return here

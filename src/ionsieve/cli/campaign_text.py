@@ -85,13 +85,14 @@ def _pick_line(pick: dict[str, Any]) -> str:
 
 def submitted_lines(folder: Path, done: Submission, run: bool, command: str | None) -> list[str]:
     """Of ``submit``: scripts, how runs ended, what is to be done."""
-    if not done.ready and not done.ran:
+    if not (done.ready or done.ran or done.running):
         return [
             f"no job is ready: 'ionsieve campaign propose {folder}' makes some, 'status' shows "
             "those under way"
         ]
     lines = [f"{folder / script}" for script in done.scripts]
     lines += [f"{job}: exit status {code}" for job, code in done.ran.items()]
+    lines += [f"{job}: left alone, a process here runs it already" for job in done.running]
     lines += _trouble_lines(done)
     if command:
         lines.append(f"{len(done.ready)} jobs handed over")

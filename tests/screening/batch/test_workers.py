@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,3 +160,23 @@ def test_the_main_module_is_hidden_only_while_a_worker_starts(counter: Path) -> 
     before = sys.modules["__main__"]
     _run(Faulty(str(counter)), [1, 2], 1, 60.0)
     assert sys.modules["__main__"] is before
+
+
+def test_a_fork_of_a_process_that_had_workers_has_workers(counter: Path) -> None:
+    """Also twice: the fork server of the parent is not its child, and stays the parent's."""
+    assert _squares(counter) == [1, 4]
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = 0 if _squares(counter) == _squares(counter) == [1, 4] else 2
+        except BaseException:
+            traceback.print_exc()
+        os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert _squares(counter) == [1, 4]
+
+
+def _squares(counter: Path) -> list[int]:
+    found = _run(Faulty(str(counter)), [1, 2], 1, timeout_s=60.0)
+    return [found[n].result[0] for n in (1, 2)]

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -61,9 +62,11 @@ def in_child(work: Callable[[], object]) -> bool:
     pid = os.fork()
     if pid == 0:
         code = 1
-        with suppress(BaseException):
+        try:
             work()
             code = 0
+        except BaseException:
+            traceback.print_exc()  # what went wrong there is said here
         os._exit(code)
     status = os.waitpid(pid, 0)[1]
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0

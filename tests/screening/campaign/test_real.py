@@ -16,6 +16,7 @@ import pytest
 import campaigns
 from ionsieve.screening.campaign import setup as campaign_setup
 from ionsieve.screening.campaign.collection import collect
+from ionsieve.screening.campaign.folders import is_running
 from ionsieve.screening.campaign.loop import propose, retrain
 from ionsieve.screening.campaign.settings import CampaignSettings
 from ionsieve.screening.campaign.setup import init_campaign
@@ -112,6 +113,10 @@ def kill_when_there_is(where: Path, name: str, environment: dict[str, str]) -> N
         time.sleep(0.05)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
+    # The shell is gone at once; the program that it started holds its lock until its memory is
+    # given back, and a job that somebody runs is left alone.
+    while is_running(where):
+        time.sleep(0.05)
 
 
 @needs_gpaw

@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 import campaigns
+from ionsieve.cli.campaign_text import submitted_lines
+from ionsieve.data.atomic import file_lock
 from ionsieve.data.errors import InputError
 from ionsieve.data.records import StructureRecord
 from ionsieve.screening.campaign.collection import collect
 from ionsieve.screening.campaign.status import report, status
 from ionsieve.screening.campaign.store import CampaignStore
 from ionsieve.screening.campaign.submission import submit
+from ionsieve.screening.engines.md import LOCK
 from ionsieve.screening.jobs.plan import AimdPlan
 
 FREE_FLIGHT = Path(__file__).parents[2] / "free_flight.py"
@@ -97,6 +100,19 @@ def test_a_missing_program_blocks_and_goes_on_once_it_is_there(study, monkeypatc
     monkeypatch.setenv("IONSIEVE_VASP", f"{sys.executable} {FREE_FLIGHT}")
     assert submit(folder, run=True).ran == {name: 0}
     assert collect(folder).results == {name: "too_short"}
+
+
+def test_a_job_that_runs_already_is_left_alone_and_named(study, monkeypatch) -> None:
+    folder, name, where = study
+    (where / "POTCAR").write_text("the user's\n")
+    monkeypatch.setenv("IONSIEVE_VASP", f"{sys.executable} {FREE_FLIGHT}")
+    with file_lock(where / LOCK, wait=False) as mine:
+        assert mine
+        done = submit(folder, run=True)
+    assert (done.ran, done.running) == ({}, (name,))
+    said = "\n".join(submitted_lines(folder, done, True, None))
+    assert f"{name}: left alone, a process here runs it already" in said
+    assert submit(folder, run=True).ran == {name: 0}
 
 
 def test_data_sets_are_put_together_from_their_folder(study, tmp_path: Path, monkeypatch) -> None:
