@@ -44,10 +44,10 @@ def csv_text(table: pd.DataFrame, index: bool = False) -> str:
     import pandas as pd
 
     columns = {
-        name: column if pd.api.types.is_numeric_dtype(column) else column.map(safe_cell)
+        safe_cell(name): column if pd.api.types.is_numeric_dtype(column) else column.map(safe_cell)
         for name, column in table.items()
     }
-    safe = pd.DataFrame(columns, index=table.index, columns=table.columns)
+    safe = pd.DataFrame(columns, index=table.index)
     if index and not pd.api.types.is_numeric_dtype(safe.index):
         safe.index = safe.index.map(safe_cell)
     return str(safe.to_csv(index=index, lineterminator="\n"))

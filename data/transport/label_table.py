@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..atomic import write_bytes_atomic
+from ..csv_text import csv_text
 from ..errors import LabelError
+from ..identifiers import no_formula
 from ..records import KINDS, QUANTITIES
 from .plausible import temperature_problem, value_problem
 
@@ -89,7 +91,7 @@ def write_label_table(table: pd.DataFrame, path: str | Path) -> None:
     if target.suffix == ".parquet":
         write_bytes_atomic(target, checked.to_parquet(index=False))
     elif target.suffix == ".csv":
-        write_bytes_atomic(target, checked.to_csv(index=False).encode())
+        write_bytes_atomic(target, csv_text(checked).encode())
     else:
         raise LabelError(f"{target}: a label table is written as .csv or .parquet")
 
@@ -124,6 +126,8 @@ def check_label_table(table: pd.DataFrame, name: str = "labels") -> pd.DataFrame
         checked[column] = _numbers(checked, column, problems)
     for column in (*REQUIRED_COLUMNS, *TEXT_COLUMNS, "grade"):
         checked[column] = _texts(checked, column)
+    # Structures are named so, too.
+    checked["structure_id"] = checked["structure_id"].map(no_formula)
     checked["derived"] = _flags(checked, problems)
     problems += _violations(checked)
     if problems:

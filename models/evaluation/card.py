@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.atomic import write_bytes_atomic, write_json_atomic, write_text_atomic
+from ...data.csv_text import csv_text
 from ..model import StructureModel
 from ..trust.metrics import Score
 from .ablation import Ablation, training_groups
@@ -63,8 +64,7 @@ def write_evaluation(
         "scores": scores_as_json(evaluation.scores),
     }
     write_json_atomic(folder / "metrics.json", description)
-    csv = evaluation.predictions.to_csv(index=False)
-    write_text_atomic(folder / "predictions.csv", csv)
+    write_text_atomic(folder / "predictions.csv", csv_text(evaluation.predictions))
     write_bytes_atomic(folder / "evaluation.png", evaluation_plot(evaluation))
     write_text_atomic(folder / "card.md", evaluation_card(evaluation, context))
 
@@ -80,7 +80,9 @@ def append_ablation(folder: Path, found: Ablation, context: str) -> None:
     context : str
         What was evaluated and how, one sentence.
     """
-    write_text_atomic(folder / "ablation.csv", found.gains.to_csv(index_label="variant"))
+    write_text_atomic(
+        folder / "ablation.csv", csv_text(found.gains.rename_axis("variant"), index=True)
+    )
     write_bytes_atomic(folder / "ablation.png", ablation_plot(found.gains))
     lines = [
         context,
@@ -99,7 +101,7 @@ def append_learning_curve(folder: Path, found: GroupedEvaluation) -> None:
     groups = training_groups(found)
     table = found.table().reset_index(names="share of training groups")
     table.insert(1, "training groups", [round(n) for n in groups])
-    write_text_atomic(folder / "learning_curve.csv", table.to_csv(index=False))
+    write_text_atomic(folder / "learning_curve.csv", csv_text(table))
     write_bytes_atomic(folder / "learning_curve.png", learning_curve_plot(found, groups))
     turned = table.set_index(table.columns[0]).T.reset_index(names="score")
     lines = [*markdown_table(turned), "", "![Learning curve](learning_curve.png)"]

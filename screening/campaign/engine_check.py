@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.atomic import write_json_atomic, write_text_atomic
+from ...data.csv_text import csv_text
 from ...data.embedded.aimd import load_aimd_labels, load_aimd_structures
 from ...data.errors import IonsieveError
 from ...data.records import StructureRecord
@@ -111,7 +112,7 @@ def run_over_aimd_table(
         if advance:
             advance("runs", number, len(chosen))
     table = pd.DataFrame(rows)
-    write_text_atomic(out / RUNS, table.to_csv(index=False, lineterminator="\n"))
+    write_text_atomic(out / RUNS, csv_text(table))
     return table
 
 

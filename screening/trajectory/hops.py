@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from ...data.atomic import write_text_atomic
+from ...data.atomic import write_rows_atomic, write_text_atomic
 from ...data.errors import InputError
 from ...data.records import FloatArray
 from ...features.motion.density import cube_text, probability_density
@@ -103,7 +102,7 @@ def write_jumps(path: str | Path, run: FramedRun, sites: SiteSet, jumps: Jumps) 
     """
     ending = Path(path).suffix.lower()
     if ending == ".csv":
-        write_text_atomic(path, _events(run, sites, jumps))
+        write_rows_atomic(path, _events(run, sites, jumps))
     elif ending == ".cube":
         places = jumps.midpoint_frac[None] if len(jumps) else np.full((1, 1, 3), np.nan)
         density = (
@@ -116,25 +115,20 @@ def write_jumps(path: str | Path, run: FramedRun, sites: SiteSet, jumps: Jumps) 
         raise InputError(f"{path}: jumps are written as .csv (events) or .cube (where they happen)")
 
 
-def _events(run: FramedRun, sites: SiteSet, jumps: Jumps) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(EVENT_COLUMNS)
+def _events(run: FramedRun, sites: SiteSet, jumps: Jumps) -> Iterator[Sequence[object]]:
+    yield EVENT_COLUMNS
     folded = jumps.midpoint_frac - np.floor(jumps.midpoint_frac)
     places = folded @ run.lattice
     lengths = np.linalg.norm(jumps.vector_A, axis=1)
     for k in range(len(jumps)):
         origin, target = int(jumps.origin[k]), int(jumps.target[k])
-        writer.writerow(
-            [
-                f"{jumps.frame[k] * run.frame_spacing_fs / 1000.0:.4f}",
-                int(jumps.ion[k]) + 1,
-                origin + 1,
-                target + 1,
-                sites.kind[origin],
-                sites.kind[target],
-                f"{lengths[k]:.3f}",
-                *(f"{x:.3f}" for x in places[k]),
-            ]
+        yield (
+            f"{jumps.frame[k] * run.frame_spacing_fs / 1000.0:.4f}",
+            int(jumps.ion[k]) + 1,
+            origin + 1,
+            target + 1,
+            sites.kind[origin],
+            sites.kind[target],
+            f"{lengths[k]:.3f}",
+            *(f"{x:.3f}" for x in places[k]),
         )
-    return stream.getvalue()

@@ -69,6 +69,7 @@ def benchmark(
 
 def _write_template(table: str, out: Path | None) -> None:
     from ..data.atomic import write_text_atomic
+    from ..data.csv_text import csv_text
     from ..data.embedded.benchmark import benchmark_template, checked_table
     from ..data.errors import InputError
 
@@ -76,7 +77,7 @@ def _write_template(table: str, out: Path | None) -> None:
     if target.exists():
         raise InputError(f"{target} exists and may be filled in already; choose another --out")
     rows = benchmark_template(checked_table(table))
-    write_text_atomic(target, rows.to_csv(index=False))
+    write_text_atomic(target, csv_text(rows))
     typer.echo(f"{len(rows)} rows to fill in: {target} (log10_sigma_S_cm, and low and high if any)")
     typer.echo(f"Next: ionsieve benchmark {target} --on {table}")
 

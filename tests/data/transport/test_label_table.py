@@ -48,6 +48,17 @@ def test_what_is_written_is_read_back(write, tmp_path, suffix):
     pd.testing.assert_frame_equal(read_label_table(tmp_path / f"again{suffix}"), table)
 
 
+def test_cells_of_strangers_are_no_formulas(write, tmp_path):
+    row = "=1+1,300,aimd,sigma_S_cm,1e-4,,,,@sum,-x\n"
+    table = read_label_table(write(HEADER + row))
+    # As the structure of that name is called.
+    assert table["structure_id"].tolist() == ["_=1+1"]
+    write_label_table(table, tmp_path / "again.csv")
+    written = (tmp_path / "again.csv").read_text().splitlines()[1]
+    assert written.startswith("_=1+1,300")
+    assert ",_@sum,_-x," in written
+
+
 @pytest.mark.parametrize(
     ("row", "column", "message"),
     [
