@@ -4,9 +4,18 @@ Every message names the file, site or column and says what to do about it. The c
 turns an :class:`IonsieveError` into that one line on standard error and exit code 1.
 """
 
+from typing import Final
+
+LONGEST_MESSAGE: Final[int] = 1500
+"""Characters; an error may quote its input, which may be anything."""
+
 
 class IonsieveError(Exception):
-    """Base of everything ionsieve raises on purpose."""
+    """Base of everything ionsieve raises on purpose; a very long message is cut."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} …"
 
 
 class InputError(IonsieveError):

@@ -169,6 +169,19 @@ def argyrodite(inversion: float = 0.5) -> StructureRecord:
     return StructureRecord("Li6PS5Cl", structure.lattice.matrix, content, structure.frac_coords)
 
 
+def small_plan(**changes: Any) -> AimdPlan:
+    """Twenty steps of two atoms."""
+    box = StructureRecord.ordered(
+        "LiCl", [[5.1, 0, 0], [0, 5.1, 0], [0, 0, 5.1]], ["Li", "Cl"], [[0] * 3, [0.5] * 3]
+    )
+    fields: dict[str, Any] = {
+        "record": box, "mobile": "Li", "temperature_K": 800.0, "time_step_fs": 2.0, "n_steps": 20,
+        "equilibration_ps": 0.0, "frame_every": 2, "moments": (0.0, 0.0), "n_electrons": 10.0,
+        "seed": 0, "demonstration": True,
+    }  # fmt: skip
+    return AimdPlan(**(fields | changes))
+
+
 def one_job(folder: Path, engine: str, plan: Plan) -> str:
     """A campaign of one candidate and one planned job, without a model; gives the job's name."""
     from ionsieve.screening.campaign.folders import write_job_folders

@@ -22,6 +22,7 @@ from ..engines.vasp import vasp_incar
 from ..jobs.plan import AimdPlan
 from .access import open_campaign
 from .folders import write_job_folders
+from .handover import check_handover
 from .records import Job
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def export_flow(
         with store.exclusive():
             write_job_folders(store, settings)
             jobs = store.jobs("ready", "submitted")
+            for job in jobs:
+                check_handover(store.folder, job, settings)
     if not jobs:
         raise InputError(f"{folder}: no job waits; 'ionsieve campaign propose' first")
     from monty.json import MontyEncoder

@@ -19,6 +19,8 @@ from .rows import inside
 from .settings import CampaignSettings
 from .store import CampaignStore
 
+JOB_SCRIPT: Final[str] = "job.sh"
+
 
 def engine_of(job: Job, settings: CampaignSettings) -> Engine:
     """The engine that runs a job."""
@@ -35,14 +37,19 @@ def write_job_folders(store: CampaignStore, settings: CampaignSettings) -> list[
         plan, chosen = plan_from_dict(job.plan), engine_of(job, settings)
         folder = inside(store.folder, job.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        content = {"engine": chosen.name, "job": job.id, "plan": job.plan}
-        write_json_atomic(folder / PLAN, content)
+        write_plan(folder, job, chosen.name)
         chosen.write_inputs(plan, folder)
-        write_text_atomic(folder / "job.sh", job_script(chosen.script(plan)))
+        write_text_atomic(folder / JOB_SCRIPT, job_script(chosen.script(plan)))
         with store.transaction() as t:
             t.move_job(job.id, "proposed", "ready")
         done.append(job.id)
     return done
+
+
+def write_plan(folder: Path, job: Job, engine_name: str) -> None:
+    """Write what the job's own process reads."""
+    content = {"engine": engine_name, "job": job.id, "plan": job.plan}
+    write_json_atomic(folder / PLAN, content)
 
 
 def is_running(folder: Path) -> bool:

@@ -34,6 +34,7 @@ from .folders import write_job_folders
 from .prescreen import DOES_NOT, Use, tiers
 from .records import Candidate, Job, Result, job_name, to_json, utc_now
 from .relaxations import campaign_features
+from .rows import inside
 from .settings import CampaignSettings
 from .setup import FEATURES, TRAINING_FEATURES, TRAINING_LABELS
 from .store import CampaignStore
@@ -467,7 +468,7 @@ def retrain(folder: str | Path, with_demonstration: bool = False) -> Retraining:
         labels, features = _training_tables(store, own)
         model = load_model(store.folder / last.folder).unfitted().fit(features, labels)
         where = f"models/{last.id + 1:03d}"
-        _save_whole(model, store.folder / where)
+        _save_whole(model, inside(store.folder, where))
         details = {
             "n_labels": len(labels),
             "n_campaign_labels": len(own),

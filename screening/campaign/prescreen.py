@@ -27,8 +27,10 @@ from ..jobs.plan import AimdPlan, make_plan
 from ..jobs.structure_json import record_from_json
 from .access import open_campaign
 from .force_check import check_forces
+from .handover import refuse_links_out
 from .labels import analyse_job
 from .records import Candidate, Job, Result, job_name
+from .rows import inside
 from .settings import CampaignSettings
 from .store import CampaignStore
 
@@ -191,8 +193,9 @@ def _run(
 ) -> tuple[str, dict[str, Any] | None, dict[str, Any]] | str | None:
     """Verdict, label and facts; the reason of a failure; None if another process is at it."""
     name = job_name(0, candidate.id, plan.temperature_K, 1)
-    where = store.folder / FOLDER / chosen.name / name
+    where = inside(store.folder, f"{FOLDER}/{chosen.name}/{name}")
     where.mkdir(parents=True, exist_ok=True)
+    refuse_links_out(store.folder, where)
     write_json_atomic(where / PLAN, {"engine": chosen.name, "job": name, "plan": plan.as_dict()})
     if not run_md(plan, chosen.calculator(plan, where), where):
         return None

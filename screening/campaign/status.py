@@ -19,6 +19,7 @@ from .folders import engine_of, is_running
 from .loop import campaign_labels, cost_model
 from .page import render_page
 from .records import RUN_HERE, Job
+from .rows import inside
 from .settings import CampaignSettings
 from .store import CampaignStore
 
@@ -121,7 +122,7 @@ def report(folder: str | Path) -> dict[str, Any]:
         spent = float(jobs["core_hours"].sum()) if len(jobs) else 0.0
         facts |= {"core_hours_spent": spent, "cost_model": asdict(cost)}
         page = render_page(store, facts, jobs)
-    where = Path(folder) / "report"
+    where = inside(Path(folder), "report")
     for name, table in {"jobs": jobs, "labels": labels, "history": history}.items():
         write_text_atomic(where / f"{name}.csv", csv_text(table))
     write_text_atomic(where / "report.html", page)

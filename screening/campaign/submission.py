@@ -17,12 +17,14 @@ from .access import open_campaign
 from .collection import Collection, settle_ended
 from .early import watch
 from .folders import (
+    JOB_SCRIPT,
     array_folder,
     engine_of,
     is_running,
     write_array_scripts,
     write_job_folders,
 )
+from .handover import check_handover
 from .records import RUN_HERE, Job
 from .rows import inside
 from .settings import CampaignSettings
@@ -94,6 +96,8 @@ def submit(
         with store.exclusive():
             write_job_folders(store, settings)
             ready = store.jobs("ready", "blocked")
+            for job in ready:
+                check_handover(store.folder, job, settings)
             if run:
                 _refuse_if_not_here(store, settings)
             scripts = write_array_scripts(store.folder, ready)
@@ -132,6 +136,8 @@ def _hand_over(store: CampaignStore, settings: CampaignSettings, command: str, a
             t.set_submission(job.id, HANDING_OVER)
             t.note("handed over again", job.id, {"command": command})
     pending = [j for j in store.jobs("submitted") if j.submission == HANDING_OVER]
+    for job in pending:
+        check_handover(store.folder, job, settings)
     kind = "pbs" if re.search(r"\bqsub\b", command) else "slurm"
     write_array_scripts(store.folder, pending)
     for number in sorted({job.round for job in pending}):
@@ -186,11 +192,12 @@ def _run_here(store: CampaignStore, settings: CampaignSettings, limit: int | Non
             continue
         if _ended(job, settings, store.folder):
             continue
+        check_handover(store.folder, job, settings)
         if job.state != "submitted":
             with store.transaction() as t:
                 if t.move_job(job.id, job.state, "submitted", command=RUN_HERE):
                     t.set_submission(job.id, RUN_HERE)
-        with subprocess.Popen(["sh", "job.sh"], cwd=folder, env=environment) as process:
+        with subprocess.Popen(["sh", JOB_SCRIPT], cwd=folder, env=environment) as process:
             here.ran[job.id] = watch(process, job, engine_of(job, settings), folder, settings)
         with store.exclusive():
             here.ended = here.ended.plus(settle_ended(store, settings, job.id))

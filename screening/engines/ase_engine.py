@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 _SCRIPT: Final[str] = """\
 python=${IONSIEVE_PYTHON:-python3}
-"$python" -c 'import ionsieve' 2> /dev/null || {
+# -P: what lies in this folder is never imported.
+"$python" -P -c 'import ionsieve' 2> /dev/null || {
   say "$python has no ionsieve: set IONSIEVE_PYTHON to the interpreter that has"
   exit 127
 }
-run "$python" -m ionsieve.screening.engines.md_job . 2> job.err
+run "$python" -P -m ionsieve.screening.engines.md_job . 2> job.err
 status=$?
 cat job.err >&2
 exit $status

@@ -98,6 +98,9 @@ class Script:
     lines: str
     locks_itself: bool = False
     """The program holds ``.lock`` while it runs; otherwise the script around it does."""
+    compared: tuple[str, ...] = ()
+    """Input files that name further files, or that the shell reads: with these, too, nothing is run
+    that was not written for the plan."""
 
 
 class Engine(Protocol):

@@ -100,6 +100,8 @@ class ExternalEngine:
         Looked for in the output and in what the program said.
     iteration : (file, regular expression)
         Where the number of the SCF iteration stands.
+    compared : tuple of str
+        Input files that name further files (:class:`.engine.Script`).
     stop_file : (name, content)
         File that asks the program to end.
     settings : SettingNames
@@ -118,6 +120,7 @@ class ExternalEngine:
     absolute: bool
     failures: tuple[tuple[str, Cause, str], ...] = ()
     iteration: tuple[str, str] = ("", "")
+    compared: tuple[str, ...] = ()
     stop_file: tuple[str, str] = ("", "")
     settings: SettingNames = field(default_factory=SettingNames)
     cost: CostLine = UNKNOWN_COST
@@ -144,7 +147,8 @@ class ExternalEngine:
     def script(self, plan: Plan) -> Script:
         """The program's lines."""
         gamma = int(plan.k_points == (1, 1, 1))
-        return Script(f"STEPS={plan.n_steps}\nGAMMA={gamma}\n{self._task(plan).lines}")
+        lines = f"STEPS={plan.n_steps}\nGAMMA={gamma}\n{self._task(plan).lines}"
+        return Script(lines, compared=self.compared)
 
     def progress(self, plan: Plan, folder: Path) -> Progress:
         """From the output file, the steps done and the exit status."""

@@ -77,7 +77,7 @@ for file in run-1.restart run-1.restart.bak-1; do
   if [ -z "$restart" ] && whole "$file"; then restart=$file; fi
 done
 if [ -n "$restart" ]; then
-  step=$(sed -n 's/^ *STEP_START_VAL *//p' "$restart" | head -n 1)
+  step=$(sed -n 's/^ *STEP_START_VAL *\\([0-9][0-9]*\\).*/\\1/p' "$restart" | head -n 1)
   left=$((STEPS - ${step:-0}))
   [ "$left" -le 0 ] && exit 0
   cp "$restart" from.restart
@@ -246,7 +246,7 @@ if [ -s out/run.md ] && [ -s out/run.save/data-file-schema.xml ]; then
     shelve pw.out
     mv "$part" "${part%.part}"
   fi
-  left=$((STEPS - $(awk 'NR == 1 {print $2}' out/run.md)))
+  left=$((STEPS - $(awk 'NR == 1 {printf "%d", $2}' out/run.md)))
   [ "$left" -le 0 ] && exit 0
   input=pw-restart.in
   sed "s/calculation .*= 'md'/&\\n   restart_mode     = 'restart'/; s/nstep .*/nstep = $left/" \\

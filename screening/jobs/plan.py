@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from ...data.errors import InputError
 from ...data.records import StructureRecord
 from .electrons import high_spin_moment
+from .plan_checks import check_plan_fields
 from .protocol import ProtocolSettings, RelaxationSettings
 from .simulation_cell import SimulationCell, simulation_cells
 from .structure_json import record_from_dict, record_to_dict
@@ -162,11 +163,26 @@ Plan = AimdPlan | RelaxPlan
 
 
 def plan_from_dict(content: Mapping[str, Any]) -> Plan:
-    """Read a plan of either task; plans that name none are runs."""
-    return (RelaxPlan if content.get("task") == RELAX else AimdPlan).from_dict(content)
+    """Read a plan of either task; plans that name none are runs.
+
+    Raises
+    ------
+    InputError
+        If it is damaged: a field is missing or of another kind.
+    """
+    try:
+        return (RelaxPlan if content.get("task") == RELAX else AimdPlan).from_dict(content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(
+            f"a plan that cannot be read ({reason}); it is damaged, take it from a copy of the "
+            "folder"
+        ) from None
 
 
 def _restored(content: Mapping[str, Any], tuples: tuple[str, ...]) -> dict[str, Any]:
+    check_plan_fields(content)
+    check_plan_fields(content.get("settings", {}))
     lists = {name: tuple(content.get(name, ())) for name in tuples}
     return {**content, **lists, "record": record_from_dict(content["record"])}
 

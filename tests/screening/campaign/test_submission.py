@@ -15,32 +15,18 @@ import campaigns
 from ionsieve.cli.campaign_text import submitted_lines
 from ionsieve.data.atomic import file_lock
 from ionsieve.data.errors import InputError
-from ionsieve.data.records import StructureRecord
 from ionsieve.screening.campaign.collection import collect
 from ionsieve.screening.campaign.status import report, status
 from ionsieve.screening.campaign.store import CampaignStore
 from ionsieve.screening.campaign.submission import submit
 from ionsieve.screening.engines.md import LOCK
-from ionsieve.screening.jobs.plan import AimdPlan
 
 FREE_FLIGHT = Path(__file__).parents[2] / "free_flight.py"
 
 
-def plan(**changes) -> AimdPlan:
-    box = StructureRecord.ordered(
-        "LiCl", [[5.1, 0, 0], [0, 5.1, 0], [0, 0, 5.1]], ["Li", "Cl"], [[0] * 3, [0.5] * 3]
-    )
-    fields = {
-        "record": box, "mobile": "Li", "temperature_K": 800.0, "time_step_fs": 2.0, "n_steps": 20,
-        "equilibration_ps": 0.0, "frame_every": 2, "moments": (0.0, 0.0), "n_electrons": 10.0,
-        "seed": 0, "demonstration": True,
-    }  # fmt: skip
-    return AimdPlan(**(fields | changes))
-
-
 def one_job(folder: Path, engine: str) -> str:
     """A campaign of one job, with the entry of a model."""
-    name = campaigns.one_job(folder, engine, plan())
+    name = campaigns.one_job(folder, engine, campaigns.small_plan())
     with CampaignStore(folder) as store, store.transaction() as t:
         t.add_model("models/000", "embedded", {"n_labels": 0, "n_campaign_labels": 0})
     return name
