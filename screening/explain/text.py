@@ -17,6 +17,7 @@ CLASSES: Final[dict[str, str]] = {
 }
 LABELS_SHOWN: Final[int] = 3
 _NOISE: Final[float] = 1e-9
+_NO_REACTION_EV: Final[float] = 1e-6
 
 
 def headline(found: Explanation) -> str:
@@ -41,27 +42,8 @@ def verdict_lines(found: Explanation) -> list[str]:
         f"domain distance {row['domain_distance']:.2f} (1: as far as a family new to the model); "
         f"model families differ by {row['family_disagreement_log10']:.2f} decades",
         f"{CLASSES[row['isolated_class']]}; mobile species {mobile}",
-        *_metal_lines(found),
         *_known_lines(found),
         *_origin_lines(found),
-    ]
-
-
-def _metal_lines(found: Explanation) -> list[str]:
-    """Against lithium metal, from the entries given."""
-    metal = found.metal
-    if metal is None or not metal.get("li_window_low_V"):
-        return []
-    high = metal["li_window_high_V"] or "no limit"
-    energy = float(metal["li_reaction_eV_atom"])
-    reaction = (
-        "no reaction with lithium metal"
-        if energy > -1e-6
-        else f"reacts with lithium metal to {metal['li_products']}: {energy:.3f} eV an atom"
-    )
-    return [
-        f"window against Li/Li+: {metal['li_window_low_V']} to {high} V; {reaction}",
-        f"voltage profile: {metal['li_voltage_profile']}",
     ]
 
 
@@ -190,17 +172,32 @@ def net_lines(found: Explanation) -> list[str]:
     return [net_text(net) for net in (found.nets if len(by_element) > 1 else by_element)]
 
 
-def window_lines(found: Explanation) -> list[str]:
-    """Energy above the hull and the window against the metal, where they are known."""
-    row, lines = found.row, []
+def stability_lines(found: Explanation) -> list[str]:
+    """Energy above the hull, and what the mobile metal does to it, where that is known."""
+    row = found.row
     hull, low, high = (
         row.get(name) for name in ("e_above_hull_meV_atom", "li_window_low_V", "li_window_high_V")
     )
-    if _is_number(hull):
-        lines.append(f"{hull:.0f} meV/atom above the hull")
-    if _is_number(low) and _is_number(high):
-        lines.append(f"stable from {low:.2f} to {high:.2f} V against {found.mobile} metal")
-    return lines
+    lines = [f"{hull:.0f} meV/atom above the hull"] if _is_number(hull) else []
+    if _is_number(low):
+        end = f"to {high:.2f} V" if _is_number(high) else "V upwards, without a limit,"
+        lines.append(f"stable from {low:.2f} {end} against Li/Li+")
+    return lines + _metal_lines(found)
+
+
+def _metal_lines(found: Explanation) -> list[str]:
+    """What a reaction with lithium metal ends in, and by which steps, from the entries given."""
+    metal = found.metal
+    if metal is None or not metal.get("li_reaction_eV_atom"):
+        return []
+    energy = float(metal["li_reaction_eV_atom"])
+    reaction = (
+        "no reaction with lithium metal"
+        if energy > -_NO_REACTION_EV
+        else f"reacts with lithium metal to {metal['li_products']}: {energy:.3f} eV an atom"
+    )
+    profile = metal["li_voltage_profile"]
+    return [reaction, f"voltage profile against Li/Li+: {profile}"] if profile else [reaction]
 
 
 def _is_number(value: object) -> bool:

@@ -1,4 +1,7 @@
-"""Known conductors of a screen: where they land, and how the prediction compares with the label."""
+"""Known conductors: where they land, and how the prediction compares with the label.
+
+Those of the AIMD table that a screen holds, and textbook materials that every ranking is judged by.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ _NEAR_K: Final[float] = 30.0
 _ROOM_K: Final[float] = 300.0
 _MOST: Final[int] = 24
 _LINE: Final[float] = 24.0
+TEXTBOOK_LINE: Final[float] = -4.0
+"""log10 of 0.1 mS/cm: fast, of what is measured at room temperature."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +27,14 @@ class Landmark:
 
     Parameters
     ----------
-    low, predicted, high, label : float
+    low, predicted, high : float
         Places along the axis.
+    label : float, optional
+        The same; None where nothing was measured.
     is_bound : bool
         The label says "below".
+    known : str
+        ``fast`` or ``slow`` of a textbook material, else empty.
     """
 
     name: str
@@ -33,9 +42,10 @@ class Landmark:
     low: float
     predicted: float
     high: float
-    label: float
+    label: float | None
     is_bound: bool
     title: str
+    known: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,54 @@ def build_landmarks(
     height = 20.0 + _LINE * len(marks) + 30.0
     left_out = len(known) - len(shown)
     return Landmarks(marks, scale.ticks(), scale(threshold_log10), height, left_out)
+
+
+def build_textbook(found: Sequence[Mapping[str, Any]]) -> Landmarks | None:
+    """Place textbook conductors, fast ones first, each group by its prediction.
+
+    Parameters
+    ----------
+    found : sequence
+        ``landmarks`` of ``run.json``: rows of :func:`..screen.landmarks.landmarks`.
+    """
+    if not found:
+        return None
+    rows = sorted(found, key=lambda one: (one["known"] != "fast", -one["prediction"], one["name"]))
+    labels = [one["label"] for one in rows if one["label"] is not None]
+    ends = [one[end] for one in rows for end in ("low", "high")]
+    scale = Scale.over([*ends, *labels, TEXTBOOK_LINE], 190.0, 706.0)
+    marks = [
+        Landmark(
+            name=str(one["name"]),
+            y=20.0 + _LINE * k,
+            low=scale(one["low"]),
+            predicted=scale(one["prediction"]),
+            high=scale(one["high"]),
+            label=None if one["label"] is None else scale(one["label"]),
+            is_bound=False,
+            title=_textbook_title(one),
+            known=str(one["known"]),
+        )
+        for k, one in enumerate(rows)
+    ]
+    height = 20.0 + _LINE * len(marks) + 30.0
+    return Landmarks(marks, scale.ticks(), scale(TEXTBOOK_LINE), height, 0)
+
+
+def pairs_in_order(found: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """Pairs of a fast and a slow textbook material: how many are ordered right, of how many."""
+    fast, slow = (
+        [one["prediction"] for one in found if one["known"] == kind] for kind in ("fast", "slow")
+    )
+    return sum(a > b for a in fast for b in slow), len(fast) * len(slow)
+
+
+def _textbook_title(one: Mapping[str, Any]) -> str:
+    measured = "" if one["label"] is None else f", measured {one['label']:.2f}"
+    return (
+        f"{one['name']}, known to be {one['known']}: predicted {one['prediction']:.2f} "
+        f"[{one['low']:.2f}, {one['high']:.2f}]{measured}, median of {one['n']}"
+    )
 
 
 def _label(one: Mapping[str, Any]) -> float | None:

@@ -23,7 +23,7 @@ from ...data.errors import FeatureError, RoleError
 from ...data.records import StructureRecord
 from ..batch.reasons import general_reason
 from .elements import build_element_map
-from .landmarks import build_landmarks, label_text
+from .landmarks import build_landmarks, build_textbook, label_text, pairs_in_order
 from .packed import PackedScenes, pack_scenes
 from .plots import build_coverage, build_parity, build_scatter
 from .scene import Scene, build_scene
@@ -313,6 +313,8 @@ def _tables(data: ReportData) -> dict[str, Any]:
         "verdicts": verdicts(data.run["model"]["held_out"]),
         "scores_by_method": _scores_by_method(data.run["model"]["held_out"]),
         "quality": data.quality,
+        "textbook": build_textbook(data.run.get("landmarks", [])),
+        "textbook_pairs": pairs_in_order(data.run.get("landmarks", [])),
         "left_out": _LEFT_OUT,
         "short": _SHORT,
     }

@@ -41,8 +41,10 @@ from ..pages.report import (
     render_report,
 )
 from ..screen.follow_up import follow_up_commands
+from ..screen.landmarks import landmarks
 from ..screen.pipeline import NothingToRank, ScreenResult
-from ..screen.ranking import RANKING_COLUMNS
+from ..screen.ranking import DECIMALS, RANKING_COLUMNS
+from ..screen.training import TrainedModel
 from .optimade import OPTIMADE, SERVER, server_settings, write_optimade
 from .read import EXPLANATIONS, FEATURES, RANKING, RUN, report_data
 
@@ -224,6 +226,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
             "DIR", asdict(result.follow_up), result.settings.mobile
         ),
         "known": known_conductors(result.ranking, result.trained.labels),
+        "landmarks": textbook_conductors(result.trained),
         "ranking_columns": list(result.ranking.columns),
         "nan_notes": result.notes,
         "model": {
@@ -263,6 +266,17 @@ def known_conductors(ranking: pd.DataFrame, labels: pd.DataFrame) -> list[dict[s
             }
         )
     return found
+
+
+def textbook_conductors(trained: TrainedModel) -> list[dict[str, Any]]:
+    """Answers of the model of measurements for textbook conductors; none where it is not there."""
+    if trained.experiment is None:
+        return []
+    rows = landmarks(trained.experiment).round(DECIMALS).to_dict("records")
+    return [
+        {str(k): None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()}
+        for row in rows
+    ]
 
 
 def _log10(value: Any) -> float | None:

@@ -68,6 +68,10 @@ def _print(screen: Console, found: Explanation, structure: str) -> None:
     _heading(screen, "Isolated anions in the cell as given")
     for line in [*text.anion_lines(found), *text.net_lines(found)] or ["none"]:
         _say(screen, f"  {line}")
+    if lines := text.stability_lines(found):
+        _heading(screen, "Stability")
+        for line in lines:
+            _say(screen, f"  {line}")
     _heading(screen, "Flags")
     for line in text.flag_lines(found) or ["none raised"]:
         _say(screen, f"  {line}")

@@ -3,18 +3,25 @@
 import html.parser
 import json
 import re
+import shutil
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Composition, Lattice, Structure
 
 from browser import CHROMIUM, SOFTWARE_WEBGL, browser
 from ionsieve.data import InputError, ModelError, StructureRecord
+from ionsieve.data.atomic import write_rows_atomic
 from ionsieve.data.embedded.aimd import load_aimd_structures
 from ionsieve.data.sources.files import read_one_structure
+from ionsieve.data.stability.hull import HullEntry, HullIndex
+from ionsieve.data.store.hulls import _COLUMNS as HULL_COLUMNS
+from ionsieve.data.store.hulls import _row as hull_row
+from ionsieve.data.store.store import HULLS
 from ionsieve.features.core.prepared import prepare
 from ionsieve.screening.explain import contributions as explain_module
 from ionsieve.screening.explain import text as text
@@ -207,6 +214,55 @@ def test_files_of_a_hostile_name(
         assert not str(attributes.get("href") or "#").startswith(("http", "//", "java"))
     assert written.picture is not None
     assert HOSTILE not in written.picture.read_text()
+
+
+def test_stability_has_the_reaction_beside_the_window(run: FinishedRun, tmp_path: Path) -> None:
+    """From the energies of the phases that were given with the screen."""
+    folder = tmp_path / "run"
+    shutil.copytree(run.folder, folder)
+    per_eV = 1.0 / 96.485332
+    # Enthalpies of formation, kJ/mol (NIST-JANAF): Li2S; that of the argyrodite is made up.
+    energies = {"Li": 0.0, "P": 0.0, "S": 0.0, "Cl2": 0.0, "Li2S": -441.41, "LiCl": -408.27,
+                "Li3P": -334.0, "Li6PS5Cl": -2000.0}  # fmt: skip
+
+    def entry(formula: str) -> HullEntry:
+        composition = Composition(formula)
+        energy = energies[formula] * per_eV / composition.num_atoms
+        return HullEntry(formula, composition.as_dict(), energy, "given")
+
+    with HullIndex(tmp_path / "index.sqlite") as index:
+        index.add([entry(formula) for formula in energies], wanted=True)
+        index.place_all(windows=True)
+        placed = index.placed("Li6PS5Cl", "given")
+    assert placed is not None
+    (folder / "store").mkdir()
+    write_rows_atomic(folder / "store" / HULLS, [HULL_COLUMNS, hull_row(placed)])
+    found, record = explain_candidate(FinishedRun(folder), "Li6PS5Cl", run.folder.parent / "models")
+    found.row.update(
+        e_above_hull_meV_atom=0.0,
+        li_window_low_V=placed.li_window_low_V,
+        li_window_high_V=placed.li_window_high_V,
+    )
+    hull, window, reaction, profile = text.stability_lines(found)
+    assert hull == "0 meV/atom above the hull"
+    low, high = placed.li_window_low_V, placed.li_window_high_V
+    assert window == f"stable from {low:.2f} to {high:.2f} V against Li/Li+"
+    assert reaction.startswith("reacts with lithium metal to Li2S + Li3P + LiCl: -")
+    assert profile.endswith("Li2S + Li3P + LiCl")
+    page = write_explanation(tmp_path, found, record).page.read_text("utf-8")
+    assert page.index('<h2 id="stability">') < page.index("reacts with lithium metal to")
+
+
+def test_stability_is_left_out_where_nothing_is_known(
+    explained: dict[str, tuple[Explanation, StructureRecord]], tmp_path: Path
+) -> None:
+    found, record = explained["selenide"]
+    assert text.stability_lines(found) == []
+    assert "Stability" not in write_explanation(tmp_path, found, record).page.read_text("utf-8")
+    endless = replace(found, row={**found.row, "li_window_low_V": 0.0, "li_window_high_V": np.inf})
+    assert text.stability_lines(endless) == [
+        "stable from 0.00 V upwards, without a limit, against Li/Li+"
+    ]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

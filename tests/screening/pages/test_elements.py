@@ -3,7 +3,12 @@
 import pytest
 
 from ionsieve.screening.pages.elements import build_element_map
-from ionsieve.screening.pages.landmarks import build_landmarks, label_text
+from ionsieve.screening.pages.landmarks import (
+    build_landmarks,
+    build_textbook,
+    label_text,
+    pairs_in_order,
+)
 
 ROWS = [
     {"elements": ["Li", "S"], "p_fast": 0.9},
@@ -56,3 +61,34 @@ def test_landmarks_stand_at_their_labels() -> None:
     assert mark.low < mark.predicted == found.threshold_x < mark.label < mark.high
     hot = {**known(-2.0, None, None), "temperature_K": 1000.0}
     assert build_landmarks([hot], {"a": row}, -3.0) is None
+
+
+def textbook(name: str, known: str, prediction: float, label: float | None = None) -> dict:
+    ends = {"low": prediction - 2.0, "high": prediction + 2.0}
+    return {"name": name, "known": known, "n": 1, "label": label, "prediction": prediction, **ends}
+
+
+TEXTBOOK = [
+    textbook("LiF", "slow", -8.0),
+    textbook("LGPS", "fast", -2.5, -2.0),
+    textbook("Li3PO4", "slow", -5.0, -9.0),
+    textbook("LLTO", "fast", -6.0, -3.5),
+]
+
+
+def test_textbook_conductors_stand_fast_ones_first() -> None:
+    found = build_textbook(TEXTBOOK)
+    assert found is not None
+    assert [mark.name for mark in found.rows] == ["LGPS", "LLTO", "Li3PO4", "LiF"]
+    assert [mark.y for mark in found.rows] == sorted(mark.y for mark in found.rows)
+    first, last = found.rows[0], found.rows[-1]
+    assert last.label is None
+    assert first.label is not None
+    assert first.low < first.predicted < first.label < first.high
+    assert last.predicted < found.threshold_x < first.predicted
+    assert build_textbook([]) is None
+
+
+def test_pairs_of_textbook_conductors_are_counted() -> None:
+    assert pairs_in_order(TEXTBOOK) == (3, 4)
+    assert pairs_in_order([]) == (0, 0)

@@ -166,6 +166,26 @@ def run_facts() -> dict:
         },
         "follow_up_commands": ["ionsieve campaign init STUDY --from DIR", HOSTILE[2]],
         "known": [known(1, HOSTILE[0], -2.0, None), known(10, "id-9", None, -4.0)],
+        "landmarks": [
+            {
+                "name": HOSTILE[0],
+                "known": "fast",
+                "n": 2,
+                "label": -3.0,
+                "prediction": -3.5,
+                "low": -5.0,
+                "high": -2.0,
+            },
+            {
+                "name": "LiF",
+                "known": "slow",
+                "n": 1,
+                "label": None,
+                "prediction": -8.0,
+                "low": -11.0,
+                "high": -5.0,
+            },
+        ],
         "model": {
             "coverage": 0.9,
             "label_mobile": "Li",
@@ -400,6 +420,13 @@ def test_bounds_are_drawn_as_bounds() -> None:
     sides = [point.side for point in build_parity(calibration_frame(held_out(10))).points]
     assert sides.count("upper") == 4
     assert sides.count("") == 16
+
+
+def test_landmarks_stand_in_the_page(text: str, data: ReportData) -> None:
+    assert "1 of 1 pairs of a fast and a slow one are ordered right" in text
+    assert "LiF, known to be slow: predicted -8.00" in text
+    without = {**data.run, "landmarks": []}
+    assert "Landmarks" not in render_report(replace(data, run=without))
 
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
