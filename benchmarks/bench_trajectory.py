@@ -111,7 +111,7 @@ def own_label(n_frames: int) -> Callable[[], str]:
     rest = np.random.default_rng(1).normal(0, 0.1, (n_frames, N_ATOMS - N_MOBILE, 3))
     frac = np.concatenate([positions(n_frames), rest], axis=1) / EDGE_A
     species = ("Li",) * N_MOBILE + ("S",) * (N_ATOMS - N_MOBILE)
-    run = Trajectory(species, np.eye(3) * EDGE_A, frac, 2.0)
+    run = Trajectory(species=species, lattices=np.eye(3) * EDGE_A, frac=frac, frame_spacing_fs=2.0)
 
     settings = AnalysisSettings(mobile="Li", temperature_K=800.0)
 

@@ -89,13 +89,13 @@ def mlip(found: KindModels, data: Path, cache: Path) -> list[dict[str, object]]:
     onset = facts["T_onset"].to_numpy(dtype=np.float64)
     outcomes = {
         name: Outcome(
-            np.column_stack([-onset, -onset]),
-            answer,
-            np.full((len(onset), 2), np.nan),
-            groups,
-            np.zeros(len(onset)),
-            diffusing.to_numpy(),
-            answer,
+            bounds=np.column_stack([-onset, -onset]),
+            prediction=answer,
+            interval=np.full((len(onset), 2), np.nan),
+            group=groups,
+            stratum=np.zeros(len(onset)),
+            event=diffusing.to_numpy(),
+            event_score=answer,
         )
         for name, answer in answers.items()
     }

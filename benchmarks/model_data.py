@@ -36,7 +36,9 @@ def mlip_records(data: Path) -> Iterator[StructureRecord]:
         for line in stream:
             row = json.loads(line)
             if row["id"] in wanted:
-                source = Provenance("Togo phonon database", "CC BY 4.0", row["id"])
+                source = Provenance(
+                    source="Togo phonon database", licence="CC BY 4.0", reference=row["id"]
+                )
                 yield StructureRecord.ordered(
                     row["id"], row["lattice"], row["species"], row["frac"], source
                 )

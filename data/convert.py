@@ -37,11 +37,11 @@ def from_pymatgen(
             raise StructureError(f"{record_id}: site {index} has no species")
         contents.append(tuple(sorted(content)) if len(content) > 1 else tuple(content))
     return StructureRecord(
-        record_id,
-        structure.lattice.matrix,
-        tuple(contents),
-        structure.frac_coords,
-        provenance or Provenance("unknown"),
+        id=record_id,
+        lattice=structure.lattice.matrix,
+        species=tuple(contents),
+        frac=structure.frac_coords,
+        provenance=provenance or Provenance(source="unknown"),
     )
 
 

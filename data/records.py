@@ -57,7 +57,7 @@ class SiteSpecies(NamedTuple):
 SiteContent = tuple[SiteSpecies, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Provenance:
     """Where a fact comes from and under which licence it may be used."""
 
@@ -137,7 +137,7 @@ def _validated_content(record_id: str, site: int, content: SiteContent) -> SiteC
     return checked
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StructureRecord:
     """A periodic crystal structure with its origin.
 
@@ -173,7 +173,7 @@ class StructureRecord:
     lattice: FloatArray
     species: tuple[SiteContent, ...]
     frac: FloatArray
-    provenance: Provenance = field(default_factory=lambda: Provenance("unknown"))
+    provenance: Provenance = field(default_factory=lambda: Provenance(source="unknown"))
     e_above_hull_eV_atom: float | None = None
     band_gap_eV: float | None = None
     energy_eV_atom: float | None = None
@@ -202,11 +202,11 @@ class StructureRecord:
         """Build a fully occupied structure from element symbols."""
         species = tuple((SiteSpecies(element),) for element in elements)
         return cls(
-            record_id,
-            np.asarray(lattice, dtype=np.float64),
-            species,
-            np.asarray(frac, dtype=np.float64),
-            provenance or Provenance("unknown"),
+            id=record_id,
+            lattice=np.asarray(lattice, dtype=np.float64),
+            species=species,
+            frac=np.asarray(frac, dtype=np.float64),
+            provenance=provenance or Provenance(source="unknown"),
         )
 
     @property
@@ -270,7 +270,7 @@ class Quarantined:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Label:
     """One (structure, temperature, kind) → transport quantity, as a value or as a bound.
 

@@ -16,7 +16,7 @@ from .isolated.site_symmetry import host_site_symmetry
 from .similarity.compare import acsf_enrichment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IsolatedAnion:
     """One isolated anion; a mixed site gives one record for each of its isolated species.
 

@@ -12,7 +12,7 @@ from ..data.records import Provenance, SiteSpecies, StructureRecord
 from .catalogue import families
 from .rows import featurize_one
 
-_ORIGIN = Provenance("warm-up", reference="cell: Morgan 2021, 10.1021/acs.chemmater.0c03738")
+_ORIGIN = Provenance(source="warm-up", reference="cell: Morgan 2021, 10.1021/acs.chemmater.0c03738")
 
 
 @lru_cache(maxsize=1)
@@ -28,7 +28,9 @@ def warm_up_crystals() -> tuple[StructureRecord, ...]:
     # Inversion disorder: the last sulfur and the chlorine exchange half their sites.
     mixed = (SiteSpecies("S", 0.5), SiteSpecies("Cl", 0.5))
     contents = (*ordered.species[:-2], mixed, mixed)
-    return ordered, StructureRecord("Li6PS5Cl-mixed", lattice, contents, frac, _ORIGIN)
+    return ordered, StructureRecord(
+        id="Li6PS5Cl-mixed", lattice=lattice, species=contents, frac=frac, provenance=_ORIGIN
+    )
 
 
 def warm_up(names: Iterable[str] | None = None) -> None:

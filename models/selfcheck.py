@@ -173,13 +173,13 @@ def _outcome(
     centre, half = mean + scale * answer.mean, scale * answer.half_width
     nothing = np.full(len(centre), np.nan)
     return Outcome(
-        target.shown(arrays.bounds),
-        target.shown(centre),
-        np.column_stack([target.shown(centre - half), target.shown(centre + half)]),
-        arrays.group,
-        np.nan_to_num(arrays.temperature_K),
-        nothing,
-        nothing,
+        bounds=target.shown(arrays.bounds),
+        prediction=target.shown(centre),
+        interval=np.column_stack([target.shown(centre - half), target.shown(centre + half)]),
+        group=arrays.group,
+        stratum=np.nan_to_num(arrays.temperature_K),
+        event=nothing,
+        event_score=nothing,
     )
 
 

@@ -166,7 +166,9 @@ def argyrodite(inversion: float = 0.5) -> StructureRecord:
         tuple(SiteSpecies(s.symbol, float(o)) for s, o in site.species.items())
         for site in structure
     )
-    return StructureRecord("Li6PS5Cl", structure.lattice.matrix, content, structure.frac_coords)
+    return StructureRecord(
+        id="Li6PS5Cl", lattice=structure.lattice.matrix, species=content, frac=structure.frac_coords
+    )
 
 
 def small_plan(**changes: Any) -> AimdPlan:

@@ -38,13 +38,13 @@ def formula(text: str, z: float | None = None) -> str:
 
 def read(*parts: str) -> StructureRecord:
     """The one structure of a block made of these parts."""
-    (entry,) = parse_cif("data_x\n" + "".join(parts), "x", Provenance("test"))
+    (entry,) = parse_cif("data_x\n" + "".join(parts), "x", Provenance(source="test"))
     assert isinstance(entry, StructureRecord), entry
     return entry
 
 
 def refused(*parts: str) -> str:
     """The reason why a block made of these parts is not used."""
-    (entry,) = parse_cif("data_x\n" + "".join(parts), "x", Provenance("test"))
+    (entry,) = parse_cif("data_x\n" + "".join(parts), "x", Provenance(source="test"))
     assert isinstance(entry, Quarantined), entry
     return entry.reason

@@ -39,11 +39,11 @@ def get(name: str, conventional: bool = False) -> StructureRecord:
     if not conventional:
         lattice, frac, contents = _primitive(lattice, frac, contents)
     return StructureRecord(
-        name,
-        lattice,
-        tuple(_content(text) for text in contents),
-        frac,
-        Provenance("crystal facts of the tests", reference=fact.origin),
+        id=name,
+        lattice=lattice,
+        species=tuple(_content(text) for text in contents),
+        frac=frac,
+        provenance=Provenance(source="crystal facts of the tests", reference=fact.origin),
     )
 
 
@@ -58,7 +58,13 @@ def supercell(record: StructureRecord, scaling: object) -> StructureRecord:
     assert len(inside) == n_cells
     frac = (record.frac[:, None, :] + inside[None, :, :]).reshape(-1, 3) @ np.linalg.inv(matrix)
     species = tuple(content for content in record.species for _ in inside)
-    return StructureRecord(record.id, matrix @ record.lattice, species, frac, record.provenance)
+    return StructureRecord(
+        id=record.id,
+        lattice=matrix @ record.lattice,
+        species=species,
+        frac=frac,
+        provenance=record.provenance,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -54,4 +54,9 @@ def run_of(rng, ions, species="Li", edge_x_A=EDGE_A):
     edges = np.array([edge_x_A, EDGE_A, EDGE_A])
     frac = np.concatenate([ions, host], axis=1) / edges
     names = (species,) * ions.shape[1] if isinstance(species, str) else tuple(species)
-    return Trajectory((*names, *("S",) * 32), np.diag(edges), frac - np.floor(frac), SPACING_FS)
+    return Trajectory(
+        species=(*names, *("S",) * 32),
+        lattices=np.diag(edges),
+        frac=frac - np.floor(frac),
+        frame_spacing_fs=SPACING_FS,
+    )

@@ -30,7 +30,7 @@ _SYMPREC_A: Final[float] = 0.01
 _STARTS, _STEPS, _HOT_EV, _COLD_EV = 6, 6000, 2.0, 0.02
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class DisorderedCell:
     """A supercell whose sites may take several species.
 

@@ -330,7 +330,12 @@ def _disordered_cell(
     orbit = np.tile(orbit, len(shifts))
     permutations = site_permutations(lattice, frac, orbit)
     return DisorderedCell(
-        lattice, frac, tuple(options[int(o)] for o in orbit), orbit, dealt, permutations
+        lattice=lattice,
+        frac=frac,
+        options=tuple(options[int(o)] for o in orbit),
+        orbit=orbit,
+        counts=dealt,
+        permutations=permutations,
     )
 
 

@@ -82,4 +82,10 @@ def _multiplicity(site: dict[str, Any]) -> int:
 
 def _provenance(entry: dict[str, Any]) -> Provenance:
     note = f"match: {entry['match']}" + (f"; {entry['note']}" if entry["note"] else "")
-    return Provenance(entry["source"], entry["licence"], entry["reference"], None, note)
+    return Provenance(
+        source=entry["source"],
+        licence=entry["licence"],
+        reference=entry["reference"],
+        file=None,
+        note=note,
+    )

@@ -30,7 +30,7 @@ Role = Literal["mobile", "framework_cation", "bonded_anion", "isolated_anion"]
 TABLE: Final[str] = "prototypes.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SiteLabel:
     """One substitution class of a prototype.
 
@@ -64,7 +64,7 @@ class ExpandedCell(NamedTuple):
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Prototype:
     """A structure type with its source's numbers.
 
@@ -170,7 +170,7 @@ def prototype_from_dict(entry: Mapping[str, Any]) -> Prototype:
     """Build and check one prototype from its table entry (see :func:`load_prototypes`)."""
     name = str(entry.get("name", "unnamed"))
     try:
-        labels = {n: SiteLabel(n, **fields) for n, fields in entry["labels"].items()}
+        labels = {n: SiteLabel(name=n, **fields) for n, fields in entry["labels"].items()}
         prototype = Prototype(
             **{key: entry[key] for key in ("name", "structure_type", "formula", "space_group")},
             **{key: entry[key] for key in ("number", "hall", "source", "licence")},
@@ -238,11 +238,12 @@ def expand(
     states = charges or {name: label.oxidation for name, label in prototype.labels.items()}
     content = {n: (SiteSpecies(elements[n], 1.0, float(states[n])),) for n in prototype.labels}
     return StructureRecord(
-        record_id or f"{prototype.name}_{prototype.formula_of(elements)}",
-        cell.lattice * volume_factor ** (1.0 / 3.0),
-        tuple(content[label] for label in cell.labels),
-        cell.frac,
-        provenance or Provenance(prototype.source, prototype.licence, note=prototype.note),
+        id=record_id or f"{prototype.name}_{prototype.formula_of(elements)}",
+        lattice=cell.lattice * volume_factor ** (1.0 / 3.0),
+        species=tuple(content[label] for label in cell.labels),
+        frac=cell.frac,
+        provenance=provenance
+        or Provenance(source=prototype.source, licence=prototype.licence, note=prototype.note),
     )
 
 

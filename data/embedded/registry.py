@@ -18,7 +18,7 @@ TABLE_FOLDER: Final[Path] = Path(__file__).parents[1] / "tables"
 REGISTRY_FILE: Final[str] = "registry.yaml"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TableEntry:
     """One registered data file."""
 
@@ -49,7 +49,7 @@ def load_registry() -> dict[str, TableEntry]:
         if set(entry) != set(fields):
             odd = ", ".join(sorted(set(entry) ^ set(fields)))
             raise InputError(f"{REGISTRY_FILE}: {name} has missing or unknown fields: {odd}")
-        entries[name] = TableEntry(name, **entry)
+        entries[name] = TableEntry(name=name, **entry)
     return entries
 
 

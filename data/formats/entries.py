@@ -123,7 +123,9 @@ def _from_pymatgen_dict(
             f"{record_id}: not a periodic pymatgen structure ({type(error).__name__}: {error})"
         ) from None
     lattice, positions = _numbers(matrix, record_id), _numbers(frac, record_id)
-    return StructureRecord(record_id, lattice, species, positions, origin)
+    return StructureRecord(
+        id=record_id, lattice=lattice, species=species, frac=positions, provenance=origin
+    )
 
 
 def _site_content(species: Any, record_id: str) -> SiteContent:

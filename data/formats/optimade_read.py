@@ -104,7 +104,13 @@ def origin_of(attributes: Mapping[str, Any], given: Provenance) -> Provenance:
     source, licence, reference, note = (v if isinstance(v, str) else None for v in stated.values())
     if source is None:
         return given
-    return Provenance(source, licence or given.licence, reference, given.file, note or "")
+    return Provenance(
+        source=source,
+        licence=licence or given.licence,
+        reference=reference,
+        file=given.file,
+        note=note or "",
+    )
 
 
 def _record(
@@ -120,7 +126,9 @@ def _record(
     except np.linalg.LinAlgError:
         raise StructureError(f"{record_id}: lattice_vectors span no volume") from None
     kept = tuple(content for content in species if content)
-    return StructureRecord(record_id, lattice, kept, frac[occupied], provenance)
+    return StructureRecord(
+        id=record_id, lattice=lattice, species=kept, frac=frac[occupied], provenance=provenance
+    )
 
 
 def _check_features(attributes: Mapping[str, Any], record_id: str) -> None:

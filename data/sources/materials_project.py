@@ -157,7 +157,9 @@ class MaterialsProjectSource:
 
     def _entry(self, material_id: str, document: Mapping[str, Any]) -> Entry:
         licence = GNOME_LICENCE if _is_gnome(document) else LICENCE
-        origin = Provenance("Materials Project", licence, f"{material_id}, {REFERENCE}")
+        origin = Provenance(
+            source="Materials Project", licence=licence, reference=f"{material_id}, {REFERENCE}"
+        )
         return entry_or_quarantine(
             Context(material_id, origin),
             lambda: _record(document, material_id, origin),

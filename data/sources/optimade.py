@@ -46,7 +46,7 @@ STABILITY_FIELDS: Final[dict[str, str]] = {
 """Energy above hull, eV/atom, by a part of the provider's address; others must be named."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class OptimadeSource:
     """Structures of one provider.
 
@@ -117,7 +117,9 @@ class OptimadeSource:
         web = Web(self.url, self.name, self.limits)
         info = self._get(web, f"{self.base}/info")
         origin = self._provenance(info)
-        state = _resumed(after, self.name) if after else _Paging(self._first_page(_is_own(info)))
+        state = (
+            _resumed(after, self.name) if after else _Paging(url=self._first_page(_is_own(info)))
+        )
         visited: set[str] = set()
         while state.url:
             if state.url in visited:
@@ -158,7 +160,7 @@ class OptimadeSource:
         attributes = _mapping(_mapping(info.get("data")).get("attributes"))
         name = _mapping(meta.get("provider")).get("name") or urlsplit(self.url).netloc
         licence = _licence(attributes) or _licence(meta) or "unknown"
-        return Provenance(str(name), licence, file=self.url)
+        return Provenance(source=str(name), licence=licence, file=self.url)
 
     def _check_end(
         self, page: Mapping[str, Any], state: _Paging, n_entries: int, following: str | None
@@ -186,7 +188,9 @@ class OptimadeSource:
     def _entry(self, entry: Any, origin: Provenance) -> Entry:
         attributes = _mapping(_mapping(entry).get("attributes"))
         record_id = clean_id(_mapping(entry).get("id") or "unnamed")
-        reference = Provenance(origin.source, origin.licence, str(record_id), origin.file)
+        reference = Provenance(
+            source=origin.source, licence=origin.licence, reference=str(record_id), file=origin.file
+        )
         hull, gap, energy = (attributes.get(name) for name in VALUES.values())
         if self.stability_field:
             hull = nested(attributes, self.stability_field)
@@ -254,7 +258,7 @@ def _asked_wait_s(header: str | None) -> float | None:
     return max((until - datetime.now(UTC)).total_seconds(), 0.0)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Paging:
     """Where the reading of a list stands: everything that a cursor holds."""
 

@@ -108,7 +108,7 @@ class PathSource:
     def _entries(self, path: Path, identifier: str, skip: int) -> Iterator[Entry]:
         reader = reader_of(path)
         assert reader is not None, path
-        origin = Provenance("user file", self.licence, file=printable(str(path)))
+        origin = Provenance(source="user file", licence=self.licence, file=printable(str(path)))
         context = Context(identifier, origin, self.stability_field)
         try:
             yield from reader(path, context, skip)

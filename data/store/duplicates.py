@@ -37,7 +37,7 @@ _NEIGHBOURS = 12
 _REACH = 2.2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Shape:
     """What duplicates are looked for by.
 
@@ -108,13 +108,27 @@ def shape_of(record: StructureRecord) -> Shape:
         found = moyopy.MoyoDataset(cell, symprec=SYMPREC_A)
     except ValueError:
         # The symmetry search did not converge: such a cell is matched when identical, no further.
-        return Shape("", 0, record.lattice, record.frac, np.array(numbers), contents)
+        return Shape(
+            key="",
+            space_group=0,
+            lattice=record.lattice,
+            frac=record.frac,
+            kinds=np.array(numbers),
+            contents=contents,
+        )
     primitive = found.prim_std_cell
     formula = reduced_formula(record.composition)
     key = f"{formula}|{found.number}|{len(primitive.numbers)}"
     kinds = np.array(primitive.numbers)
     lattice, frac = np.array(primitive.basis), np.array(primitive.positions)
-    return Shape(key, int(found.number), lattice, frac, kinds, contents)
+    return Shape(
+        key=key,
+        space_group=int(found.number),
+        lattice=lattice,
+        frac=frac,
+        kinds=kinds,
+        contents=contents,
+    )
 
 
 @cache
@@ -267,4 +281,11 @@ def _unpacked(cell: bytes) -> Shape:
     size = int.from_bytes(cell[:4], "little")
     numbers = np.frombuffer(cell[4 : 4 + size], dtype=np.float32).astype(np.float64).reshape(-1, 3)
     contents, kinds = json.loads(cell[4 + size :])
-    return Shape("", 0, numbers[:3], numbers[3:], np.array(kinds), contents)
+    return Shape(
+        key="",
+        space_group=0,
+        lattice=numbers[:3],
+        frac=numbers[3:],
+        kinds=np.array(kinds),
+        contents=contents,
+    )

@@ -46,7 +46,7 @@ _INDEX: Final[str] = ".twins.sqlite"
 OnProgress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IngestSettings:
     """What happens to structures on their way into the store.
 
@@ -96,7 +96,7 @@ class IngestSummary:
     was_complete: bool = False
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Progress:
     """Where an unfinished ingest stands; saved after every block."""
 
@@ -229,7 +229,7 @@ class _Run:
     def _read_progress(self, identity: dict[str, Any]) -> _Progress:
         path = self.folder / PROGRESS
         if not path.exists():
-            return _Progress(identity)
+            return _Progress(identity=identity)
         try:
             saved = json.loads(path.read_text(encoding="utf-8"))
             progress = _Progress(**{**saved, "counts": Counter(saved["counts"])})

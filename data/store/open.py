@@ -10,7 +10,7 @@ from ..sources.paths import PathSource
 from ..sources.web import WebLimits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceOptions:
     """How sources are read.
 
@@ -54,7 +54,10 @@ def open_source(name: str, options: SourceOptions | None = None) -> Source:
 
         url = name.removeprefix("optimade:")
         return OptimadeSource(
-            url, options.optimade_filter, options.stability_field, limits=options.web
+            url=url,
+            query=options.optimade_filter,
+            stability_field=options.stability_field,
+            limits=options.web,
         )
     if name == "mp:" or name.startswith("mp:"):
         from ..sources.materials_project import MaterialsProjectSource

@@ -38,7 +38,11 @@ class IngestOptions:
         from .ingest import IngestSettings
 
         return IngestSettings(
-            self.disorder, self.variants, self.oxidation, self.duplicates, entries
+            disorder=self.disorder,
+            max_variants=self.variants,
+            oxidation=self.oxidation,
+            duplicates=self.duplicates,
+            entries=entries,
         )
 
     def sources(self, mobile: str) -> SourceOptions:
@@ -49,7 +53,12 @@ class IngestOptions:
             max_pages=self.optimade_max_pages,
         )
         return SourceOptions(
-            self.licence, self.stability_field, self.optimade_filter, mobile, self.gnome, web
+            licence=self.licence,
+            stability_field=self.stability_field,
+            optimade_filter=self.optimade_filter,
+            mobile=mobile,
+            gnome=self.gnome,
+            web=web,
         )
 
 

@@ -277,21 +277,25 @@ def stored_records(table: Any) -> Iterator[StoredRecord]:
 
 def _stored(row: dict[str, Any]) -> StoredRecord:
     origin = Provenance(
-        row["source"], row["licence"], row["reference"], row["file"], row["note"] or ""
+        source=row["source"],
+        licence=row["licence"],
+        reference=row["reference"],
+        file=row["file"],
+        note=row["note"] or "",
     )
     record = StructureRecord(
-        row["id"],
-        np.array(row["lattice_A"]).reshape(3, 3),
-        _contents(row),
-        np.array(row["frac"]).reshape(-1, 3),
-        origin,
-        row["e_above_hull_eV_atom"],
-        row["band_gap_eV"],
-        row["energy_eV_atom"],
-        row["li_window_low_V"],
-        row["li_window_high_V"],
+        id=row["id"],
+        lattice=np.array(row["lattice_A"]).reshape(3, 3),
+        species=_contents(row),
+        frac=np.array(row["frac"]).reshape(-1, 3),
+        provenance=origin,
+        e_above_hull_eV_atom=row["e_above_hull_eV_atom"],
+        band_gap_eV=row["band_gap_eV"],
+        energy_eV_atom=row["energy_eV_atom"],
+        li_window_low_V=row["li_window_low_V"],
+        li_window_high_V=row["li_window_high_V"],
         # Stores of before 2.0 have no such column.
-        tuple(row.get("notes") or ()),
+        notes=tuple(row.get("notes") or ()),
     )
     return StoredRecord(record, row["formula"], row["space_group"], row["hull_origin"])
 

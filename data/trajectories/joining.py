@@ -197,16 +197,20 @@ def _concatenated(
     for part, overlap, n in zip(parts, overlaps, kept, strict=True):
         frac[start : start + n] = part.frac[overlap:]
         lattices.append(np.broadcast_to(part.lattices, (part.n_frames, 3, 3))[overlap:])
-        origin = part.segments[0] if part.segments else Segment(part.name, 0, n)
+        origin = (
+            part.segments[0]
+            if part.segments
+            else Segment(file=part.name, first_frame=0, n_frames=n)
+        )
         segments.append(replace(origin, file=part.name, first_frame=start, n_frames=n))
         start += n
     return Trajectory(
-        parts[0].species,
-        parts[0].lattices[:1] if constant else np.concatenate(lattices),
-        frac,
-        parts[0].frame_spacing_fs,
-        parts[0].unwrapped,
-        tuple(segments),
-        (*warnings, *(f"{name}: adds no new frame" for name in empty)),
-        parts[0].temperature_K,
+        species=parts[0].species,
+        lattices=parts[0].lattices[:1] if constant else np.concatenate(lattices),
+        frac=frac,
+        frame_spacing_fs=parts[0].frame_spacing_fs,
+        unwrapped=parts[0].unwrapped,
+        segments=tuple(segments),
+        warnings=(*warnings, *(f"{name}: adds no new frame" for name in empty)),
+        temperature_K=parts[0].temperature_K,
     )

@@ -106,12 +106,14 @@ def read_lammps_dump(
     start = first_time_fs(clock, spacing)
     constant = bool(np.array_equal(cells, np.broadcast_to(cells[0], cells.shape)))
     return Trajectory(
-        frames[0].species,
-        cells[:1] if constant else cells,
-        np.array([f.frac for f in frames]),
-        spacing,
-        all(f.unwrapped for f in frames),
-        segments=(Segment(str(path), 0, len(frames), first_time_fs=start),),
+        species=frames[0].species,
+        lattices=cells[:1] if constant else cells,
+        frac=np.array([f.frac for f in frames]),
+        frame_spacing_fs=spacing,
+        unwrapped=all(f.unwrapped for f in frames),
+        segments=(
+            Segment(file=str(path), first_frame=0, n_frames=len(frames), first_time_fs=start),
+        ),
     )
 
 

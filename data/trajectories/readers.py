@@ -202,11 +202,11 @@ def _read_ase(
     cell_array = np.array(cells)
     constant = bool(np.array_equal(cell_array, np.broadcast_to(cell_array[0], cell_array.shape)))
     return Trajectory(
-        species,
-        cell_array[:1] if constant else cell_array,
-        np.array(frac),
-        spacing,
-        segments=(Segment(str(path), 0, len(frac), first_time_fs=start),),
+        species=species,
+        lattices=cell_array[:1] if constant else cell_array,
+        frac=np.array(frac),
+        frame_spacing_fs=spacing,
+        segments=(Segment(file=str(path), first_frame=0, n_frames=len(frac), first_time_fs=start),),
     )
 
 
@@ -268,11 +268,11 @@ def _read_vasprun(
     cells = np.array([s.lattice.matrix for s in structures])
     constant = bool(np.array_equal(cells, np.broadcast_to(cells[0], cells.shape)))
     return Trajectory(
-        tuple(site.specie.symbol for site in structures[0]),
-        cells[:1] if constant else cells,
-        np.array([s.frac_coords for s in structures]),
-        spacing,
-        segments=(Segment(str(path), 0, len(structures)),),
+        species=tuple(site.specie.symbol for site in structures[0]),
+        lattices=cells[:1] if constant else cells,
+        frac=np.array([s.frac_coords for s in structures]),
+        frame_spacing_fs=spacing,
+        segments=(Segment(file=str(path), first_frame=0, n_frames=len(structures)),),
         warnings=(*_ramp(path, run), *(_torn_xml(path, len(structures)) if torn_end else ())),
         temperature_K=_vasprun_temperature(run),
     )
@@ -362,12 +362,12 @@ def _read_displacement_archive(
             f"{path}: disp {disp.shape}, frac0 {frac0.shape} and latt {latt.shape} do not fit"
         )
     return Trajectory(
-        tuple(str(s) for s in species),
-        latt,
-        frac0 + disp @ np.linalg.inv(latt),
-        frame_spacing(path, Clock(), spacing_fs, step_fs),
+        species=tuple(str(s) for s in species),
+        lattices=latt,
+        frac=frac0 + disp @ np.linalg.inv(latt),
+        frame_spacing_fs=frame_spacing(path, Clock(), spacing_fs, step_fs),
         unwrapped=True,
-        segments=(Segment(str(path), 0, len(disp)),),
+        segments=(Segment(file=str(path), first_frame=0, n_frames=len(disp)),),
     )
 
 

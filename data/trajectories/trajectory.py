@@ -45,7 +45,7 @@ def allocate(shape: tuple[int, ...], limit_bytes: int = IN_MEMORY_BYTES) -> Floa
         return np.memmap(stream, dtype=np.float64, mode="r+", shape=shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Segment:
     """One file of a trajectory: where its frames lie in the joined run."""
 
@@ -61,7 +61,7 @@ class Segment:
     """Frames of the file, counted from 0, at which it begins to count anew."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Trajectory:
     """Positions of all atoms in equally spaced frames.
 
@@ -151,14 +151,14 @@ class Trajectory:
         """Frames ``start`` to ``stop`` as a trajectory of its own; the data are not copied."""
         lattices = self.lattices if len(self.lattices) == 1 else self.lattices[start:stop]
         return Trajectory(
-            self.species,
-            lattices,
-            self.frac[start:stop],
-            self.frame_spacing_fs,
-            self.unwrapped,
-            (),
-            self.warnings,
-            self.temperature_K,
+            species=self.species,
+            lattices=lattices,
+            frac=self.frac[start:stop],
+            frame_spacing_fs=self.frame_spacing_fs,
+            unwrapped=self.unwrapped,
+            segments=(),
+            warnings=self.warnings,
+            temperature_K=self.temperature_K,
         )
 
 

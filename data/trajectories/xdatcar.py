@@ -297,12 +297,18 @@ def _read(
     clock = _clock(numbers)
     spacing = frame_spacing(name, clock, *given_fs)
     start = first_time_fs(clock, spacing)
-    segment = Segment(name, 0, frames.count, first_time_fs=start, restarts=restarts(clock))
+    segment = Segment(
+        file=name,
+        first_frame=0,
+        n_frames=frames.count,
+        first_time_fs=start,
+        restarts=restarts(clock),
+    )
     return Trajectory(
-        species,
-        np.array(lattices[:1] if constant else lattices),
-        frames.array(),
-        spacing,
+        species=species,
+        lattices=np.array(lattices[:1] if constant else lattices),
+        frac=frames.array(),
+        frame_spacing_fs=spacing,
         segments=(segment,),
         warnings=warnings,
     )

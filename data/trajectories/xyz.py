@@ -59,11 +59,13 @@ def read_cp2k_xyz(
     frac = np.matmul(positions, np.linalg.inv(cells))
     constant = bool(np.array_equal(cells, np.broadcast_to(cells[0], cells.shape)))
     return Trajectory(
-        species,
-        cells[:1] if constant else cells,
-        frac,
-        spacing,
-        segments=(Segment(str(path), 0, len(positions), first_time_fs=start),),
+        species=species,
+        lattices=cells[:1] if constant else cells,
+        frac=frac,
+        frame_spacing_fs=spacing,
+        segments=(
+            Segment(file=str(path), first_frame=0, n_frames=len(positions), first_time_fs=start),
+        ),
         warnings=torn,
     )
 

@@ -170,10 +170,10 @@ class TransportLabel:
         if value is None and upper is None:
             return None
         return Label(
-            self.settings.structure_id,
-            self.settings.temperature_K,
-            self.settings.kind,
-            "sigma_S_cm",
+            structure_id=self.settings.structure_id,
+            temperature_K=self.settings.temperature_K,
+            kind=self.settings.kind,
+            quantity="sigma_S_cm",
             value=None if value is None else value / 1000.0,
             upper=None if upper is None else upper / 1000.0,
             error_log10=None if fit is None else fit.rel_error / math.log(10.0),

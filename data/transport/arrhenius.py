@@ -50,7 +50,7 @@ class DiffusivityPoint:
     """``upper`` where the diffusivity lies below the number, ``lower`` where above."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ArrheniusFit:
     """ln D = ln D₀ − E_a / (k_B T) with the covariance of both parameters."""
 
@@ -161,13 +161,13 @@ def fit_arrhenius(points: Sequence[DiffusivityPoint]) -> ArrheniusFit:
     residual = design @ best - y / error
     everything = [p.temperature_K for p in points]
     return ArrheniusFit(
-        float(best[0]),
-        float(best[1]),
-        np.asarray(covariance, np.float64),
-        len(values),
-        len(bounds),
-        float(residual @ residual),
-        (min(everything), max(everything)),
+        ln_prefactor=float(best[0]),
+        activation_energy_eV=float(best[1]),
+        covariance=np.asarray(covariance, np.float64),
+        n_values=len(values),
+        n_bounds=len(bounds),
+        chi2=float(residual @ residual),
+        temperatures_K=(min(everything), max(everything)),
     )
 
 

@@ -218,7 +218,7 @@ def _shown(cell: object) -> str:
     return "the cell" if cell == "" or cell != cell else repr(cell)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelReport:
     """What a reader should know about a label table before training on it."""
 

@@ -78,7 +78,7 @@ class MissingParametersError(FeatureError):
     """The softBV set has no parameters for a pair in this crystal."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Landscape:
     """The energy landscape of the mobile ion in the host cell.
 
@@ -115,7 +115,7 @@ class Landscape:
         return abs(float(np.linalg.det(self.lattice)))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ForceField:
     """Host atoms as the kernels take them."""
 
@@ -174,13 +174,13 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
         if np.isfinite(found.levels).all():
             break
     return Landscape(
-        energy.reshape(shape),
-        network.lowest,
-        found.levels - network.lowest,
-        network.node_level,
-        found.lifetime,
-        _mobile_site_energies(host, field),
-        host.lattice,
+        energy_eV=energy.reshape(shape),
+        lowest_eV=network.lowest,
+        barrier_eV=found.levels - network.lowest,
+        minimum_eV=network.node_level,
+        lifetime_eV=found.lifetime,
+        mobile_site_eV=_mobile_site_energies(host, field),
+        lattice=host.lattice,
     )
 
 
@@ -211,11 +211,11 @@ def force_field(prepared: PreparedStructure, host: Host) -> ForceField:
     # Refinement may leave the cell by up to its farthest step, a block of points by its size.
     images = images_within(host, CUTOFF_A + _FARTHEST_DOWN_A + 0.5)
     return ForceField(
-        images.position_A,
-        kind[images.atom],
-        host.occupancy[images.atom],
-        parameters,
-        np.concatenate([_curves(tuple(kind)) for kind in parameters.tolist()]),
+        position_A=images.position_A,
+        kind=kind[images.atom],
+        weight=host.occupancy[images.atom],
+        parameters=parameters,
+        curves=np.concatenate([_curves(tuple(kind)) for kind in parameters.tolist()]),
     )
 
 

@@ -10,7 +10,7 @@ from ...data.elements import ATOMIC_NUMBER
 from ...data.records import FloatArray, IntArray, StructureRecord
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Atoms:
     """A structure as arrays; for an ordered crystal atoms and sites coincide.
 

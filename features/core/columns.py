@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Final, Literal
 
 from .prepared import PreparedStructure
@@ -68,6 +68,7 @@ class Column:
     definition: str
     source: str
     family: str
+    _: KW_ONLY
     lower: float | None = None
     upper: float | None = None
     nan_means: str = ""

@@ -88,7 +88,7 @@ class OxidationStatistics:
     log_prior: FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BondValenceTable:
     """Everything the assignment of oxidation states needs, indexed by atomic number."""
 
@@ -120,7 +120,13 @@ def bond_valence_table() -> BondValenceTable:
             r[z], c[z] = parameters["r"], parameters["c"]
         former[z] = element in ELECTRONEG
     statistics = {z: _statistics(z, symbol) for symbol, z in ATOMIC_NUMBER.items()}
-    return BondValenceTable(r, c, electronegativities(), former, statistics)
+    return BondValenceTable(
+        r_A=r,
+        c=c,
+        electronegativity=electronegativities(),
+        is_anion_former=former,
+        statistics=statistics,
+    )
 
 
 def _statistics(z: int, symbol: str) -> OxidationStatistics:

@@ -11,7 +11,7 @@ from ...data.records import FloatArray, IntArray
 _SPARE_A = 1e-8
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class NeighborList:
     """All pairs closer than ``cutoff_A``, sorted by centre, then distance.
 
@@ -42,12 +42,12 @@ class NeighborList:
         center = self.center[mask]
         start = _starts(center, len(self.start) - 1)
         return NeighborList(
-            self.cutoff_A,
-            center,
-            self.neighbor[mask],
-            self.image[mask],
-            self.distance_A[mask],
-            start,
+            cutoff_A=self.cutoff_A,
+            center=center,
+            neighbor=self.neighbor[mask],
+            image=self.image[mask],
+            distance_A=self.distance_A[mask],
+            start=start,
         )
 
 
@@ -90,10 +90,10 @@ def neighbor_list(
     start, neighbor, _, distance = periodic_pairs(lattice, frac, cutoff_A + _SPARE_A, chosen)
     center = np.repeat(chosen, np.diff(start))
     return NeighborList(
-        float(cutoff_A),
-        center,
-        neighbor[:, 0],
-        neighbor[:, 1:],
-        distance,
-        _starts(center, len(frac)),
+        cutoff_A=float(cutoff_A),
+        center=center,
+        neighbor=neighbor[:, 0],
+        image=neighbor[:, 1:],
+        distance_A=distance,
+        start=_starts(center, len(frac)),
     )

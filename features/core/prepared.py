@@ -32,7 +32,7 @@ TRANSLATION_TOLERANCE_A: Final[float] = 0.01
 _EXCLUSIVE_RATIO = 0.55
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PreparedStructure:
     """A structure with everything that descriptors share.
 
@@ -120,7 +120,12 @@ def prepare(record: StructureRecord, mobile: str = "Li") -> PreparedStructure:
     atoms = Atoms.from_record(record)
     everything = neighbor_list(atoms.lattice, atoms.frac, CUTOFF_A)
     neighbors = everything.keep(_can_coexist(atoms, everything))
-    return PreparedStructure(record, atoms, assign_roles(atoms, neighbors, mobile), neighbors)
+    return PreparedStructure(
+        record=record,
+        atoms=atoms,
+        roles=assign_roles(atoms, neighbors, mobile),
+        neighbors=neighbors,
+    )
 
 
 def _can_coexist(atoms: Atoms, pairs: NeighborList) -> np.ndarray:

@@ -48,7 +48,7 @@ _CLEAR_SUM = 0.8
 _PBE_SCALE = 1.015  # cells relaxed with PBE are slightly too large for experimental parameters
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Roles:
     """What each atom is, and how sure.
 
@@ -126,15 +126,15 @@ def _roles(atoms: Atoms, mobile: str, neighbors: NeighborList, solution: _Soluti
     in_polyanion = np.zeros(len(atoms.z), dtype=bool)
     in_polyanion[neighbors.center[pair & covalent_contact(atoms, neighbors)]] = True
     return Roles(
-        mobile,
-        oxidation,
-        is_mobile,
-        (oxidation > 0) & ~is_mobile,
-        is_anion,
-        in_polyanion,
-        solution.method,
-        solution.confidence,
-        solution.n_combinations,
+        mobile=mobile,
+        oxidation=oxidation,
+        is_mobile=is_mobile,
+        is_framework_cation=(oxidation > 0) & ~is_mobile,
+        is_anion=is_anion,
+        in_polyanion=in_polyanion,
+        method=solution.method,
+        confidence=solution.confidence,
+        n_combinations=solution.n_combinations,
     )
 
 

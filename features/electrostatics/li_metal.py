@@ -33,8 +33,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "them are metals or metalloids (Zintl phases conduct electrons), else 0",
         _YU,
         _FAMILY,
-        0,
-        1,
+        lower=0,
+        upper=1,
         dtype="bool",
     ),
     Column(

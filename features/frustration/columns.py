@@ -28,7 +28,7 @@ def _column(
     **rest: object,
 ) -> Column:
     rest = {"cost": "medium", **rest}
-    return Column(name, unit, definition, source, _FAMILY, lower, **rest)  # type: ignore[arg-type]
+    return Column(name, unit, definition, source, _FAMILY, lower=lower, **rest)  # type: ignore[arg-type]
 
 
 _CHEMICAL: Final[tuple[Column, ...]] = (

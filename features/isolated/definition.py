@@ -47,7 +47,7 @@ IsolatedClass = Literal["framework", "antistructure", "zintl", "none"]
 _FAR_A = 14.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class IsolatedAnions:
     """Per-atom result; arrays have one entry per atom, NaN or False where it is no anion.
 
@@ -87,13 +87,13 @@ def find_isolated_anions(prepared: PreparedStructure) -> IsolatedAnions:
     margin, nearest, clearance = _margins(prepared, framework)
     ambiguous = roles.is_anion & (margin >= AMBIGUOUS[0]) & (margin <= AMBIGUOUS[1])
     return IsolatedAnions(
-        isolated,
-        margin,
-        nearest,
-        clearance,
-        ambiguous,
-        _mobile_coordination(prepared),
-        _class_of(framework, isolated, prepared.atoms.z[roles.is_anion]),
+        is_isolated=isolated,
+        margin=margin,
+        nearest_framework_cation_A=nearest,
+        clearance_A=clearance,
+        is_ambiguous=ambiguous,
+        mobile_coordination=_mobile_coordination(prepared),
+        isolated_class=_class_of(framework, isolated, prepared.atoms.z[roles.is_anion]),
     )
 
 

@@ -27,7 +27,7 @@ _SAME_SITE_RATIO: Final[float] = 0.55
 _ROUNDING: Final[float] = 1e-9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AnionNet:
     """The net of the isolated anions of one element, or of all (``element`` empty).
 

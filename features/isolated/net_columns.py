@@ -25,7 +25,7 @@ _LENGTHS: Final[dict[str, str]] = {
 
 
 def _column(name: str, unit: str, definition: str, nan_means: str, **options: object) -> Column:
-    return Column(name, unit, definition, _YANG, _FAMILY, 0, nan_means=nan_means, **options)  # type: ignore[arg-type]
+    return Column(name, unit, definition, _YANG, _FAMILY, lower=0, nan_means=nan_means, **options)  # type: ignore[arg-type]
 
 
 def _element_columns(element: str) -> tuple[Column, ...]:

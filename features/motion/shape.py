@@ -23,7 +23,7 @@ _DIP_LEVELS: Final[FloatArray] = np.array(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class DistributionShape:
     """Shape of a distribution.
 
     Attributes
@@ -49,7 +49,7 @@ class Shape:
     dip_p: float
 
 
-def shape_of(values: FloatArray) -> Shape | None:
+def shape_of(values: FloatArray) -> DistributionShape | None:
     """Describe a set of values; None for fewer than ten, or where all are equal."""
     x = np.sort(np.asarray(values, dtype=np.float64).ravel())
     if len(x) < 10 or x[-1] - x[0] <= 0:
@@ -58,7 +58,7 @@ def shape_of(values: FloatArray) -> Shape | None:
     spread = float(x.std())
     thinned = x[np.linspace(0, len(x) - 1, min(len(x), DIP_SAMPLES)).round().astype(int)]
     dip = dip_statistic(thinned)
-    return Shape(
+    return DistributionShape(
         mean=float(x.mean()),
         spread=spread,
         skewness=float((centred**3).mean()) / spread**3,

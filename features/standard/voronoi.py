@@ -33,7 +33,7 @@ _SAME2 = 1e-18  # Å²
 _FULL: Final[float] = 1.0 - 1e-3
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Tessellation:
     """Voronoi faces of all atoms, laid end to end by centre.
 
@@ -154,13 +154,13 @@ def _assembled(n: int, parts: list) -> Tessellation:
     order = np.argsort(center, kind="stable")
     start = np.concatenate([[0], np.cumsum(np.bincount(center, minlength=n))]).astype(np.int64)
     return Tessellation(
-        start,
-        neighbor[order, 0],
-        neighbor[order, 1:],
-        vector[order] / distance[order, None],
-        distance[order],
-        area[order],
-        angle[order],
+        start=start,
+        neighbor=neighbor[order, 0],
+        image=neighbor[order, 1:],
+        direction=vector[order] / distance[order, None],
+        distance_A=distance[order],
+        area_A2=area[order],
+        solid_angle=angle[order],
     )
 
 

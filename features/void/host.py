@@ -17,7 +17,7 @@ from ...data.errors import FeatureError
 from ...data.records import FloatArray, IntArray
 from ..core.prepared import PreparedStructure
 from .reduction import (
-    Symmetry,
+    CellSymmetry,
     canonical_frames,
     finer_lattice,
     host_translations,
@@ -46,7 +46,7 @@ class Host:
     mobile_occupancy : array (n_mobile,)
     n_cells : int
         Host cells per cell of the structure.
-    symmetry : Symmetry
+    symmetry : CellSymmetry
         Of the host atoms with their elements, occupancies and charges.
     """
 
@@ -60,7 +60,7 @@ class Host:
     mobile_frac: FloatArray
     mobile_occupancy: FloatArray
     n_cells: int
-    symmetry: Symmetry
+    symmetry: CellSymmetry
 
     @property
     def volume_A3(self) -> float:

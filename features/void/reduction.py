@@ -276,7 +276,7 @@ def canonical_frames(lattice: FloatArray, frac: FloatArray, z: IntArray) -> Fram
 
 
 @dataclass(frozen=True, eq=False)
-class Symmetry:
+class CellSymmetry:
     """Operations f → f · rotation + translation that map the atoms of a cell onto themselves.
 
     Attributes
@@ -294,7 +294,7 @@ class Symmetry:
     first_atom: IntArray
 
 
-def symmetry_operations(frames: Frames, frac: FloatArray, kind: IntArray) -> Symmetry:
+def symmetry_operations(frames: Frames, frac: FloatArray, kind: IntArray) -> CellSymmetry:
     """Operations that map the atoms onto themselves, from the frames in which they look alike.
 
     Parameters
@@ -312,7 +312,7 @@ def symmetry_operations(frames: Frames, frac: FloatArray, kind: IntArray) -> Sym
     found, image = mapped_onto_itself(frames.lattice[0], frac, kind, rotation, translation)
     chosen = np.flatnonzero(found)
     chosen = chosen[np.lexsort(rotation[chosen].reshape(len(chosen), 9).T)]
-    return Symmetry(rotation[chosen], translation[chosen], image[chosen].min(axis=0))
+    return CellSymmetry(rotation[chosen], translation[chosen], image[chosen].min(axis=0))
 
 
 @njit(cache=True)

@@ -98,7 +98,7 @@ class _Group:
     Attributes
     ----------
     rotation, translation
-        As in :class:`.reduction.Symmetry`.
+        As in :class:`.reduction.CellSymmetry`.
     origins : array (n_origins, 3)
     denominators : tuple of tuple of 3 int
         For each origin: of the translations as seen from there, along each axis.

@@ -29,7 +29,7 @@ MODEL_NAME: Final = "model"
 Factory = Callable[[], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GroupedEvaluation:
     """Held-out predictions and scores of several methods on the same folds."""
 
@@ -135,13 +135,13 @@ def evaluate_grouped(
     ids = features.index[arrays.row]
     frames = [_prediction_rows(name, ids, arrays, o) for name, o in outcomes.items()]
     return GroupedEvaluation(
-        quantity,
-        target.unit,
-        pd.concat(frames, ignore_index=True),
-        scores,
-        outcomes,
-        n_groups,
-        len(folds),
+        quantity=quantity,
+        unit=target.unit,
+        predictions=pd.concat(frames, ignore_index=True),
+        scores=scores,
+        outcomes=outcomes,
+        n_groups=n_groups,
+        n_folds=len(folds),
     )
 
 
@@ -192,13 +192,13 @@ def _held_out(
             probability[test] = answer["p_exceeds"]
     sign = 1.0 if target.event_above else -1.0
     return Outcome(
-        target.shown(arrays.bounds),
-        prediction,
-        interval,
-        arrays.group,
-        np.nan_to_num(arrays.temperature_K),
-        judged.decide(target, arrays),
-        np.where(np.isfinite(probability), probability, sign * prediction),
+        bounds=target.shown(arrays.bounds),
+        prediction=prediction,
+        interval=interval,
+        group=arrays.group,
+        stratum=np.nan_to_num(arrays.temperature_K),
+        event=judged.decide(target, arrays),
+        event_score=np.where(np.isfinite(probability), probability, sign * prediction),
     )
 
 

@@ -33,7 +33,7 @@ _LONGEST: Final[int] = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Submission:
+class LeaderboardEntry:
     """A method and where its predictions are."""
 
     method: str
@@ -43,7 +43,7 @@ class Submission:
     folder: Path
 
 
-def read_submission(folder: Path) -> Submission:
+def read_submission(folder: Path) -> LeaderboardEntry:
     """Read and check ``about.yaml``.
 
     Raises
@@ -70,7 +70,7 @@ def read_submission(folder: Path) -> Submission:
         raise InputError(f"{path}: method is empty; name the method")
     if values["folds"] not in FOLDS_KEPT:
         raise InputError(f"{path}: folds must be {' or '.join(FOLDS_KEPT)}")
-    return Submission(folder=folder, **values)
+    return LeaderboardEntry(folder=folder, **values)
 
 
 def leaderboard(folder: str | Path) -> str:
@@ -97,9 +97,9 @@ def leaderboard(folder: str | Path) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _section(on: Table, entries: list[Submission]) -> list[str]:
+def _section(on: Table, entries: list[LeaderboardEntry]) -> list[str]:
     results: dict[str, BenchmarkResult] = {}
-    about: dict[str, Submission | None] = {}
+    about: dict[str, LeaderboardEntry | None] = {}
     for entry in entries:
         answers = read_predictions(entry.folder / f"{on}.csv", on)
         results[entry.method] = score_predictions(answers, on, entry.method, beside_baselines=False)
@@ -127,7 +127,7 @@ def _section(on: Table, entries: list[Submission]) -> list[str]:
     return [*lines, ""]
 
 
-def _row(name: str, result: BenchmarkResult, entry: Submission | None) -> str:
+def _row(name: str, result: BenchmarkResult, entry: LeaderboardEntry | None) -> str:
     scores: Mapping[str, Score] = result.scores[name]
     title = _escaped(name)
     if entry is not None:

@@ -46,7 +46,7 @@ class TuningResult:
     n_trials: dict[str, int]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Problem:
     """Training labels as the learners see them."""
 
@@ -183,11 +183,11 @@ def _problem(
     columns = usable_columns(features.iloc[arrays.row])
     mean, scale = target.line(arrays.temperature_K)
     return _Problem(
-        feature_matrix(features, columns)[arrays.row],
-        (arrays.bounds - mean[:, None]) / scale[:, None],
-        arrays.group,
-        list(grouped_folds(arrays.group, n_folds, seed)),
-        seed,
+        matrix=feature_matrix(features, columns)[arrays.row],
+        bounds=(arrays.bounds - mean[:, None]) / scale[:, None],
+        groups=arrays.group,
+        folds=list(grouped_folds(arrays.group, n_folds, seed)),
+        seed=seed,
     )
 
 

@@ -46,7 +46,7 @@ def inverse_temperature(temperature_K: ArrayLike) -> FloatArray:
     return 1000.0 / np.asarray(temperature_K, dtype=np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ArrheniusPopulation:
     """Parameters of the population.
 
@@ -128,7 +128,12 @@ def fit_arrhenius_population(
     sharp = _sharpened(found.x, blocks, prior)
     a, b, log_u, log_v, log_n = (round(float(p), _DECIMALS) for p in sharp)
     return ArrheniusPopulation(
-        float(times_temperature), a, b, *(float(np.exp(s)) for s in (log_u, log_v, log_n))
+        times_temperature=float(times_temperature),
+        log10_prefactor=a,
+        slope=b,
+        prefactor_sd=float(np.exp(log_u)),
+        slope_sd=float(np.exp(log_v)),
+        noise_sd=float(np.exp(log_n)),
     )
 
 

@@ -16,7 +16,7 @@ from .folds import IntArray, joined_groups
 _REQUIRED = ("structure_id", "temperature_K", "kind", "quantity", "value", "lower", "upper")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelArrays:
     """Labels of one kind and quantity as arrays over n labels."""
 

@@ -30,7 +30,7 @@ class Score:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """Held-out labels and what was predicted for them, over n rows.
 
@@ -51,13 +51,13 @@ class Outcome:
     def take(self, rows: NDArray[np.int64]) -> Outcome:
         """The same for a selection of rows."""
         return Outcome(
-            self.bounds[rows],
-            self.prediction[rows],
-            self.interval[rows],
-            self.group[rows],
-            self.stratum[rows],
-            self.event[rows],
-            self.event_score[rows],
+            bounds=self.bounds[rows],
+            prediction=self.prediction[rows],
+            interval=self.interval[rows],
+            group=self.group[rows],
+            stratum=self.stratum[rows],
+            event=self.event[rows],
+            event_score=self.event_score[rows],
         )
 
 

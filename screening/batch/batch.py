@@ -44,14 +44,14 @@ from .reading import (
 from .reasons import general_reasons
 from .run_description import describe_run, only_writer
 from .shards import Journal, Layout, Row, read_shard, write_shard
-from .workers import Outcome, run_isolated
+from .workers import ItemOutcome, run_isolated
 
 SHARD_ROWS: Final[int] = 10_000
 _PROGRESS = ".unfinished"
 OnProgress = Callable[["BatchSummary", int], None]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class BatchSummary:
     """What a run did: rows by status, and the reasons with their counts."""
 
@@ -295,7 +295,7 @@ class _Run:
         self.code = descriptor_code(job.families)[:12]
         self.layout = Layout(columns, f"{self.set_hash}\t{job.mobile}\t{self.code}")
         self.folder = out / f"{self.set_hash}-{job.mobile}"
-        self.summary = BatchSummary(str(self.folder))
+        self.summary = BatchSummary(folder=str(self.folder))
         self.open: dict[int, _OpenShard] = {}
         self.n_shards = 0
         self.digest = hashlib.sha256()
@@ -333,7 +333,7 @@ class _Run:
         write_json_atomic(self.folder / f"summary{self.part.suffix}.json", self._saved_summary())
         return self.summary
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: ItemOutcome) -> None:
         if outcome.index < 0:
             number = ~outcome.index
             self.reading.put(number, entries_of(self.reading.files[number], outcome))

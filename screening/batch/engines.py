@@ -25,7 +25,7 @@ IN_FLIGHT: Final[int] = 3
 _WAIT_S: Final[float] = 60.0
 
 
-class Engine(Protocol):
+class PartRunner(Protocol):
     """Computes parts, in any order.
 
     Every task comes out once, with its result or with why its process ended.
@@ -64,7 +64,7 @@ class LocalEngine:
     def run(
         self, tasks: Sequence[PartTask]
     ) -> Generator[tuple[PartTask, PartResult | str], None, None]:
-        """Compute parts, see :class:`Engine`."""
+        """Compute parts, see :class:`PartRunner`."""
         if not tasks:
             return
         # Structures have their own watchdog in the part; this one is for what no structure does.
@@ -89,7 +89,7 @@ class DaskEngine:
     def run(
         self, tasks: Sequence[PartTask]
     ) -> Generator[tuple[PartTask, PartResult | str], None, None]:
-        """Compute parts, see :class:`Engine`.
+        """Compute parts, see :class:`PartRunner`.
 
         Raises
         ------
@@ -155,7 +155,7 @@ def _scheduler_alive(client: Any) -> Iterator[None]:
 @contextlib.contextmanager
 def opened_engine(
     name: str, workers: int, scheduler: str | None = None, cluster: Path | None = None
-) -> Iterator[Engine]:
+) -> Iterator[PartRunner]:
     """The engine that options ask for; what was started for it ends with it.
 
     Parameters
@@ -211,13 +211,13 @@ def opened_engine(
 
 
 def compute_parts(
-    engine: Engine, tasks: Sequence[PartTask], structures_of: int
+    engine: PartRunner, tasks: Sequence[PartTask], structures_of: int
 ) -> Iterator[PartResult]:
     """Compute parts, each as often as its processes die, until all are there.
 
     Parameters
     ----------
-    engine : Engine
+    engine : PartRunner
     tasks : sequence of PartTask
     structures_of : int
         Most structures a part has: so many of them may kill.

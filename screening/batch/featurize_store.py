@@ -11,7 +11,7 @@ from ...data.store.store import Store, structures_name
 from ...features.catalogue import catalogue, descriptor_code, families, feature_set_hash
 from ...features.core.roles import MOBILE_SPECIES
 from .batch import BatchSummary, OnProgress
-from .engines import Engine, LocalEngine, compute_parts
+from .engines import LocalEngine, PartRunner, compute_parts
 from .limits import TIMEOUT_S
 from .parts import Part
 from .run_description import describe_run
@@ -24,7 +24,7 @@ def featurize_store(
     *,
     mobile: str = "Li",
     chosen: Sequence[str] | None = None,
-    engine: Engine | None = None,
+    engine: PartRunner | None = None,
     part: Part | None = None,
     timeout_s: float = TIMEOUT_S,
     on_progress: OnProgress | None = None,
@@ -42,7 +42,7 @@ def featurize_store(
         Mobile species.
     chosen : sequence of str, optional
         Descriptor families; all by default.
-    engine : Engine, optional
+    engine : PartRunner, optional
         Where; one process of this machine by default. It does not change a byte.
     part : Part, optional
         Only these blocks of the store; nothing of the others is read.
@@ -99,11 +99,11 @@ def _run(
     folder: Path,
     store: Store,
     tasks: Sequence[PartTask],
-    engine: Engine,
+    engine: PartRunner,
     part: Part,
     on_progress: OnProgress | None,
 ) -> BatchSummary:
-    summary, digests = BatchSummary(str(folder)), {}
+    summary, digests = BatchSummary(folder=str(folder)), {}
     expected = -(-store.n_structures // part.count)
 
     def take(result: PartResult) -> None:

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from ...data.identifiers import printable
 from ...data.records import Quarantined, StructureRecord
 from ...data.sources.files import read_file, structure_files
-from .workers import Outcome, run_isolated
+from .workers import ItemOutcome, run_isolated
 
 Entry: TypeAlias = StructureRecord | Quarantined
 
@@ -114,7 +114,7 @@ class ReadAhead:
         return self._is_exhausted and not self._waiting and not self._ready
 
 
-def entries_of(file: FileToRead, outcome: Outcome) -> list[Entry]:
+def entries_of(file: FileToRead, outcome: ItemOutcome) -> list[Entry]:
     """What came out of reading a file; a failure is a quarantine entry."""
     found: list[Entry] | None = outcome.result
     return file.failed(outcome.failure) if found is None else found

@@ -44,7 +44,7 @@ _ATTEMPTS = 2
 _READY = "ready"
 
 
-class Job(Protocol):
+class WorkerJob(Protocol):
     """What workers run: picklable, deterministic, and free of state between items.
 
     Its class stands in a module that a worker can import, not in the user's script.
@@ -62,7 +62,7 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ItemOutcome:
     """What became of one item: a result, or the reason why there is none."""
 
     index: int
@@ -71,17 +71,17 @@ class Outcome:
 
 
 def run_isolated(
-    job: Job,
+    job: WorkerJob,
     items: Iterable[tuple[int, Any] | None],
     workers: int,
     timeout_s: float,
     memory_GB: float = MEMORY_GB,
-) -> Generator[Outcome, None, None]:
+) -> Generator[ItemOutcome, None, None]:
     """Run a job over items in separate processes; one outcome per item, in order of completion.
 
     Parameters
     ----------
-    job : Job
+    job : WorkerJob
         Sent to each worker once.
     items : iterable of (index, item) or None
         Read lazily, no further ahead than the workers need. None: what comes next depends on an
@@ -119,7 +119,7 @@ class _Crew:
     """The parent's side: who holds what, and until when."""
 
     def __init__(
-        self, job: Job, items: Iterator[tuple[int, Any] | None], workers: int, limits: _Limits
+        self, job: WorkerJob, items: Iterator[tuple[int, Any] | None], workers: int, limits: _Limits
     ) -> None:
         self.job, self.items, self.n_workers, self.limits = job, items, workers, limits
         self.timeout_s = limits.timeout_s
@@ -128,7 +128,7 @@ class _Crew:
         self.workers: list[_Worker] = []
         self.failed_starts = 0
 
-    def run(self) -> Iterator[Outcome]:
+    def run(self) -> Iterator[ItemOutcome]:
         with _environment_of_children():
             while True:
                 self._hand_out()
@@ -171,7 +171,7 @@ class _Crew:
             taken.append(entry)
         return taken
 
-    def _collect(self, busy: list[_Worker]) -> Iterator[Outcome]:
+    def _collect(self, busy: list[_Worker]) -> Iterator[ItemOutcome]:
         patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
         readable = set(wait([worker.connection for worker in busy], patience))
         for worker in busy:
@@ -180,7 +180,7 @@ class _Crew:
             elif time.monotonic() > worker.deadline and not worker.connection.poll():
                 yield from self._give_up(worker)
 
-    def _receive(self, worker: _Worker) -> Iterator[Outcome]:
+    def _receive(self, worker: _Worker) -> Iterator[ItemOutcome]:
         try:
             message = worker.connection.recv()
         except (EOFError, OSError):
@@ -190,7 +190,7 @@ class _Crew:
             self._started(worker, message)
             return
         result, failure, worker.usage = message
-        yield Outcome(worker.done(self.timeout_s), result, failure)
+        yield ItemOutcome(worker.done(self.timeout_s), result, failure)
 
     def _started(self, worker: _Worker, message: str) -> None:
         if message != _READY:
@@ -199,15 +199,15 @@ class _Crew:
         worker.is_ready = True
         worker.send(self.timeout_s)
 
-    def _give_up(self, worker: _Worker) -> Iterator[Outcome]:
+    def _give_up(self, worker: _Worker) -> Iterator[ItemOutcome]:
         """End a worker that is late; its item has failed, the rest goes back."""
         if not worker.is_ready:
             raise FeatureError(f"a worker did not start within {START_TIMEOUT_S:g} s")
         index, _ = worker.held.popleft()
         self._replace(worker)
-        yield Outcome(index, None, f"timeout: no result within {self.timeout_s:g} s")
+        yield ItemOutcome(index, None, f"timeout: no result within {self.timeout_s:g} s")
 
-    def _bury(self, worker: _Worker) -> Iterator[Outcome]:
+    def _bury(self, worker: _Worker) -> Iterator[ItemOutcome]:
         """A worker died; its item gets a second chance in a fresh one, the rest goes back."""
         cause = worker.cause_of_death()
         if not worker.is_ready:
@@ -222,7 +222,7 @@ class _Crew:
         if self.attempts[index] < _ATTEMPTS:
             self.returned.append((index, item))
         else:
-            yield Outcome(index, None, f"crash: {cause}, {_ATTEMPTS} times")
+            yield ItemOutcome(index, None, f"crash: {cause}, {_ATTEMPTS} times")
 
     def _replace(self, worker: _Worker) -> None:
         worker.kill()
@@ -233,7 +233,7 @@ class _Crew:
 class _Worker:
     """One process, its pipe and what it holds; the first item held is the one it works on."""
 
-    def __init__(self, job: Job, limits: _Limits) -> None:
+    def __init__(self, job: WorkerJob, limits: _Limits) -> None:
         context = _context(job)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, job, limits), daemon=True)
@@ -286,7 +286,7 @@ class _Worker:
         ENDED_WORKERS.add(self.usage)
 
 
-def _context(job: Job) -> Any:
+def _context(job: WorkerJob) -> Any:
     """Fork from a clean server where the system can: replacements then start at once."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -356,7 +356,7 @@ def _environment_of_children() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(connection: Connection, job: Job, limits: _Limits) -> None:
+def _work(connection: Connection, job: WorkerJob, limits: _Limits) -> None:
     """Run a worker until its parent closes the pipe."""
     settle_child()
     try:
@@ -376,7 +376,7 @@ def _work(connection: Connection, job: Job, limits: _Limits) -> None:
                 connection.send((*outcome, own_usage()))
 
 
-def _attempt(job: Job, item: Any, limits: _Limits) -> tuple[Any, str]:
+def _attempt(job: WorkerJob, item: Any, limits: _Limits) -> tuple[Any, str]:
     try:
         return job(item), ""
     except MemoryError:

@@ -218,14 +218,14 @@ def _forecast(
     label = result.label or {}
     value, upper = label.get("value"), label.get("upper")
     return Forecast(
-        f"{result.job_id}: model {model_id}",
-        temperature_K,
-        float(answer["prediction"]),
-        float(answer["low"]),
-        float(answer["high"]),
-        None if value is None else float(np.log10(value)),
-        None if upper is None else float(np.log10(upper)),
-        label.get("grade") == "demonstration",
+        name=f"{result.job_id}: model {model_id}",
+        temperature_K=temperature_K,
+        predicted=float(answer["prediction"]),
+        low=float(answer["low"]),
+        high=float(answer["high"]),
+        value=None if value is None else float(np.log10(value)),
+        upper=None if upper is None else float(np.log10(upper)),
+        demonstration=label.get("grade") == "demonstration",
     )
 
 

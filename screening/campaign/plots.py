@@ -23,7 +23,7 @@ _LANES: Final[dict[str, tuple[str, ...]]] = {
 """Lanes of the timeline and the events in them; closed studies are in the tables."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
     """A prediction made before a run, and what came back; log10 S/cm at the run's temperature."""
 
@@ -37,7 +37,7 @@ class Forecast:
     demonstration: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mark:
     """A point with its error bar, in pixels."""
 
@@ -51,7 +51,7 @@ class Mark:
     y_high: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Chart:
     """Marks between two axes."""
 
@@ -79,18 +79,18 @@ def forecast_plot(forecasts: Sequence[Forecast]) -> Chart | None:
     to_x, to_y = _axes(both, both)
     marks = [
         Mark(
-            to_x(f.predicted),
-            to_y(came),
-            "demo" if f.demonstration else "value" if f.value is not None else "bound",
-            f"{f.name} expected {f.predicted:.2f} at {f.temperature_K:g} K, "
+            x=to_x(f.predicted),
+            y=to_y(came),
+            css="demo" if f.demonstration else "value" if f.value is not None else "bound",
+            title=f"{f.name} expected {f.predicted:.2f} at {f.temperature_K:g} K, "
             f"{'found' if f.value is not None else 'found below'} {came:.2f}",
-            to_x(f.low),
-            to_x(f.high),
+            x_low=to_x(f.low),
+            x_high=to_x(f.high),
         )
         for f, came in placed
     ]
     ends = (to_x(to_x.low), to_y(to_y.low), to_x(to_x.high), to_y(to_y.high))
-    return Chart(marks, to_x.ticks(), to_y.ticks(), [ends])
+    return Chart(marks=marks, x_ticks=to_x.ticks(), y_ticks=to_y.ticks(), lines=[ends])
 
 
 def accuracy_plot(models: Sequence[dict[str, list[float | None]]]) -> Chart | None:
@@ -106,10 +106,10 @@ def accuracy_plot(models: Sequence[dict[str, list[float | None]]]) -> Chart | No
     to_x, to_y = _axes([-0.4, len(models) - 0.6], [0.0, *(high for *_, high in points)])
     marks = [
         Mark(
-            to_x(number + (0.06 if "group" in name else -0.06)),
-            to_y(value),
-            "group" if "group" in name else "material",
-            f"model {number}, {name.replace('_', ' ')}: {value:.2f} [{low:.2f}, {high:.2f}]",
+            x=to_x(number + (0.06 if "group" in name else -0.06)),
+            y=to_y(value),
+            css="group" if "group" in name else "material",
+            title=f"model {number}, {name.replace('_', ' ')}: {value:.2f} [{low:.2f}, {high:.2f}]",
             y_low=to_y(low),
             y_high=to_y(high),
         )
@@ -117,7 +117,7 @@ def accuracy_plot(models: Sequence[dict[str, list[float | None]]]) -> Chart | No
     ]
     step = max(1, len(models) // 10)
     x_ticks = [Tick(to_x(n), str(n)) for n in range(0, len(models), step)]
-    return Chart(marks, x_ticks, to_y.ticks(), _joined(marks))
+    return Chart(marks=marks, x_ticks=x_ticks, y_ticks=to_y.ticks(), lines=_joined(marks))
 
 
 def _joined(marks: Sequence[Mark]) -> list[tuple[float, float, float, float]]:
@@ -130,7 +130,7 @@ def _joined(marks: Sequence[Mark]) -> list[tuple[float, float, float, float]]:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bar:
     """Estimated and used cost of one round, in pixels."""
 
@@ -159,11 +159,11 @@ def cost_plot(rounds: Sequence[dict[str, Any]]) -> BarChart | None:
     unit = (WIDTH - MARGIN - 220) / largest
     bars = [
         Bar(
-            28.0 * n,
-            f"round {r['round']}",
-            round(unit * r["estimated"], 1),
-            round(unit * r["used"], 1),
-            f"{_hours(r['estimated'])} estimated, {_hours(r['used'])} used",
+            y=28.0 * n,
+            label=f"round {r['round']}",
+            estimated=round(unit * r["estimated"], 1),
+            used=round(unit * r["used"], 1),
+            text=f"{_hours(r['estimated'])} estimated, {_hours(r['used'])} used",
         )
         for n, r in enumerate(rounds)
     ]
@@ -183,7 +183,7 @@ class Lane:
     marks: list[Mark]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Timeline:
     """Events by time."""
 
@@ -205,10 +205,13 @@ def timeline(history: Sequence[dict[str, Any]]) -> Timeline | None:
         y = 18.0 + 30.0 * row
         marks = [
             Mark(
-                to_x(t), y, h["event"].replace(" ", "-"), f"{h['utc']} {h['event']} {h['subject']}"
+                x=to_x(t),
+                y=y,
+                css=h["event"].replace(" ", "-"),
+                title=f"{h['utc']} {h['event']} {h['subject']}",
             )
             for h, t in zip(history, times, strict=True)
             if h["event"] in events
         ]
         lanes.append(Lane(y, name, marks))
-    return Timeline(lanes, str(history[0]["utc"]), str(history[-1]["utc"]))
+    return Timeline(lanes=lanes, first=str(history[0]["utc"]), last=str(history[-1]["utc"]))

@@ -131,12 +131,19 @@ class AseEngine:
             raise TrajectoryError(f"{path}: no frame in it yet")
         cell = plan.record.lattice
         return Trajectory(
-            tuple(content[0].element for content in plan.record.species),
-            cell[None],
-            positions[regular] @ np.linalg.inv(cell),
-            plan.frame_spacing_fs,
+            species=tuple(content[0].element for content in plan.record.species),
+            lattices=cell[None],
+            frac=positions[regular] @ np.linalg.inv(cell),
+            frame_spacing_fs=plan.frame_spacing_fs,
             unwrapped=True,
-            segments=(Segment(path.name, 0, len(regular), file_sha256(str(path)) or ""),),
+            segments=(
+                Segment(
+                    file=path.name,
+                    first_frame=0,
+                    n_frames=len(regular),
+                    sha256=file_sha256(str(path)) or "",
+                ),
+            ),
         )
 
     def log(self, plan: AimdPlan, folder: Path) -> RunLog | None:

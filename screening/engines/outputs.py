@@ -97,17 +97,19 @@ def _thinned(run: Trajectory, mask: np.ndarray, spacing_fs: float) -> Trajectory
     for segment in run.segments:
         own = mask[segment.first_frame : segment.first_frame + segment.n_frames]
         digest = segment.sha256 or file_sha256(segment.file) or ""
-        segments.append(Segment(segment.file, start, int(own.sum()), digest))
+        segments.append(
+            Segment(file=segment.file, first_frame=start, n_frames=int(own.sum()), sha256=digest)
+        )
         start += int(own.sum())
     constant = len(run.lattices) == 1
     return Trajectory(
-        run.species,
-        run.lattices if constant else run.lattices[mask],
-        run.frac if mask.all() else run.frac[mask],
-        spacing_fs,
-        run.unwrapped,
-        tuple(segments),
-        run.warnings,
+        species=run.species,
+        lattices=run.lattices if constant else run.lattices[mask],
+        frac=run.frac if mask.all() else run.frac[mask],
+        frame_spacing_fs=spacing_fs,
+        unwrapped=run.unwrapped,
+        segments=tuple(segments),
+        warnings=run.warnings,
     )
 
 
@@ -229,11 +231,11 @@ def espresso_frames(folder: Path, plan: AimdPlan) -> SegmentFrames | None:
     images = list(read_espresso_out(StringIO(text[:end]), index=slice(None)))
     first = images[0]
     run = Trajectory(
-        tuple(first.get_chemical_symbols()),
-        np.asarray(first.cell)[None],
-        np.array([a.get_scaled_positions(wrap=False) for a in images]),
-        plan.time_step_fs,
-        segments=(Segment(str(path), 0, len(images)),),
+        species=tuple(first.get_chemical_symbols()),
+        lattices=np.asarray(first.cell)[None],
+        frac=np.array([a.get_scaled_positions(wrap=False) for a in images]),
+        frame_spacing_fs=plan.time_step_fs,
+        segments=(Segment(file=str(path), first_frame=0, n_frames=len(images)),),
     )
     return SegmentFrames(run, marks[0][0] - 1 + np.arange(len(images)))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from ...features.isolated.net import isolated_nets
 from ...features.isolated_anions import IsolatedAnion, isolated_anions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AnionGroup:
     """Isolated anions that are alike in everything shown.
 
@@ -45,7 +44,7 @@ class AnionGroup:
     ewald_site_energy_eV: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Net:
     """The net of the isolated anions of one element, or of all (``element`` empty).
 
@@ -72,23 +71,25 @@ class Net:
 
 def anion_groups(prepared: PreparedStructure) -> tuple[AnionGroup, ...]:
     """Isolated anions by element and surroundings, most strongly bound first."""
-    counts = Counter(map(_without_place, isolated_anions(prepared)))
-    groups = [AnionGroup(key[0], n, *key[1:]) for key, n in counts.items()]
+    counts = Counter(map(_group_of_one, isolated_anions(prepared)))
+    groups = [replace(group, count=n) for group, n in counts.items()]
     return tuple(sorted(groups, key=lambda g: (_order(g.ewald_site_energy_eV), g.element)))
 
 
-def _without_place(anion: IsolatedAnion) -> tuple[Any, ...]:
+def _group_of_one(anion: IsolatedAnion) -> AnionGroup:
     """Rounded beyond what coordinates from a file are worth, so that equivalent sites agree."""
-    return (
-        anion.element,
-        round(anion.occupancy, 3),
-        round(anion.oxidation_state, 2),
-        anion.site_symmetry,
-        round(anion.margin, 2),
-        anion.is_ambiguous,
-        round(anion.nearest_framework_cation_A, 2),
-        round(anion.mobile_coordination, 2),
-        None if np.isnan(anion.ewald_site_energy_eV) else round(anion.ewald_site_energy_eV, 2),
+    energy = anion.ewald_site_energy_eV
+    return AnionGroup(
+        element=anion.element,
+        count=1,
+        occupancy=round(anion.occupancy, 3),
+        oxidation_state=round(anion.oxidation_state, 2),
+        site_symmetry=anion.site_symmetry,
+        margin=round(anion.margin, 2),
+        is_ambiguous=anion.is_ambiguous,
+        nearest_framework_cation_A=round(anion.nearest_framework_cation_A, 2),
+        mobile_coordination=round(anion.mobile_coordination, 2),
+        ewald_site_energy_eV=None if np.isnan(energy) else round(energy, 2),
     )
 
 
@@ -117,13 +118,13 @@ def nets(prepared: PreparedStructure) -> tuple[Net, ...]:
             cage = float(radii[mobile] + radii[ATOMIC_NUMBER[element]])
         result.append(
             Net(
-                element,
-                None if cage is None else 2 * cage,
-                cage,
-                net.nearest_A,
-                net.percolation_3d_A,
-                net.dimension,
-                net.cage_score,
+                element=element,
+                critical_A=None if cage is None else 2 * cage,
+                cage_radius_A=cage,
+                nearest_A=net.nearest_A,
+                percolation_3d_A=net.percolation_3d_A,
+                dimension=net.dimension,
+                cage_score=net.cage_score,
             )
         )
     return tuple(result)

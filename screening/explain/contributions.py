@@ -45,7 +45,7 @@ class Share:
     decades: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ColumnShare:
     """What one descriptor adds to the prediction.
 
@@ -62,7 +62,7 @@ class ColumnShare:
     decades: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MeasuredLabel:
     """One conductivity of the AIMD table, S/cm; a bound has no value."""
 
@@ -86,7 +86,7 @@ class Neighbour:
     """Nearest to 300 K first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """Everything behind one rank; plain values throughout.
 
@@ -247,13 +247,13 @@ def _columns(
         column, value = known[name], float(population.loc[row_id, name])
         found.append(
             ColumnShare(
-                name,
-                column.family,
-                column.unit,
-                column.definition,
-                None if math.isnan(value) else value,
-                _quantile(population[name], value),
-                float(own[name]),
+                column=name,
+                family=column.family,
+                unit=column.unit,
+                definition=column.definition,
+                value=None if math.isnan(value) else value,
+                quantile=_quantile(population[name], value),
+                decades=float(own[name]),
             )
         )
     return tuple(found)
@@ -313,13 +313,13 @@ def _labels(labels: pd.DataFrame, structure_id: str) -> tuple[MeasuredLabel, ...
     away = (own["temperature_K"] - ROOM_TEMPERATURE_K).abs()
     return tuple(
         MeasuredLabel(
-            float(row["temperature_K"]),
-            _number(row["value"]),
-            _number(row["lower"]),
-            _number(row["upper"]),
-            bool(row["derived"]),
-            str(row["source"]),
-            str(row["doi"]),
+            temperature_K=float(row["temperature_K"]),
+            value_S_cm=_number(row["value"]),
+            lower_S_cm=_number(row["lower"]),
+            upper_S_cm=_number(row["upper"]),
+            derived=bool(row["derived"]),
+            source=str(row["source"]),
+            doi=str(row["doi"]),
         )
         for row in own.loc[away.sort_values(kind="stable").index].to_dict("records")
     )

@@ -23,7 +23,7 @@ from ...data.errors import StructureError
 from ...data.records import SiteSpecies, StructureRecord
 from ...data.store.duplicates import Shape, same_structure, shape_of
 from ...features.core.neighbors import neighbor_list
-from .plausibility import SHORT_CONTACT, Candidate, covalent_radius_A, judge
+from .plausibility import SHORT_CONTACT, Variant, covalent_radius_A, judge
 from .prototypes import record_of
 from .rules import Refused, Species, Substitution, SubstitutionRules, substitutions
 from .template import Template
@@ -32,7 +32,7 @@ _REACH_A = 4.0
 """Beyond the longest distance that two radii can forbid."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Design:
     """One candidate and what speaks for it."""
 
@@ -134,13 +134,19 @@ def _made(template: Template, chosen: Substitution, rules: SubstitutionRules) ->
         return Refused(name, chosen.text, judged)
     record = record_of(judged)
     if not chosen.charge:
-        return Design(record, prototype, chosen, judged.scaling.volume_factor, 0)
+        return Design(
+            record=record,
+            prototype=prototype,
+            substitution=chosen,
+            volume_factor=judged.scaling.volume_factor,
+            mobile_change=0,
+        )
     return _compensated(template, judged, record, chosen, rules)
 
 
 def _compensated(
     template: Template,
-    candidate: Candidate,
+    candidate: Variant,
     record: StructureRecord,
     chosen: Substitution,
     rules: SubstitutionRules,
@@ -165,7 +171,13 @@ def _compensated(
         return Refused(name, chosen.text, reason)
     named = replace(filled, id=f"{prototype.name}_{_formula(filled)}")
     factor = candidate.scaling.volume_factor
-    return Design(named, prototype, chosen, factor, wanted - len(sites))
+    return Design(
+        record=named,
+        prototype=prototype,
+        substitution=chosen,
+        volume_factor=factor,
+        mobile_change=wanted - len(sites),
+    )
 
 
 def _against_change(

@@ -54,7 +54,7 @@ class Scaling(NamedTuple):
         return self.scale**3
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Contacts:
     """Neighbour pairs of a prototype in the cell of its source.
 
@@ -117,7 +117,16 @@ def contacts(prototype: Prototype) -> Contacts:
     bonds[second[riding]] = vectors[riding]
     # The same bond seen from the anion: the pair whose vector is the bond reversed.
     reverse = (rides_on[first] == second) & (np.abs(vectors + bonds[first]) < 1e-6).all(axis=1)
-    return Contacts(site_label, first, second, vectors, rides_on, bonds, riding | reverse, is_bond)
+    return Contacts(
+        site_label=site_label,
+        first=first,
+        second=second,
+        vectors_A=vectors,
+        rides_on=rides_on,
+        bonds_A=bonds,
+        is_rigid=riding | reverse,
+        is_bond=is_bond,
+    )
 
 
 def bonded_labels(prototype: Prototype) -> tuple[tuple[str, str], ...]:

@@ -49,7 +49,7 @@ OXIDISING: Final[frozenset[tuple[str, int, str]]] = frozenset(
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class Variant:
     """A prototype with elements, charges and the scaling that DLS gives it."""
 
     prototype: Prototype
@@ -68,9 +68,7 @@ class Candidate:
         return candidate_id(self.prototype, self.assignment)
 
 
-def judge(
-    prototype: Prototype, assignment: Assignment, compensated: bool = False
-) -> Candidate | str:
+def judge(prototype: Prototype, assignment: Assignment, compensated: bool = False) -> Variant | str:
     """Scale one assignment and test it.
 
     Parameters
@@ -82,7 +80,7 @@ def judge(
 
     Returns
     -------
-    Candidate or str
+    Variant or str
         The candidate, or the first reason against it as ``KIND: DETAIL``.
     """
     rules = (_anion_row, _electron_transfer, _has_radii, _radius_ratio)
@@ -97,7 +95,7 @@ def judge(
     factor = scaling.volume_factor
     if not 1.0 / MAX_VOLUME_CHANGE <= factor <= MAX_VOLUME_CHANGE:
         return f"volume change too large: {factor:.2f} of the source's volume"
-    candidate = Candidate(prototype, assignment, scaling)
+    candidate = Variant(prototype, assignment, scaling)
     return short_contact(candidate) or bond_length(candidate) or candidate
 
 
@@ -141,7 +139,7 @@ def _radius_ratio(prototype: Prototype, assignment: Assignment) -> str | None:
     return None
 
 
-def short_contact(candidate: Candidate) -> str | None:
+def short_contact(candidate: Variant) -> str | None:
     """Reason if two sites, periodic images included, come closer than a fraction of their radii.
 
     The fraction is 0.7, between anions 0.75. Between two cations the radii are covalent (ionic ones
@@ -159,7 +157,7 @@ def short_contact(candidate: Candidate) -> str | None:
     return f"short contact: {a}–{b} {distances[worst]:.2f} Å, below {limit:.2f} Å"
 
 
-def bond_length(candidate: Candidate) -> str | None:
+def bond_length(candidate: Variant) -> str | None:
     """Reason if the mean bond of a framework cation is outside 0.8–1.25 of its ionic radii."""
     pairs, names = contacts(candidate.prototype), tuple(candidate.prototype.labels)
     distances = candidate.distances_A
@@ -173,7 +171,7 @@ def bond_length(candidate: Candidate) -> str | None:
     return None
 
 
-def _closest_allowed(candidate: Candidate, a: str, b: str) -> float:
+def _closest_allowed(candidate: Variant, a: str, b: str) -> float:
     """Shortest distance (Å) that two labels may have."""
     charges = candidate.assignment.charges
     anions = charges[a] < 0 and charges[b] < 0
@@ -181,7 +179,7 @@ def _closest_allowed(candidate: Candidate, a: str, b: str) -> float:
     return fraction * _contact_radii(candidate, a, b)
 
 
-def _contact_radii(candidate: Candidate, a: str, b: str) -> float:
+def _contact_radii(candidate: Variant, a: str, b: str) -> float:
     """Sum of radii (Å) against which the distance of two labels is judged."""
     prototype, assignment = candidate.prototype, candidate.assignment
     if assignment.charges[a] > 0 and assignment.charges[b] > 0:

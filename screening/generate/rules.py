@@ -41,7 +41,7 @@ class Species(NamedTuple):
         return f"{self.element}{size}{'+' if self.charge > 0 else '-'}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SubstitutionRules:
     """What may be substituted.
 
@@ -114,7 +114,7 @@ class Refused(NamedTuple):
     """``KIND: DETAIL``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Substitution:
     """One choice of species for all labels, with what speaks for it."""
 
@@ -321,11 +321,13 @@ def _judged(
         {n: s.element for n, s in chosen.items()}, {n: s.charge for n, s in chosen.items()}
     )
     found = Substitution(
-        assignment,
-        tuple(pair for pair in pairs if pair[0] != pair[1]),
-        probability(pairs),
-        max((_mismatch(prototype.labels[n], s) for n, s in changed.items()), default=0.0),
-        assignment.total_charge(prototype),
+        assignment=assignment,
+        changes=tuple(pair for pair in pairs if pair[0] != pair[1]),
+        probability=probability(pairs),
+        radius_mismatch_A=max(
+            (_mismatch(prototype.labels[n], s) for n, s in changed.items()), default=0.0
+        ),
+        charge=assignment.total_charge(prototype),
     )
     if reason := _against(found, rules):
         name = f"{prototype.name}_{prototype.formula_of(assignment.elements)}"

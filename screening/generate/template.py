@@ -211,18 +211,31 @@ def _prototype(record: StructureRecord, kinds: Sequence[_Kind]) -> Prototype:
     divisor = reduce(gcd, counts.values())
     labels = {
         names[kind]: SiteLabel(
-            names[kind], kind.element, kind.oxidation, kind.role, counts[kind] // divisor,
-            kind.coordination,
+            name=names[kind],
+            element=kind.element,
+            oxidation=kind.oxidation,
+            role=kind.role,
+            count=counts[kind] // divisor,
+            coordination=kind.coordination,
         )
         for kind in names
-    }  # fmt: skip
+    }
     order = sorted(range(len(kinds)), key=lambda i: (list(names).index(kinds[i]), i))
     name = re.sub(r"[^A-Za-z0-9]+", "-", record.id).strip("-") or "structure"
     prototype = Prototype(
-        name, name, "", "P1", 1, "P 1", _cell(record.lattice), MappingProxyType(labels),
-        tuple(PrototypeSite(names[kinds[i]], "1a", *record.frac[i].tolist()) for i in order),
-        _source(record.provenance), record.provenance.licence, record.provenance.note,
-    )  # fmt: skip
+        name=name,
+        structure_type=name,
+        formula="",
+        space_group="P1",
+        number=1,
+        hall="P 1",
+        cell=_cell(record.lattice),
+        labels=MappingProxyType(labels),
+        sites=tuple(PrototypeSite(names[kinds[i]], "1a", *record.frac[i].tolist()) for i in order),
+        source=_source(record.provenance),
+        licence=record.provenance.licence,
+        note=record.provenance.note,
+    )
     return replace(prototype, formula=prototype.formula_of(prototype.default_elements))
 
 

@@ -203,12 +203,12 @@ def _disordered_cell(parent: Structure, orbits: IntArray, choice: CellChoice) ->
         options[o] = (*amounts, *((None,) if empty else ()))
         dealt[o] = (*amounts.values(), *((empty,) if empty else ()))
     return DisorderedCell(
-        np.asarray(supercell.lattice.matrix),
-        np.asarray(supercell.frac_coords) % 1.0,
-        tuple(options[int(o)] for o in orbit),
-        orbit,
-        dealt,
-        site_permutations(supercell.lattice.matrix, supercell.frac_coords, orbit),
+        lattice=np.asarray(supercell.lattice.matrix),
+        frac=np.asarray(supercell.frac_coords) % 1.0,
+        options=tuple(options[int(o)] for o in orbit),
+        orbit=orbit,
+        counts=dealt,
+        permutations=site_permutations(supercell.lattice.matrix, supercell.frac_coords, orbit),
     )
 
 

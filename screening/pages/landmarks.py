@@ -48,7 +48,7 @@ class Landmark:
     known: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Landmarks:
     """Rows below each other on one axis of log10 σ(300 K)."""
 
@@ -104,7 +104,13 @@ def build_landmarks(
     ]
     height = 20.0 + _LINE * len(marks) + 30.0
     left_out = len(known) - len(shown)
-    return Landmarks(marks, scale.ticks(), scale(threshold_log10), height, left_out)
+    return Landmarks(
+        rows=marks,
+        ticks=scale.ticks(),
+        threshold_x=scale(threshold_log10),
+        height=height,
+        n_left_out=left_out,
+    )
 
 
 def build_textbook(found: Sequence[Mapping[str, Any]]) -> Landmarks | None:

@@ -20,7 +20,7 @@ LEVELS: Final[tuple[float, ...]] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Stated coverages at which the observed one is shown."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Frame:
     """Plot area in pixels with its ticks and axis labels."""
 
@@ -37,7 +37,7 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class CandidatePoint:
     """One candidate in the plot of conductivity against uncertainty."""
 
     x: float
@@ -49,7 +49,7 @@ class Candidate:
     title: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scatter:
     """Predicted conductivity against the half width of its interval.
 
@@ -57,13 +57,13 @@ class Scatter:
     """
 
     frame: Frame
-    points: list[Candidate]
+    points: list[CandidatePoint]
     threshold_x: float
     others: str
     n_others: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeldOutPoint:
     """One label against its held-out prediction; ``side`` says that the label is a bound."""
 
@@ -111,7 +111,7 @@ def build_scatter(
     scale_x = Scale.over(np.append(x, threshold_log10), 58.0, 704.0)
     scale_y = Scale.over(y, 408.0, 14.0)
     points = [
-        Candidate(
+        CandidatePoint(
             x=scale_x(a),
             y=scale_y(b),
             rank=int(row.rank),
@@ -127,7 +127,13 @@ def build_scatter(
     labels = "predicted log₁₀ σ(300 K) / (S/cm)", "half width of the 90 % interval / decades"
     frame = _frame(720.0, 460.0, scale_x, scale_y, *labels)
     threshold_x = scale_x(threshold_log10)
-    return Scatter(frame, points[::-1], threshold_x, others, int((~shown).sum()))
+    return Scatter(
+        frame=frame,
+        points=points[::-1],
+        threshold_x=threshold_x,
+        others=others,
+        n_others=int((~shown).sum()),
+    )
 
 
 def _candidate_title(row: Any, half_width: float) -> str:
@@ -158,7 +164,12 @@ def build_parity(calibration: pd.DataFrame) -> Parity:
     side = np.where(closed, "", np.where(np.isfinite(upper), "upper", "lower"))
     points = [
         HeldOutPoint(
-            x(a), y(b), y.within(c), y.within(d), str(s), _held_out_title(row, a, b, c, d, str(s))
+            x=x(a),
+            y=y(b),
+            low=y.within(c),
+            high=y.within(d),
+            side=str(s),
+            title=_held_out_title(row, a, b, c, d, str(s)),
         )
         for a, b, c, d, s, row in zip(
             label, predicted, low, high, side, calibration.itertuples(), strict=True
@@ -202,7 +213,19 @@ def observed_coverage(
         width = half * half_width_ratio(level, stated)
         interval = np.column_stack([centre - width, centre + width])
         zeros = np.zeros(len(centre), dtype=np.int64)
-        found.append(coverage(Outcome(bounds, centre, interval, zeros, nothing, nothing, nothing)))
+        found.append(
+            coverage(
+                Outcome(
+                    bounds=bounds,
+                    prediction=centre,
+                    interval=interval,
+                    group=zeros,
+                    stratum=nothing,
+                    event=nothing,
+                    event_score=nothing,
+                )
+            )
+        )
     return np.array(found)
 
 
@@ -240,14 +263,14 @@ def _frame(
     tick: str = "{:g}",
 ) -> Frame:
     return Frame(
-        width,
-        height,
-        x.start,
-        x.end,
-        y.end,
-        y.start,
-        x.ticks(label=tick),
-        y.ticks(label=tick),
-        x_label,
-        y_label,
+        width=width,
+        height=height,
+        left=x.start,
+        right=x.end,
+        top=y.end,
+        bottom=y.start,
+        x_ticks=x.ticks(label=tick),
+        y_ticks=y.ticks(label=tick),
+        x_label=x_label,
+        y_label=y_label,
     )

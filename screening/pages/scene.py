@@ -87,7 +87,7 @@ class SceneSite:
         return sum(s.occupancy for s in self.species)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shell:
     """A polyhedron of sites around a centre: framework cation and anions, or a cage.
 
@@ -123,7 +123,7 @@ class NetEdge:
     is_whole: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Scene:
     """Geometry of one structure.
 
@@ -340,7 +340,9 @@ def _shells(
         reach = np.linalg.norm(points - np.array(drawn.sites[center].position_A), axis=1)
         faces, edges = convex_hull(points, around)
         radius = radii.get(site, float(reach.max(initial=0.0)))
-        shells.append(Shell(center, tuple(around), faces, edges, radius))
+        shells.append(
+            Shell(center=center, members=tuple(around), faces=faces, edges=edges, radius_A=radius)
+        )
     return tuple(shells)
 
 

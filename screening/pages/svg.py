@@ -154,7 +154,7 @@ class _Mark:
     svg: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Canvas:
     """Projection from Å to pixels."""
 
@@ -179,7 +179,13 @@ class _Canvas:
         # Narrow structures stand in the middle.
         low[0] -= 0.5 * ((_SIZE - 2 * _PAD) / scale - (high[0] - low[0]))
         height = scale * float(high[1] - low[1]) + 2 * _PAD
-        return cls(rotation, low, scale, height, (float(low[2]), float(high[2])))
+        return cls(
+            rotation=rotation,
+            low=low,
+            scale=scale,
+            height=height,
+            depth_range=(float(low[2]), float(high[2])),
+        )
 
     def place(self, points_A: Sequence[FloatArray | tuple[float, ...]]) -> FloatArray:
         """Pixels x, y and depth in Å, shape (n, 3)."""

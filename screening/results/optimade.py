@@ -186,5 +186,5 @@ def read_optimade(path: Path) -> Iterator[StructureRecord]:
 
 def _record(entry: dict[str, Any]) -> StructureRecord:
     attributes = entry["attributes"]
-    record = record_from_attributes(attributes, str(entry["id"]), Provenance("unknown"))
+    record = record_from_attributes(attributes, str(entry["id"]), Provenance(source="unknown"))
     return with_values(record, *(finite_or_none(attributes.get(name)) for name in VALUES.values()))

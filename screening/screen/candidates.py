@@ -33,7 +33,7 @@ _STAGES_OF_INGEST: Final[dict[str, str]] = {
 }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Candidates:
     """Structures under consideration, and all that left: none is lost."""
 
@@ -76,7 +76,7 @@ def collect_candidates(
     InputError
         If a path does not exist or a folder holds no structure file.
     """
-    candidates = Candidates(Funnel())
+    candidates = Candidates(funnel=Funnel())
     cheap, _ = split_by_cost(filters)
     candidates.funnel.stage("input", "structures given")
     sieve = _Sieve(cheap, candidates)

@@ -39,7 +39,7 @@ _LISTS = ("in", "not_in", "contains", "lacks")
 _KNOWN = {"name", "column", "unknown", "reason", *_BOUNDS, *_LISTS}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Filter:
     """One condition on one column.
 
@@ -172,16 +172,16 @@ def _filter(entry: Any, where: str, mobile: str) -> Filter:
     if not set(entry) & {*_BOUNDS, *_LISTS}:
         raise InputError(f"{where} ({name}): no condition; give one of min, max, in, not_in …")
     return Filter(
-        name,
-        column,
-        _number(entry, "min", where),
-        _number(entry, "max", where),
-        _list(entry, "in", where),
-        _list(entry, "not_in", where),
-        _elements(entry, "contains", where, mobile),
-        _elements(entry, "lacks", where, mobile),
-        _unknown(entry, where),
-        str(entry.get("reason") or f"fails filter {name}"),
+        name=name,
+        column=column,
+        minimum=_number(entry, "min", where),
+        maximum=_number(entry, "max", where),
+        within=_list(entry, "in", where),
+        without=_list(entry, "not_in", where),
+        contains=_elements(entry, "contains", where, mobile),
+        lacks=_elements(entry, "lacks", where, mobile),
+        keep_unknown=_unknown(entry, where),
+        reason=str(entry.get("reason") or f"fails filter {name}"),
     )
 
 

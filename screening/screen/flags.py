@@ -45,7 +45,7 @@ _SLACK = 1e-6
 """Of the larger number: the same structure in another cell must not fall out of its own range."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TrainingRange:
     """What the training set has seen of the mechanisms that ionsieve looks for."""
 
@@ -61,10 +61,10 @@ def training_range(features: pd.DataFrame, formulas: pd.Series) -> TrainingRange
     """Summarise the training features for ``novel_mechanism`` and ``known_formula``."""
     present = [c for c in (*ISOLATED_COLUMNS, *FRUSTRATION_COLUMNS) if c in features]
     return TrainingRange(
-        frozenset(formulas),
-        _isolated_elements(features[_beside_a_framework(features)]),
-        features[present].min(),
-        features[present].max(),
+        formulas=frozenset(formulas),
+        isolated_elements=_isolated_elements(features[_beside_a_framework(features)]),
+        lower=features[present].min(),
+        upper=features[present].max(),
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 FUNNEL_COLUMNS: Final[tuple[str, ...]] = ("stage", "kept", "dropped", "reason")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Funnel:
     """Stages in order; every structure dropped is counted in exactly one."""
 

@@ -123,7 +123,9 @@ def _prepared(
     given = charges_e or {}
     species = tuple((SiteSpecies(s, 1.0, given.get(s)),) for s in run.species)
     try:
-        record = StructureRecord("trajectory", run.lattice, species, run.frac[0])
+        record = StructureRecord(
+            id="trajectory", lattice=run.lattice, species=species, frac=run.frac[0]
+        )
         return prepare(record, run.mobile)
     except (RoleError, StructureError) as error:
         notes.append(

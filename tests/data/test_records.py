@@ -52,7 +52,7 @@ def test_unphysical_structures_are_refused_with_the_reason(change: dict, message
     record = rock_salt()
     parts = {"lattice": record.lattice, "species": record.species, "frac": record.frac, **change}
     with pytest.raises(StructureError, match=message):
-        StructureRecord("bad", **parts)
+        StructureRecord(id="bad", **parts)
 
 
 @given(st.lists(st.floats(-10, 10), min_size=3, max_size=3))
@@ -66,10 +66,10 @@ def test_coordinates_fold_into_the_cell(point: list[float]) -> None:
 
 def test_composition_counts_occupancies() -> None:
     record = StructureRecord(
-        "x",
-        CUBE,
-        ((SiteSpecies("S", 0.5), SiteSpecies("Cl", 0.5)), (SiteSpecies("Li", 0.25),)),
-        np.array([[0, 0, 0], [0.5, 0.5, 0.5]]),
+        id="x",
+        lattice=CUBE,
+        species=((SiteSpecies("S", 0.5), SiteSpecies("Cl", 0.5)), (SiteSpecies("Li", 0.25),)),
+        frac=np.array([[0, 0, 0], [0.5, 0.5, 0.5]]),
     )
     assert record.composition == {"Li": 0.25, "S": 0.5, "Cl": 0.5}
     assert not record.is_ordered

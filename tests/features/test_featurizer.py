@@ -289,7 +289,7 @@ def test_every_citation_names_its_source() -> None:
 
 def test_ids_of_records_index_the_result() -> None:
     a, b = structures.get("LiF"), structures.get("LiCl")
-    same = StructureRecord("LiF", b.lattice, b.species, b.frac)
+    same = StructureRecord(id="LiF", lattice=b.lattice, species=b.species, frac=b.frac)
     out = StructureFeaturizer(NUMERIC).transform([a, same])
     assert list(out.index) == ["LiF", "LiF"]
     assert out["density_g_cm3"].nunique() == 2

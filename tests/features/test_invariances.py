@@ -72,22 +72,30 @@ def _random(record: StructureRecord) -> np.random.Generator:
 
 def _turned(record: StructureRecord) -> StructureRecord:
     turn = Rotation.random(random_state=7).as_matrix()
-    return StructureRecord(record.id, record.lattice @ turn.T, record.species, record.frac)
+    return StructureRecord(
+        id=record.id, lattice=record.lattice @ turn.T, species=record.species, frac=record.frac
+    )
 
 
 def _mirrored(record: StructureRecord) -> StructureRecord:
-    return StructureRecord(record.id, -np.array(record.lattice), record.species, record.frac)
+    return StructureRecord(
+        id=record.id, lattice=-np.array(record.lattice), species=record.species, frac=record.frac
+    )
 
 
 def _moved(record: StructureRecord) -> StructureRecord:
     shift = _random(record).random(3)
-    return StructureRecord(record.id, record.lattice, record.species, record.frac + shift)
+    return StructureRecord(
+        id=record.id, lattice=record.lattice, species=record.species, frac=record.frac + shift
+    )
 
 
 def _shuffled(record: StructureRecord) -> StructureRecord:
     order = _random(record).permutation(record.n_sites)
     species = tuple(record.species[i][::-1] for i in order)
-    return StructureRecord(record.id, record.lattice, species, record.frac[order])
+    return StructureRecord(
+        id=record.id, lattice=record.lattice, species=species, frac=record.frac[order]
+    )
 
 
 def _other_cell(record: StructureRecord) -> StructureRecord:

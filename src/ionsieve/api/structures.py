@@ -140,7 +140,7 @@ def _record(item: Any, number: int) -> StructureRecord:
         )
     formula = item.composition.reduced_formula
     name = f"{number:04d}-{formula}"
-    return from_pymatgen(item, name, Provenance("pymatgen"))
+    return from_pymatgen(item, name, Provenance(source="pymatgen"))
 
 
 def _of_unique_ids(records: list[StructureRecord]) -> list[StructureRecord]:

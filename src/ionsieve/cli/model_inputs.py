@@ -28,7 +28,7 @@ TARGETS: Final = {
 """Short names of targets; the quantities of the label table are names, too."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class FeatureInputs:
     """Materials with features, and what was put aside."""
 
@@ -168,12 +168,14 @@ def _table(
         ),
     ]
     return FeatureInputs(
-        rows_to_frame(everything, None)[numeric_columns()],
-        pd.concat([one for one in described if len(one)]),
-        quarantined,
-        notes,
-        frozenset(row.id for row in everything if row.reason.startswith(NO_STRUCTURE)),
-        {r.id: "; ".join(r.notes) for r in records if r.id in kept and r.notes},
+        features=rows_to_frame(everything, None)[numeric_columns()],
+        structures=pd.concat([one for one in described if len(one)]),
+        quarantined=quarantined,
+        notes=notes,
+        without_structure=frozenset(
+            row.id for row in everything if row.reason.startswith(NO_STRUCTURE)
+        ),
+        remarks={r.id: "; ".join(r.notes) for r in records if r.id in kept and r.notes},
     )
 
 

@@ -122,7 +122,7 @@ def test_given_states_are_kept_and_empty_positions_told() -> None:
         tuple(SiteSpecies(s.element, s.occupancy, float(STATES[s.element])) for s in content)
         for content in plain.species
     )
-    record = StructureRecord("charged", plain.lattice, species, plain.frac)
+    record = StructureRecord(id="charged", lattice=plain.lattice, species=species, frac=plain.frac)
     (cell,) = ordered_cells(record, 1)
     assert {s.oxidation for c in cell.record.species for s in c} == {1.0, 5.0, -2.0, -1.0, 3.0}
     assert len(cell.empty_frac) == 2

@@ -25,7 +25,12 @@ def rock_salt_with_vacancies() -> DisorderedCell:
     options = tuple((("Li", 1.0) if li else ("Cl", -0.75), None) for li in is_li)
     identity = np.arange(len(cell))[None]
     return DisorderedCell(
-        cell.lattice.matrix, cell.frac_coords, options, np.where(is_li, 0, 1), counts, identity
+        lattice=cell.lattice.matrix,
+        frac=cell.frac_coords,
+        options=options,
+        orbit=np.where(is_li, 0, 1),
+        counts=counts,
+        permutations=identity,
     )
 
 
@@ -71,7 +76,7 @@ def test_swap_costs_are_energy_differences() -> None:
 
 def record(species: list[list[tuple[str, float]]], frac, a: float = 5.0) -> StructureRecord:
     content = tuple(tuple(SiteSpecies(e, o) for e, o in site) for site in species)
-    return StructureRecord("test", np.eye(3) * a, content, np.array(frac))
+    return StructureRecord(id="test", lattice=np.eye(3) * a, species=content, frac=np.array(frac))
 
 
 def test_symmetry_copies_count_once() -> None:
@@ -122,8 +127,12 @@ def test_occupancies_that_clash_are_refused() -> None:
     frac = np.array([[0.0, 0, 0], [1 / 3, 0, 0], [2 / 3, 0, 0], [0.5, 0.5, 0.5]])
     line, anion = (("Li", 1.0), None), (("S", -2.0),)
     crowded = DisorderedCell(
-        np.diag([3.0, 5.0, 5.0]), frac, (line, line, line, anion), np.array([0, 0, 0, 3]),
-        {0: (2, 1), 3: (1,)}, np.arange(4)[None],
-    )  # fmt: skip
+        lattice=np.diag([3.0, 5.0, 5.0]),
+        frac=frac,
+        options=(line, line, line, anion),
+        orbit=np.array([0, 0, 0, 3]),
+        counts={0: (2, 1), 3: (1,)},
+        permutations=np.arange(4)[None],
+    )
     with pytest.raises(StructureError, match="closer than"):
         rank_arrangements(crowded)

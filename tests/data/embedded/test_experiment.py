@@ -122,7 +122,7 @@ def test_only_structures_with_the_mobile_ion_on_request() -> None:
 @pytest.mark.parametrize("entry_id", sorted(ENTRIES))
 def test_expanded_cell_is_what_the_cif_reader_gives(entry_id: str, obelix: Path) -> None:
     text = (obelix / "cifs" / f"{entry_id}.cif").read_text()
-    read = parse_cif(text, entry_id, Provenance("source"))[0]
+    read = parse_cif(text, entry_id, Provenance(source="source"))[0]
     assert isinstance(read, StructureRecord)
     assert same_sites(RECORDS[entry_id], read)
 

@@ -134,7 +134,7 @@ def test_numbers_as_they_are_written(rows: tuple[str, ...]) -> None:
 def test_several_blocks_and_text_between_them() -> None:
     block = cell(5.13) + FM3M + LICL
     text = f"data_global\n_journal_name 'x'\ndata_a\n{block}\n# end\n_publ_text\n;\nLi 0 0\n;\n"
-    first, second = parse_cif(text + f"data_b\n{block}", "x", Provenance("test"))
+    first, second = parse_cif(text + f"data_b\n{block}", "x", Provenance(source="test"))
     assert (first.id, second.id) == ("x-a", "x-b")
     assert first.composition == second.composition == ROCK_SALT
 
@@ -176,14 +176,14 @@ def test_an_unexpected_failure_is_the_quarantine_of_its_block(monkeypatch) -> No
 
     block = cell(5.13) + FM3M + LICL
     monkeypatch.setattr("ionsieve.data.formats.cif.stated_symmetry", fails)
-    entries = parse_cif(f"data_a\n{block}data_b\n{block}", "x", Provenance("test"))
+    entries = parse_cif(f"data_a\n{block}data_b\n{block}", "x", Provenance(source="test"))
     assert all(isinstance(entry, Quarantined) for entry in entries)
     assert entries[0].reason == "cannot be read (ZeroDivisionError: in the middle)"
 
 
 def test_what_is_no_cif_is_an_error() -> None:
     with pytest.raises(StructureError, match="not a readable CIF"):
-        parse_cif("data_x\nloop_\n_a\n_b\n1\n", "x", Provenance("test"))
+        parse_cif("data_x\nloop_\n_a\n_b\n1\n", "x", Provenance(source="test"))
 
 
 def test_remarks_travel_with_the_record_through_every_file(tmp_path) -> None:
@@ -195,5 +195,5 @@ def test_remarks_travel_with_the_record_through_every_file(tmp_path) -> None:
     assert record.notes == ("no symmetry is stated: read as P 1",)
     (stored,) = stored_records(records_table([StoredRecord(record, "LiI", 1)]))
     assert stored.record.notes == record.notes
-    again = record_from_attributes(attributes_of(record), "x", Provenance("test"))
+    again = record_from_attributes(attributes_of(record), "x", Provenance(source="test"))
     assert again.notes == record.notes

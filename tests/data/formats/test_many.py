@@ -144,7 +144,7 @@ def test_partial_occupancies_of_ase_are_read(tmp_path: Path) -> None:
 
     atoms = Atoms("LiF", cell=[4, 4, 4], scaled_positions=[[0, 0, 0], [0.5] * 3], pbc=True)
     atoms.info["occupancy"] = {"0": {"Li": 0.6, "Na": 0.3}, "1": {"F": 1.0}}
-    context = Context("x", Provenance("test"))
+    context = Context("x", Provenance(source="test"))
     assert isinstance(atoms_entry(atoms, {}, "x", context), Quarantined)
     atoms.arrays["spacegroup_kinds"] = np.array([0, 1])
     record = atoms_entry(atoms, {}, "x", context)
@@ -157,6 +157,6 @@ def test_any_failure_becomes_a_quarantine_with_its_cause(error: Exception) -> No
     def fails() -> StructureRecord:
         raise error
 
-    entry = guarded(Context("x", Provenance("test")), "x", fails)
+    entry = guarded(Context("x", Provenance(source="test")), "x", fails)
     assert isinstance(entry, Quarantined)
     assert type(error).__name__ in entry.reason

@@ -18,12 +18,14 @@ from ionsieve.data.formats.optimade_write import (
 )
 from ionsieve.data.records import Provenance, SiteSpecies, StructureRecord
 
-ORIGIN = Provenance("a database", "CC-BY-4.0", "10.1/x", note="a <remark>\u2028")
+ORIGIN = Provenance(
+    source="a database", licence="CC-BY-4.0", reference="10.1/x", note="a <remark>\u2028"
+)
 
 
 def read_back(line: str) -> StructureRecord:
     entry = json.loads(line)
-    return record_from_attributes(entry["attributes"], entry["id"], Provenance("elsewhere"))
+    return record_from_attributes(entry["attributes"], entry["id"], Provenance(source="elsewhere"))
 
 
 def assert_same(one: StructureRecord, other: StructureRecord) -> None:
@@ -56,7 +58,11 @@ def disordered(draw: st.DrawFn) -> StructureRecord:
     )
     lattice = np.diag(draw(st.tuples(*[st.floats(3, 20)] * 3))) + 0.1
     return StructureRecord(
-        draw(st.text(min_size=1, max_size=20)), lattice, tuple(contents), np.array(frac), ORIGIN
+        id=draw(st.text(min_size=1, max_size=20)),
+        lattice=lattice,
+        species=tuple(contents),
+        frac=np.array(frac),
+        provenance=ORIGIN,
     )
 
 
@@ -80,7 +86,7 @@ def test_structures_of_the_aimd_table_come_back(record: StructureRecord) -> None
 
 def cell(*contents: tuple[SiteSpecies, ...]) -> StructureRecord:
     frac = np.linspace(0.0, 0.9, len(contents))[:, None] * np.ones(3)
-    return StructureRecord("x", 8.0 * np.eye(3), contents, frac)
+    return StructureRecord(id="x", lattice=8.0 * np.eye(3), species=contents, frac=frac)
 
 
 def test_partial_occupancy_is_a_species_with_concentrations() -> None:

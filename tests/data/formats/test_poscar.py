@@ -13,7 +13,7 @@ BODY = "Direct\n0 0 0\n0.5 0.5 0.5\n"
 
 
 def read(text: str):
-    return parse_poscar(text, "x", Provenance("test"))
+    return parse_poscar(text, "x", Provenance(source="test"))
 
 
 @pytest.mark.parametrize(

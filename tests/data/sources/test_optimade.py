@@ -86,7 +86,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_every_page_of_the_reference_server(reference: str) -> None:
-    source = OptimadeSource(reference, stability_field="_exmpl_hull", page=5)
+    source = OptimadeSource(url=reference, stability_field="_exmpl_hull", page=5)
     entries = [item.entry for item in source.items()]
     assert sorted(e.id for e in entries) == sorted(f"ex-{i}" for i in range(12))
     for entry in entries:
@@ -97,7 +97,7 @@ def test_every_page_of_the_reference_server(reference: str) -> None:
 
 
 def test_occupancies_come_through(reference: str) -> None:
-    entries = {i.entry.id: i.entry for i in OptimadeSource(reference).items()}
+    entries = {i.entry.id: i.entry for i in OptimadeSource(url=reference).items()}
     disordered = entries["ex-3"]
     assert isinstance(disordered, StructureRecord)
     assert disordered.composition["Li"] == pytest.approx(3.0)
@@ -121,15 +121,15 @@ def test_no_hit_is_remarked(reference: str, tmp_path: Path) -> None:
 
 def test_a_wrong_filter_is_an_error_with_the_providers_reason(reference: str) -> None:
     with pytest.raises(SourceError, match="answers 400"):
-        list(OptimadeSource(reference, "elements HAS HAS").items())
+        list(OptimadeSource(url=reference, query="elements HAS HAS").items())
 
 
 def test_reading_continues_behind_any_entry(reference: str) -> None:
-    source = OptimadeSource(reference, page=5)
+    source = OptimadeSource(url=reference, page=5)
     items = list(source.items())
     for position in (1, 4, 5, 6, 10, 11, 12):
         cursor = json.loads(json.dumps(items[position - 1].cursor))
-        rest = list(OptimadeSource(reference, page=5).items(cursor))
+        rest = list(OptimadeSource(url=reference, page=5).items(cursor))
         assert [i.entry.id for i in rest] == [i.entry.id for i in items[position:]]
         assert [i.cursor for i in rest] == [i.cursor for i in items[position:]]
 
@@ -160,7 +160,7 @@ def provider() -> Iterator[Callable[[Callable[[str], Reply]], OptimadeSource]]:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return OptimadeSource(f"http://127.0.0.1:{server.server_port}", wait_s=0.0)
+        return OptimadeSource(url=f"http://127.0.0.1:{server.server_port}", wait_s=0.0)
 
     yield start
     for server in servers:
@@ -328,7 +328,7 @@ def test_a_lost_connection_keeps_what_was_read(provider: Any, tmp_path: Path) ->
 def test_addresses_must_be_web_addresses() -> None:
     for url in ("", "file:///etc/passwd", "example.org", "http://"):
         with pytest.raises(SourceError, match=r"http\(s\) address"):
-            OptimadeSource(url)
+            OptimadeSource(url=url)
 
 
 @pytest.mark.parametrize(
@@ -395,10 +395,10 @@ def test_pages_without_end_and_time_without_end(provider: Any) -> None:
 
 def test_a_page_of_many_entries_is_checked_in_linear_time() -> None:
     page_ = {"data": [{"id": str(n)} for n in range(100_000)]}
-    assert len(_checked_entries(page_, _Paging(None), "x")) == 100_000
+    assert len(_checked_entries(page_, _Paging(url=None), "x")) == 100_000
     page_["data"].append({"id": "7"})
     with pytest.raises(SourceError, match="entry 7 comes twice"):
-        _checked_entries(page_, _Paging(None), "x")
+        _checked_entries(page_, _Paging(url=None), "x")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,12 @@ def test_unwrapping_is_that_of_other_programs_in_the_mean_cell():
     rest = np.broadcast_to(rng.random((1, 5, 3)), (300, 5, 3))
     frac = np.concatenate([true, rest], axis=1)
     frac = frac - np.floor(frac)
-    moves = displacements(Trajectory(("Li",) * 8 + ("S",) * 5, cells, frac, 1.0), "Li")
+    moves = displacements(
+        Trajectory(
+            species=("Li",) * 8 + ("S",) * 5, lattices=cells, frac=frac, frame_spacing_fs=1.0
+        ),
+        "Li",
+    )
     expected = nojump(frac)[:, :8] @ cells.mean(axis=0)
     moved = moves.positions_A - moves.positions_A[0]
     np.testing.assert_allclose(moved, expected - expected[0], rtol=0, atol=1e-9)
@@ -50,7 +55,12 @@ def test_vibration_in_a_breathing_cell_stays_where_it_is():
     cells = barostat(rng, n, share=0.03)
     centre = rng.random((10, 3))
     frac = centre + rng.normal(0, 0.03, (n, 10, 3))
-    moves = displacements(Trajectory(("Na",) * 5 + ("Cl",) * 5, cells, frac, 1.0), "Na")
+    moves = displacements(
+        Trajectory(
+            species=("Na",) * 5 + ("Cl",) * 5, lattices=cells, frac=frac, frame_spacing_fs=1.0
+        ),
+        "Na",
+    )
     msd = mean_squared_displacement(moves.positions_A)
     assert msd[n // 2] == pytest.approx(msd[50], rel=0.05)
     steps = np.diff(frac[:, :5], axis=0) @ cells[1:]
@@ -65,8 +75,13 @@ def test_a_diffusivity_at_constant_pressure_is_that_at_constant_volume():
     frac = np.concatenate([walk, rest], axis=1) % 1.0
     species = ("Li",) * 30 + ("O",) * 5
     cells = barostat(rng, 3000)
-    varying = displacements(Trajectory(species, cells, frac, 1.0), "Li")
-    fixed = displacements(Trajectory(species, cells.mean(axis=0), frac, 1.0), "Li")
+    varying = displacements(
+        Trajectory(species=species, lattices=cells, frac=frac, frame_spacing_fs=1.0), "Li"
+    )
+    fixed = displacements(
+        Trajectory(species=species, lattices=cells.mean(axis=0), frac=frac, frame_spacing_fs=1.0),
+        "Li",
+    )
     np.testing.assert_allclose(
         mean_squared_displacement(varying.positions_A)[1:],
         mean_squared_displacement(fixed.positions_A)[1:],
@@ -78,7 +93,12 @@ def test_a_run_at_constant_pressure_gives_a_label_as_json():
     rng = np.random.default_rng(5)
     frac = np.concatenate([rng.random((1, 6, 3)), rng.random((1, 6, 3))], axis=1)
     frac = frac + rng.normal(0, 0.01, (400, 12, 3))
-    run = Trajectory(("Na",) * 6 + ("Cl",) * 6, barostat(rng, 400), frac % 1.0, 50.0)
+    run = Trajectory(
+        species=("Na",) * 6 + ("Cl",) * 6,
+        lattices=barostat(rng, 400),
+        frac=frac % 1.0,
+        frame_spacing_fs=50.0,
+    )
     result = analyse(run, AnalysisSettings(mobile="Na", temperature_K=500.0)).as_dict()
     cell = json.loads(json.dumps(result, allow_nan=False))["cell"]
     assert cell["drifts"] is False
@@ -89,14 +109,23 @@ def test_fluctuations_and_drift_are_reported():
     rng = np.random.default_rng(4)
     cells = barostat(rng, 4000)
     frac = np.zeros((4000, 2, 3))
-    found = cell_fluctuations(Trajectory(("Li", "S"), cells, frac, 1.0))
+    found = cell_fluctuations(
+        Trajectory(species=("Li", "S"), lattices=cells, frac=frac, frame_spacing_fs=1.0)
+    )
     assert found is not None
     assert not found.drifts
     assert found.lengths_A == pytest.approx(np.linalg.norm(CELL, axis=1), rel=0.02)
     assert found.volume_spread_A3 / found.volume_A3 == pytest.approx(0.017, abs=0.006)
     grown = cells * (1 + 0.02 * np.arange(4000) / 4000)[:, None, None]
-    found = cell_fluctuations(Trajectory(("Li", "S"), grown, frac, 1.0))
+    found = cell_fluctuations(
+        Trajectory(species=("Li", "S"), lattices=grown, frac=frac, frame_spacing_fs=1.0)
+    )
     assert found is not None
     assert found.drifts
     assert found.volume_drift == pytest.approx(0.03, abs=0.01)
-    assert cell_fluctuations(Trajectory(("Li", "S"), CELL, frac, 1.0)) is None
+    assert (
+        cell_fluctuations(
+            Trajectory(species=("Li", "S"), lattices=CELL, frac=frac, frame_spacing_fs=1.0)
+        )
+        is None
+    )

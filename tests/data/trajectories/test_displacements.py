@@ -30,7 +30,14 @@ def plain_msd(positions):
 
 def wrapped(positions, lattice, species, spacing=1.0, segments=()):
     frac = np.asarray(positions) @ np.linalg.inv(lattice)
-    return Trajectory(tuple(species), lattice, frac - np.floor(frac), spacing, False, segments)
+    return Trajectory(
+        species=tuple(species),
+        lattices=lattice,
+        frac=frac - np.floor(frac),
+        frame_spacing_fs=spacing,
+        unwrapped=False,
+        segments=segments,
+    )
 
 
 def walk(rng, n_frames=60, n_ions=4, step=0.4):
@@ -127,7 +134,12 @@ def test_breathing_cell_at_rest_displaces_nothing():
     frac = np.broadcast_to(rng.random((1, 6, 3)), (80, 6, 3))
     scale = 1.0 + 0.03 * np.sin(np.arange(80) / 3)
     lattices = scale[:, None, None] * TRICLINIC
-    moves = displacements(Trajectory(("Li",) * 3 + ("S",) * 3, lattices, frac, 1.0), "Li")
+    moves = displacements(
+        Trajectory(
+            species=("Li",) * 3 + ("S",) * 3, lattices=lattices, frac=frac, frame_spacing_fs=1.0
+        ),
+        "Li",
+    )
     assert mean_squared_displacement(moves.positions_A).max() < 1e-20
 
 
@@ -138,7 +150,12 @@ def test_breathing_cell_keeps_a_walk_through_its_faces():
     scale = 1.0 + 0.02 * np.sin(np.arange(400) / 5)
     frac = np.concatenate([walk_frac, rest], axis=1)
     lattices = scale[:, None, None] * np.eye(3) * 8.0
-    run = Trajectory(("Li",) * 8 + ("S",) * 4, lattices, frac - np.floor(frac), 1.0)
+    run = Trajectory(
+        species=("Li",) * 8 + ("S",) * 4,
+        lattices=lattices,
+        frac=frac - np.floor(frac),
+        frame_spacing_fs=1.0,
+    )
     moves = displacements(run, "Li")
     expected = mean_squared_displacement(walk_frac * 8.0)
     np.testing.assert_allclose(
@@ -150,7 +167,10 @@ def test_restart_jump_is_found_at_its_frame_and_ordinary_restart_is_not():
     rng = np.random.default_rng(11)
     positions = rng.normal(0, 0.2, (90, 12, 3)) + rng.random((12, 3)) * 20
     lattice = np.eye(3) * 20.0
-    parts = (Segment("a", 0, 40), Segment("b", 40, 50))
+    parts = (
+        Segment(file="a", first_frame=0, n_frames=40),
+        Segment(file="b", first_frame=40, n_frames=50),
+    )
     species = ["Li"] * 6 + ["S"] * 6
     smooth = displacements(wrapped(positions, lattice, species, segments=parts), "Li")
     assert smooth.restart_jumps == ()
@@ -163,7 +183,10 @@ def test_hops_in_a_crystal_at_rest_are_no_jumps_and_a_glitch_within_a_segment_is
     rng = np.random.default_rng(12)
     hops = rng.choice([-3.0, 0.0, 3.0], (300, 6, 3), p=[0.01, 0.98, 0.01])
     positions = np.concatenate([np.cumsum(hops, axis=0), np.zeros((300, 8, 3))], axis=1)
-    parts = (Segment("a", 0, 100), Segment("b", 100, 200))
+    parts = (
+        Segment(file="a", first_frame=0, n_frames=100),
+        Segment(file="b", first_frame=100, n_frames=200),
+    )
     species = ["Li"] * 6 + ["S"] * 8
     run = wrapped(positions + 1.0, np.eye(3) * 9, species, segments=parts)
     assert displacements(run, "Li").restart_jumps == ()
@@ -176,7 +199,10 @@ def test_one_ion_that_teleports_at_a_restart_is_noticed():
     rng = np.random.default_rng(13)
     positions = rng.normal(0, 0.2, (90, 60, 3)) + rng.random((60, 3)) * 20
     positions[40:, 3] += [6.0, 2.0, 0.0]
-    parts = (Segment("a", 0, 40), Segment("b", 40, 50))
+    parts = (
+        Segment(file="a", first_frame=0, n_frames=40),
+        Segment(file="b", first_frame=40, n_frames=50),
+    )
     run = wrapped(positions, np.eye(3) * 20, ["Li"] * 30 + ["S"] * 30, segments=parts)
     assert displacements(run, "Li").restart_jumps == (40,)
 
@@ -211,4 +237,6 @@ def test_faults():
     with pytest.raises(TrajectoryError, match="NaN"):
         wrapped(np.full((3, 2, 3), np.nan), np.eye(3) * 5, ["Li", "S"])
     with pytest.raises(TrajectoryError, match="2 species for 3 atoms"):
-        Trajectory(("Li", "S"), np.eye(3), np.zeros((4, 3, 3)), 1.0)
+        Trajectory(
+            species=("Li", "S"), lattices=np.eye(3), frac=np.zeros((4, 3, 3)), frame_spacing_fs=1.0
+        )

@@ -20,11 +20,13 @@ def walk(seed: int, n_frames: int, start: np.ndarray | None = None) -> np.ndarra
 
 def part(frac: np.ndarray, name: str, first_time_fs: float | None = None, **other) -> Trajectory:
     return Trajectory(
-        ("Li",) * 16 + ("S",) * 16,
-        np.eye(3) * 12.0,
-        frac - np.floor(frac),
-        10.0,
-        segments=(Segment(name, 0, len(frac), first_time_fs=first_time_fs),),
+        species=("Li",) * 16 + ("S",) * 16,
+        lattices=np.eye(3) * 12.0,
+        frac=frac - np.floor(frac),
+        frame_spacing_fs=10.0,
+        segments=(
+            Segment(file=name, first_frame=0, n_frames=len(frac), first_time_fs=first_time_fs),
+        ),
         **other,
     )
 
@@ -82,16 +84,24 @@ def test_another_temperature_is_another_run() -> None:
 def test_independent_runs_put_together_in_one_file_are_told_apart() -> None:
     """``cat run1/XDATCAR run2/XDATCAR``: the numbers of configurations begin anew."""
     first, other = walk(1, 300), walk(2, 300)
-    segment = Segment("XDATCAR", 0, 600, restarts=(300,))
+    segment = Segment(file="XDATCAR", first_frame=0, n_frames=600, restarts=(300,))
     together = part(np.concatenate([first, other]), "XDATCAR")
     together = Trajectory(
-        together.species, together.lattices, together.frac, 10.0, segments=(segment,)
+        species=together.species,
+        lattices=together.lattices,
+        frac=together.frac,
+        frame_spacing_fs=10.0,
+        segments=(segment,),
     )
     with pytest.raises(TrajectoryError, match=r"XDATCAR: frame 301 lies .* from frame 300, before"):
         join([together])
     assert join([together], consecutive=True).n_frames == 600
     going_on = np.concatenate([first, walk(3, 300, first[-1])])
     whole = Trajectory(
-        together.species, together.lattices, going_on % 1.0, 10.0, segments=(segment,)
+        species=together.species,
+        lattices=together.lattices,
+        frac=going_on % 1.0,
+        frame_spacing_fs=10.0,
+        segments=(segment,),
     )
     assert join([whole]).n_frames == 600

@@ -159,7 +159,13 @@ def test_absent_file_folder_and_spacing(tmp_path):
 
 def run_of(frac, name="a", species=("Li", "S"), spacing=1.0, lattice=None):
     lattice = np.eye(3) * 5 if lattice is None else lattice
-    return Trajectory(species, lattice, frac, spacing, segments=(Segment(name, 0, len(frac)),))
+    return Trajectory(
+        species=species,
+        lattices=lattice,
+        frac=frac,
+        frame_spacing_fs=spacing,
+        segments=(Segment(file=name, first_frame=0, n_frames=len(frac)),),
+    )
 
 
 def test_overlapping_frames_are_dropped_and_counted():

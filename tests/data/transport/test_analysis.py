@@ -32,7 +32,12 @@ def crystal(rng, n_frames, amplitude=0.15):
 def run_of(ions, framework, spacing_fs=SPACING_FS):
     frac = np.concatenate([ions, framework], axis=1) / EDGE_A
     species = ("Li",) * ions.shape[1] + ("S",) * framework.shape[1]
-    return Trajectory(species, np.eye(3) * EDGE_A, frac - np.floor(frac), spacing_fs)
+    return Trajectory(
+        species=species,
+        lattices=np.eye(3) * EDGE_A,
+        frac=frac - np.floor(frac),
+        frame_spacing_fs=spacing_fs,
+    )
 
 
 def hops(rng, n_frames, n_ions, rate):
@@ -171,7 +176,10 @@ def test_rotating_ligands_are_not_molten():
     )
     frac = np.concatenate([cage(rng, n, 16), framework], axis=1) / EDGE_A
     run = Trajectory(
-        ("Li",) * 16 + ("P",) * 8 + ("S",) * 32, np.eye(3) * EDGE_A, frac % 1.0, SPACING_FS
+        species=("Li",) * 16 + ("P",) * 8 + ("S",) * 32,
+        lattices=np.eye(3) * EDGE_A,
+        frac=frac % 1.0,
+        frame_spacing_fs=SPACING_FS,
     )
     assert analyse(run, SETTINGS).verdict == "confined"
 
@@ -208,7 +216,10 @@ def test_answer_does_not_depend_on_origin_order_or_orientation():
     frac = np.concatenate([ions, framework], axis=1) / EDGE_A
     turned = analyse(
         Trajectory(
-            ("Li",) * 12 + ("S",) * 32, np.eye(3) * EDGE_A @ rotation, frac % 1.0, SPACING_FS
+            species=("Li",) * 12 + ("S",) * 32,
+            lattices=np.eye(3) * EDGE_A @ rotation,
+            frac=frac % 1.0,
+            frame_spacing_fs=SPACING_FS,
         ),
         SETTINGS,
     )
@@ -234,7 +245,12 @@ def test_settings_are_checked():
         analyse(run, AnalysisSettings(mobile="Li", temperature_K=-5.0))
     with pytest.raises(TrajectoryError, match="--charge"):
         analyse(
-            Trajectory(("Xe", "S"), np.eye(3) * 5, np.zeros((9, 2, 3)), 1.0),
+            Trajectory(
+                species=("Xe", "S"),
+                lattices=np.eye(3) * 5,
+                frac=np.zeros((9, 2, 3)),
+                frame_spacing_fs=1.0,
+            ),
             AnalysisSettings(mobile="Xe", temperature_K=300.0),
         )
     with pytest.raises(TrajectoryError, match="0 of 9 frames"):

@@ -56,5 +56,7 @@ def test_directions_stand_in_the_answer_of_a_run():
     result = label.as_dict()
     assert result["directions"][0]["verdict"] == "diffusive"
     assert label.evidence.dimension < 1.2
-    short = Trajectory(run.species, run.lattices, run.frac[:10], SPACING_FS)
+    short = Trajectory(
+        species=run.species, lattices=run.lattices, frac=run.frac[:10], frame_spacing_fs=SPACING_FS
+    )
     assert analyse(short, AnalysisSettings()).tensor is None

@@ -20,11 +20,11 @@ def result(tmp_path):
     ions = np.cumsum(rng.normal(0, 0.4, (600, 12, 3)), axis=0)
     frac = np.concatenate([ions, np.zeros((600, 4, 3))], axis=1) / 12.0
     run = Trajectory(
-        ("Li",) * 12 + ("S",) * 4,
-        np.eye(3) * 12,
-        frac - np.floor(frac),
-        100.0,
-        segments=(Segment(str(source), 0, 600),),
+        species=("Li",) * 12 + ("S",) * 4,
+        lattices=np.eye(3) * 12,
+        frac=frac - np.floor(frac),
+        frame_spacing_fs=100.0,
+        segments=(Segment(file=str(source), first_frame=0, n_frames=600),),
     )
     return analyse(run, AnalysisSettings(mobile="Li", temperature_K=800.0, structure_id="mp-1"))
 

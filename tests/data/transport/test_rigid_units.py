@@ -30,7 +30,12 @@ def run_of(rng, host):
     ions = rng.normal(0, 0.3, (len(host), 8, 3)) + rng.random((8, 3)) * EDGE_A
     species = ("Na",) * 8 + (("B",) * 12 + ("H",) * 12) * 4
     frac = np.concatenate([ions, host], axis=1) / EDGE_A
-    return Trajectory(species, np.eye(3) * EDGE_A, frac - np.floor(frac), 100.0)
+    return Trajectory(
+        species=species,
+        lattices=np.eye(3) * EDGE_A,
+        frac=frac - np.floor(frac),
+        frame_spacing_fs=100.0,
+    )
 
 
 def test_turning_cages_are_four_parts_at_rest():

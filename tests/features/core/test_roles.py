@@ -96,7 +96,7 @@ def test_given_states_win() -> None:
     record = structures.get("Li5CrCl8")
     states = {"Li": 1.0, "Cr": 3.0, "Cl": -1.0}
     species = tuple((SiteSpecies(c[0].element, 1.0, states[c[0].element]),) for c in record.species)
-    given = StructureRecord("given", record.lattice, species, record.frac)
+    given = StructureRecord(id="given", lattice=record.lattice, species=species, frac=record.frac)
     roles = prepare(given).roles
     assert roles.method == "given"
     assert roles.confidence == 1.0

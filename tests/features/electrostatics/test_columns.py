@@ -57,13 +57,13 @@ def test_disordered_total_equals_pymatgens_average_charges() -> None:
     prepared = prepare(structures.get("Li6PS5Cl_exp48h"))
     record, states = prepared.record, {"Li": 1, "P": 5, "S": -2, "Cl": -1}
     charged = StructureRecord(
-        "x",
-        record.lattice,
-        tuple(
+        id="x",
+        lattice=record.lattice,
+        species=tuple(
             tuple(SiteSpecies(s.element, s.occupancy, states[s.element]) for s in content)
             for content in record.species
         ),
-        record.frac,
+        frac=record.frac,
     )
     theirs = EwaldSummation(to_pymatgen(charged, oxidation_states=True), acc_factor=14)
     total = float((prepared.atoms.occupancy * site_energies_eV(prepared)).sum())

@@ -53,7 +53,7 @@ def changed(record: StructureRecord, how: str) -> StructureRecord:
         return structures.supercell(record, (2, 1, 1))
     elif how == "sheared supercell":
         return structures.supercell(record, np.array([[1, 1, 0], [-1, 1, 0], [0, 0, 1]]))
-    return StructureRecord(record.id, lattice, species, frac)
+    return StructureRecord(id=record.id, lattice=lattice, species=species, frac=frac)
 
 
 @pytest.mark.parametrize(

@@ -228,10 +228,10 @@ def moved(record: StructureRecord) -> StructureRecord:
     rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     order = rng.permutation(record.n_sites)
     shuffled = StructureRecord(
-        record.id,
-        record.lattice @ rotation,
-        tuple(record.species[i] for i in order),
-        (record.frac + rng.random(3))[order],
+        id=record.id,
+        lattice=record.lattice @ rotation,
+        species=tuple(record.species[i] for i in order),
+        frac=(record.frac + rng.random(3))[order],
     )
     return structures.supercell(shuffled, [[1, 1, 0], [0, 1, 0], [0, -1, 2]])
 

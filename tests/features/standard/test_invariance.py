@@ -66,10 +66,10 @@ def rewritten(record: StructureRecord, rng: np.random.Generator) -> StructureRec
         basis[a] += rng.choice([-1, 1]) * basis[b]
     frac = (record.frac[order] + rng.random(3)) @ np.linalg.inv(basis)
     return StructureRecord(
-        record.id,
-        basis @ record.lattice @ rotation(rng).T,
-        tuple(record.species[i] for i in order),
-        frac,
+        id=record.id,
+        lattice=basis @ record.lattice @ rotation(rng).T,
+        species=tuple(record.species[i] for i in order),
+        frac=frac,
     )
 
 
@@ -96,7 +96,9 @@ def test_degenerate_vertices_split_by_noise_move_nothing(seed: int) -> None:
     record = structures.get("Li6NI3_Fm3m")
     rng = np.random.default_rng(seed)
     noise = rng.uniform(-1e-7, 1e-7, record.frac.shape) @ np.linalg.inv(record.lattice)
-    noisy = StructureRecord(record.id, record.lattice, record.species, record.frac + noise)
+    noisy = StructureRecord(
+        id=record.id, lattice=record.lattice, species=record.species, frac=record.frac + noise
+    )
     names = [c.name for c in catalogue(("voronoi_order", "bond_order", "anion_packing"))]
     one, other = row(record), row(noisy)
     for name in names:

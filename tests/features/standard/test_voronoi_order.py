@@ -156,7 +156,9 @@ def mixed(fraction: float) -> StructureRecord:
         else (SiteSpecies("S"),)
     )
     species = tuple(content if c[0].element == "S" else c for c in record.species)
-    return StructureRecord("Li2(S,Se)", record.lattice, species, record.frac)
+    return StructureRecord(
+        id="Li2(S,Se)", lattice=record.lattice, species=species, frac=record.frac
+    )
 
 
 def test_mixed_sites_count_with_their_fractions() -> None:

@@ -62,7 +62,9 @@ def _moved(record: StructureRecord) -> StructureRecord:
     order = rng.permutation(record.n_sites)
     frac = (record.frac + rng.random(3))[order]
     species = tuple(record.species[i] for i in order)
-    return StructureRecord(record.id, record.lattice @ rotation, species, frac)
+    return StructureRecord(
+        id=record.id, lattice=record.lattice @ rotation, species=species, frac=frac
+    )
 
 
 integers = st.integers(-3, 3)

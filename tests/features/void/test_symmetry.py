@@ -15,7 +15,7 @@ from ionsieve.features.bvse.kernels import energies_at
 from ionsieve.features.bvse.landscape import force_field
 from ionsieve.features.similarity import compare
 from ionsieve.features.void.host import Host, host_of
-from ionsieve.features.void.reduction import Symmetry
+from ionsieve.features.void.reduction import CellSymmetry
 from ionsieve.features.void.symmetry import SymmetricGrid, symmetric_grid
 
 NAMES = ["Li6PS5Cl_F43m", "Li2S", "Li8SiSe6_hcp", "Li3PS4_gamma", "LGPS_exp", "Li7N2I_R3m"]
@@ -32,7 +32,7 @@ def grid_points_A(host: Host, grid: SymmetricGrid) -> np.ndarray:
 
 
 def without_symmetry(host: Host) -> Host:
-    identity = Symmetry(np.eye(3, dtype=int)[None], np.zeros((1, 3)), np.arange(len(host.z)))
+    identity = CellSymmetry(np.eye(3, dtype=int)[None], np.zeros((1, 3)), np.arange(len(host.z)))
     return replace(host, symmetry=identity)
 
 
@@ -118,5 +118,7 @@ def test_noise_of_rounded_coordinates_costs_no_operation(noise: int) -> None:
     """Files give four or five digits."""
     record = structures.get("Li6PS5Cl_F43m")
     shift = np.random.default_rng(noise).normal(size=record.frac.shape) * 1e-5
-    moved = StructureRecord("noisy", record.lattice, record.species, record.frac + shift)
+    moved = StructureRecord(
+        id="noisy", lattice=record.lattice, species=record.species, frac=record.frac + shift
+    )
     assert len(host_of(prepare(moved)).symmetry.rotation) == 24

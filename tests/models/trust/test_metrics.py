@@ -28,13 +28,13 @@ def outcome(bounds, prediction, event=None, score=None, stratum=None, group=None
     nothing = np.full(n, np.nan)
     bounds = np.asarray(bounds, dtype=float)
     return Outcome(
-        np.column_stack([bounds, bounds]) if bounds.ndim == 1 else bounds,
-        np.asarray(prediction, dtype=float),
-        np.full((n, 2), np.nan) if interval is None else np.asarray(interval, dtype=float),
-        np.arange(n) if group is None else np.asarray(group),
-        np.zeros(n) if stratum is None else np.asarray(stratum, dtype=float),
-        nothing if event is None else np.asarray(event, dtype=float),
-        nothing if score is None else np.asarray(score, dtype=float),
+        bounds=np.column_stack([bounds, bounds]) if bounds.ndim == 1 else bounds,
+        prediction=np.asarray(prediction, dtype=float),
+        interval=np.full((n, 2), np.nan) if interval is None else np.asarray(interval, dtype=float),
+        group=np.arange(n) if group is None else np.asarray(group),
+        stratum=np.zeros(n) if stratum is None else np.asarray(stratum, dtype=float),
+        event=nothing if event is None else np.asarray(event, dtype=float),
+        event_score=nothing if score is None else np.asarray(score, dtype=float),
     )
 
 

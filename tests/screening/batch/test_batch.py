@@ -43,10 +43,10 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def serial(
         job: batch.FeatureJob, items: Iterable[tuple[int, Any]], workers_: int, timeout_s: float
-    ) -> Iterator[workers.Outcome]:
+    ) -> Iterator[workers.ItemOutcome]:
         for index, item in items:
             names.extend([item.id] if isinstance(item, StructureRecord) else [])
-            yield workers.Outcome(index, job(item))
+            yield workers.ItemOutcome(index, job(item))
 
     monkeypatch.setattr(batch, "run_isolated", serial)
     return names

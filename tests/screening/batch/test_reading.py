@@ -16,7 +16,7 @@ from ionsieve.data.sources.files import iter_structures
 from ionsieve.screening.batch import reading
 from ionsieve.screening.batch.batch import featurize_batch
 from ionsieve.screening.batch.reading import FileToRead, ReadAhead, read_isolated
-from ionsieve.screening.batch.workers import Outcome
+from ionsieve.screening.batch.workers import ItemOutcome
 
 NAMES = ("LiCl", "LiF", "Li2S", "Li3N_alpha")
 
@@ -119,5 +119,5 @@ def test_structures_of_a_file_are_shared_out(folder: Path) -> None:
 
 
 def test_a_failure_without_result_is_an_entry() -> None:
-    entries = reading.entries_of(FileToRead(Path("a\nb.cif"), "a"), Outcome(0, None, "timeout"))
+    entries = reading.entries_of(FileToRead(Path("a\nb.cif"), "a"), ItemOutcome(0, None, "timeout"))
     assert entries == [Quarantined("a", "a\\nb.cif", "read", "timeout")]

@@ -14,7 +14,7 @@ import pytest
 
 from faulty_jobs import CannotStart, DiesAtStart, DiesOnce, Faulty, Hungry
 from ionsieve.data import FeatureError
-from ionsieve.screening.batch.workers import Outcome, run_isolated
+from ionsieve.screening.batch.workers import ItemOutcome, run_isolated
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def counter(tmp_path: Path) -> Path:
     return tmp_path / "counter"
 
 
-def _run(job: Faulty, numbers: list[int], workers: int, timeout_s: float) -> dict[int, Outcome]:
+def _run(job: Faulty, numbers: list[int], workers: int, timeout_s: float) -> dict[int, ItemOutcome]:
     outcomes = list(run_isolated(job, enumerate(numbers), workers, timeout_s))
     assert len({o.index for o in outcomes}) == len(outcomes)
     return {numbers[o.index]: o for o in outcomes}
@@ -123,7 +123,7 @@ crystals = [
         [[0.0, a, a], [a, 0.0, a], [a, a, 0.0]],
         ["Li", "F"],
         [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]],
-        Provenance("test"),
+        Provenance(source="test"),
     )
     for i, a in enumerate((2.0, 2.1, 2.2))
 ]

@@ -135,7 +135,16 @@ def test_fresh_campaign_has_a_page(folder: Path, tmp_path: Path) -> None:
 
 
 def forecast(predicted: float, value: float | None, upper: float | None = None) -> Forecast:
-    return Forecast("job", 1000.0, predicted, predicted - 1, predicted + 1, value, upper, False)
+    return Forecast(
+        name="job",
+        temperature_K=1000.0,
+        predicted=predicted,
+        low=predicted - 1,
+        high=predicted + 1,
+        value=value,
+        upper=upper,
+        demonstration=False,
+    )
 
 
 def test_label_as_expected_lies_on_the_diagonal() -> None:

@@ -58,7 +58,12 @@ class StretchEngine:
         n_frames = plan.n_steps // plan.frame_every + 1
         frac = np.repeat(np.loadtxt(folder / "end.txt")[None], n_frames, axis=0)
         symbols = tuple(content[0].element for content in plan.record.species)
-        return Trajectory(symbols, plan.record.lattice[None], frac, plan.frame_spacing_fs)
+        return Trajectory(
+            species=symbols,
+            lattices=plan.record.lattice[None],
+            frac=frac,
+            frame_spacing_fs=plan.frame_spacing_fs,
+        )
 
     def log(self, plan: AimdPlan, folder: Path) -> RunLog | None:
         return None

@@ -126,7 +126,9 @@ def test_mobile_ions_are_added_on_empty_sites() -> None:
         "Cl": (SiteSpecies("Cl"),),
     }
     species = tuple(content[c[0].element] for c in ordered.species)
-    record = StructureRecord("Li2ZrCl6", ordered.lattice, species, ordered.frac)
+    record = StructureRecord(
+        id="Li2ZrCl6", lattice=ordered.lattice, species=species, frac=ordered.frac
+    )
     template = template_of(record, "Li")
     assert len(template.vacant_frac) == 1
     assert "ordered cell" in template.note

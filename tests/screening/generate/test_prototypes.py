@@ -18,7 +18,7 @@ from ionsieve.features.core.neighbors import neighbor_list
 from ionsieve.features.core.prepared import prepare
 from ionsieve.features.isolated.definition import find_isolated_anions
 from ionsieve.screening.generate.lattice_scaling import Scaling
-from ionsieve.screening.generate.plausibility import Candidate, bond_length, judge, short_contact
+from ionsieve.screening.generate.plausibility import Variant, bond_length, judge, short_contact
 from ionsieve.screening.generate.prototypes import GenerationResult, embedded_candidates, generate
 from ionsieve.screening.generate.substitution import (
     CATION_POOLS,
@@ -186,7 +186,7 @@ def test_equal_structure_types_give_one_candidate_per_formula(lithium: Generatio
     assert result.n_generated == 8
 
 
-def _judged(name: str, **changes: str) -> Candidate | str:
+def _judged(name: str, **changes: str) -> Variant | str:
     prototype = PROTOTYPES[name]
     charges = {n: label.oxidation for n, label in prototype.labels.items()}
     return judge(prototype, Assignment({**prototype.default_elements, **changes}, charges))
@@ -211,14 +211,14 @@ def test_rules(name: str, changes: dict[str, str], reason: str) -> None:
         assert isinstance(judged, str)
         assert judged.startswith(reason)
     else:
-        assert isinstance(judged, Candidate)
+        assert isinstance(judged, Variant)
 
 
-def _squeezed(name: str, scale: float) -> Candidate:
+def _squeezed(name: str, scale: float) -> Variant:
     prototype = PROTOTYPES[name]
     charges = {n: label.oxidation for n, label in prototype.labels.items()}
     fixed = np.ones(len(prototype.primitive.labels))
-    return Candidate(
+    return Variant(
         prototype, Assignment(prototype.default_elements, charges), Scaling(scale, fixed)
     )
 
@@ -237,7 +237,7 @@ def test_short_contact_between_two_cations_uses_covalent_radii() -> None:
     prototype = PROTOTYPES["Li3N-P6mmm"]
     charges = {n: label.oxidation for n, label in prototype.labels.items()}
     n_sites = len(prototype.primitive.labels)
-    candidate = Candidate(
+    candidate = Variant(
         prototype, Assignment({"A": "Na", "Y": "N"}, charges), Scaling(0.9, np.ones(n_sites))
     )
     # In-plane Na–Na: a/√3 = 3.6039 × 0.9 / √3 = 1.87 Å against 0.7 × 2 × 1.66 (Cordero) = 2.32 Å.
@@ -282,7 +282,7 @@ def test_what_passes_is_neutral_whatever_is_tried(name: str, mobile: str, pick) 
     assignment = pick.choice(list(assignments(prototype, mobile)))
     judged = judge(prototype, assignment)
     total = sum(assignment.charges[n] * prototype.labels[n].count for n in prototype.labels)
-    if isinstance(judged, Candidate):
+    if isinstance(judged, Variant):
         assert total == 0
     elif total != 0:
         assert judged == f"not charge neutral: {total:+d} per formula unit"

@@ -61,7 +61,7 @@ def test_hydrogen_beside_nitrogen_is_no_overlap() -> None:
         (SiteSpecies("Li", 1.0, 1.0),),
     ]  # fmt: skip
     frac = [[0, 0, 0], [0.5, 0.5, 0.5], [0.69, 0.5, 0.5], [0.31, 0.5, 0.5], [0, 0.5, 0]]
-    record = StructureRecord("Li2NH", cell, tuple(content), np.array(frac))
+    record = StructureRecord(id="Li2NH", lattice=cell, species=tuple(content), frac=np.array(frac))
     made = simulation_cells(record, max_atoms=120)[0]
     assert reduced_formula(made.record.composition) == "Li2HN"
 

@@ -35,7 +35,7 @@ def records(draw) -> StructureRecord:
         species=tuple(draw(site) for _ in range(n)),
         frac=np.array(draw(st.lists(st.lists(st.floats(0, 0.99), min_size=3, max_size=3),
                                     min_size=n, max_size=n))),
-        provenance=Provenance(draw(st.text(max_size=6))),
+        provenance=Provenance(source=draw(st.text(max_size=6))),
         **optional,
     )  # fmt: skip
 

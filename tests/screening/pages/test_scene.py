@@ -40,7 +40,13 @@ def mixed() -> StructureRecord:
     base = li2s()
     species = [(SiteSpecies("S", 0.6), SiteSpecies("Se", 0.4))] * 4
     species += [(SiteSpecies("Li", 1.0),)] * 7 + [(SiteSpecies("Li", 0.9999),)]
-    return StructureRecord("mixed", base.lattice, tuple(species), base.frac, Provenance("test"))
+    return StructureRecord(
+        id="mixed",
+        lattice=base.lattice,
+        species=tuple(species),
+        frac=base.frac,
+        provenance=Provenance(source="test"),
+    )
 
 
 def test_every_anion_of_an_antistructure_is_isolated_in_a_cube_of_lithium() -> None:
@@ -91,7 +97,9 @@ def test_a_primitive_cell_is_drawn_as_the_conventional_one() -> None:
 def test_short_edges_are_repeated() -> None:
     base = li3ps4_like()
     flat = base.lattice * np.array([[1.0], [1.0], [0.55]])
-    scene = build_scene(StructureRecord("flat", flat, base.species, base.frac))
+    scene = build_scene(
+        StructureRecord(id="flat", lattice=flat, species=base.species, frac=base.frac)
+    )
     assert scene.block_text == "1×1×2 unit cells"
     np.testing.assert_allclose(scene.block_A, flat * [[1], [1], [2]], rtol=1e-9)
 
@@ -169,7 +177,9 @@ def test_the_picture_turns_with_the_crystal() -> None:
     """A crystal given in another orientation is the same picture."""
     record = li3ps4_like()
     quarter = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    turned = StructureRecord("turned", record.lattice @ quarter, record.species, record.frac)
+    turned = StructureRecord(
+        id="turned", lattice=record.lattice @ quarter, species=record.species, frac=record.frac
+    )
     assert scene_svg(build_scene(turned)) == scene_svg(build_scene(record))
 
 

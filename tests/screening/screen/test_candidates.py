@@ -56,7 +56,7 @@ def test_an_empty_batch_of_a_store_is_no_defect(folder: Path, tmp_path: Path) ->
     (folder / "Li2S.cif").unlink()
     store = store_of(folder, tmp_path / "store")
     assert Store(store).n_structures == 0
-    found = collected(store, filters=(Filter("small", "n_sites", maximum=9),))
+    found = collected(store, filters=(Filter(name="small", column="n_sites", maximum=9),))
     assert found.records == []
     assert [entry.id for entry in found.quarantined] == ["broken"]
 

@@ -17,10 +17,10 @@ from ionsieve.screening.screen.flags import (
 
 LINE = -3.0
 TRAINING = TrainingRange(
-    frozenset({"Li6PS5Cl"}),
-    frozenset({"S"}),
-    pd.Series({"isolated_in_framework_fraction": 0.0, "anion_mixing_entropy_kB": 0.0}),
-    pd.Series({"isolated_in_framework_fraction": 0.4, "anion_mixing_entropy_kB": 0.5}),
+    formulas=frozenset({"Li6PS5Cl"}),
+    isolated_elements=frozenset({"S"}),
+    lower=pd.Series({"isolated_in_framework_fraction": 0.0, "anion_mixing_entropy_kB": 0.0}),
+    upper=pd.Series({"isolated_in_framework_fraction": 0.4, "anion_mixing_entropy_kB": 0.5}),
 )
 
 

@@ -140,9 +140,9 @@ def test_order_of_sites_and_axes_does_not_matter() -> None:
     record = argyrodite(["Li", "P", "S", "Cl"], 9.9)
     order = np.random.default_rng(0).permutation(record.n_sites)
     turned = StructureRecord(
-        "x",
-        record.lattice[[2, 0, 1]],
-        tuple(record.species[i] for i in order),
-        record.frac[order][:, [2, 0, 1]],
+        id="x",
+        lattice=record.lattice[[2, 0, 1]],
+        species=tuple(record.species[i] for i in order),
+        frac=record.frac[order][:, [2, 0, 1]],
     )
     assert relation(turned) == "same"

@@ -58,10 +58,10 @@ DESCRIPTIONS = pd.DataFrame(
     index=IDS,
 )
 TRAINING = TrainingRange(
-    frozenset({"Li6PS5Cl"}),
-    frozenset({"S"}),
-    pd.Series({"isolated_in_framework_fraction": 0.0, "isolated_density_A3": 0.0}),
-    pd.Series({"isolated_in_framework_fraction": 0.4, "isolated_density_A3": 0.02}),
+    formulas=frozenset({"Li6PS5Cl"}),
+    isolated_elements=frozenset({"S"}),
+    lower=pd.Series({"isolated_in_framework_fraction": 0.0, "isolated_density_A3": 0.0}),
+    upper=pd.Series({"isolated_in_framework_fraction": 0.4, "isolated_density_A3": 0.02}),
 )
 
 

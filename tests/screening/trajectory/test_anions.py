@@ -27,7 +27,9 @@ def borane():
     frac = np.concatenate([quarters, cages])
     frac = frac + rng.normal(0, 0.03, (n, len(frac), 3)) / edge
     species = ("Li",) * 8 + (("B",) * 12 + ("H",) * 12) * 4
-    run = Trajectory(species, np.eye(3) * edge, frac % 1.0, 100.0)
+    run = Trajectory(
+        species=species, lattices=np.eye(3) * edge, frac=frac % 1.0, frame_spacing_fs=100.0
+    )
     return frame_run(run, displacements(run, "Li"))
 
 
