@@ -142,7 +142,13 @@ def build_textbook(found: Sequence[Mapping[str, Any]]) -> Landmarks | None:
         for k, one in enumerate(rows)
     ]
     height = 20.0 + _LINE * len(marks) + 30.0
-    return Landmarks(marks, scale.ticks(), scale(TEXTBOOK_LINE), height, 0)
+    return Landmarks(
+        rows=marks,
+        ticks=scale.ticks(),
+        threshold_x=scale(TEXTBOOK_LINE),
+        height=height,
+        n_left_out=0,
+    )
 
 
 def pairs_in_order(found: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
