@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -259,6 +259,12 @@ class StructureRecord:
         return digest.hexdigest()[:16]
 
 
+NUMBERS: Final[tuple[str, ...]] = tuple(
+    field.name for field in fields(StructureRecord) if field.type == "float | None"
+)
+"""Fields of a record that hold a number of its source, or None where the source gives none."""
+
+
 @dataclass(frozen=True)
 class Quarantined:
     """An input that was not used, and why: nothing is skipped silently."""
@@ -372,6 +378,7 @@ def _formula_units(amounts: list[float]) -> float:
 
 __all__ = [
     "KINDS",
+    "NUMBERS",
     "QUANTITIES",
     "SYMBOLS",
     "FloatArray",

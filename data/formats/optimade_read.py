@@ -1,7 +1,7 @@
 """OPTIMADE attributes → structure record (specification 1.2, structures entry type).
 
-Properties with the prefix ``_ionsieve_`` are those of :mod:`.optimade_export`: what it writes comes
-back with source, licence, reference, energies and oxidation states.
+Properties with the prefix ``_ionsieve_`` are those of :mod:`.optimade_write`: what it writes comes
+back whole, but for the name of the file, which is that of the file read now.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import StructureError
 from ..records import Provenance, SiteContent, SiteSpecies, StructureRecord
 from .cif_block import MAX_SITES
+from .entry import finite_or_none
 from .symbols import required_element
 
 ATTRIBUTES: Final[tuple[str, ...]] = (
@@ -36,8 +37,11 @@ VALUES: Final[dict[str, str]] = {
     "e_above_hull_eV_atom": f"{PREFIX}e_above_hull",
     "band_gap_eV": f"{PREFIX}band_gap",
     "energy_eV_atom": f"{PREFIX}energy_per_atom",
+    "li_window_low_V": f"{PREFIX}li_window_low",
+    "li_window_high_V": f"{PREFIX}li_window_high",
 }
-"""Field of the record → property; OPTIMADE allows no capital letters in names."""
+"""Field of the record → property, for every number that a record may have; OPTIMADE allows no
+capital letters in names."""
 OXIDATION: Final[str] = f"{PREFIX}oxidation_states"
 NOTES: Final[str] = f"{PREFIX}notes"
 """Remarks of the reader, a list of texts."""
@@ -93,9 +97,12 @@ def record_from_attributes(
     )
     notes = attributes.get(NOTES)
     record = _record(lattice, positions, species, record_id, origin_of(attributes, provenance))
-    if not isinstance(notes, list | tuple):
-        return record
-    return replace(record, notes=tuple(str(note)[:400] for note in notes[:20]))
+    own: dict[str, Any] = {
+        field: finite_or_none(attributes.get(name)) for field, name in VALUES.items()
+    }
+    if isinstance(notes, list | tuple):
+        own["notes"] = tuple(str(note)[:400] for note in notes[:20])
+    return replace(record, **own)
 
 
 def origin_of(attributes: Mapping[str, Any], given: Provenance) -> Provenance:

@@ -78,6 +78,8 @@ ORIGIN_PROPERTIES: Final[Mapping[str, Property]] = {
     VALUES["e_above_hull_eV_atom"]: Property("float", "eV", "energy above the hull per atom"),
     VALUES["band_gap_eV"]: Property("float", "eV", "band gap as the source gives it"),
     VALUES["energy_eV_atom"]: Property("float", "eV", "total energy per atom, as in the source"),
+    VALUES["li_window_low_V"]: Property("float", "V", "reduction limit against lithium metal"),
+    VALUES["li_window_high_V"]: Property("float", "V", "oxidation limit against lithium metal"),
     NOTES: Property("list", None, "remarks of the reader on the structure"),
     OXIDATION: Property(
         "list",

@@ -34,6 +34,7 @@ from .web import Web, WebLimits, host_of, joined
 
 PAGE: Final[int] = 100
 TRIES: Final[int] = 5
+_STABILITY: Final = ("e_above_hull_eV_atom", "band_gap_eV", "energy_eV_atom")
 _AGAIN: Final[frozenset[int]] = frozenset({429, 500, 502, 503, 504})
 _LONGEST_WAIT_S: Final[float] = 60.0
 LONGEST_ASKED_S: Final[float] = 600.0
@@ -191,7 +192,7 @@ class OptimadeSource:
         reference = Provenance(
             source=origin.source, licence=origin.licence, reference=str(record_id), file=origin.file
         )
-        hull, gap, energy = (attributes.get(name) for name in VALUES.values())
+        hull, gap, energy = (attributes.get(VALUES[field]) for field in _STABILITY)
         if self.stability_field:
             hull = nested(attributes, self.stability_field)
         return entry_or_quarantine(

@@ -19,7 +19,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ import numpy as np
 from ..atomic import write_bytes_atomic
 from ..elements import ATOMIC_NUMBER, SYMBOLS
 from ..errors import InputError
-from ..records import Provenance, Quarantined, SiteSpecies, StructureRecord
+from ..records import NUMBERS, Provenance, Quarantined, SiteSpecies, StructureRecord
 from ..sources.base import Item
 from ..stability.hull import HullEntry, Placed
 from .arrow import column, table_of
@@ -129,12 +129,8 @@ def _row(stored: StoredRecord) -> dict[str, Any]:
         "atomic_number": [ATOMIC_NUMBER[s.element] for _, s in flat],
         "occupancy": [s.occupancy for _, s in flat],
         "oxidation": [] if np.isnan(states).all() else states,
-        "e_above_hull_eV_atom": record.e_above_hull_eV_atom,
         "hull_origin": stored.hull_origin,
-        "band_gap_eV": record.band_gap_eV,
-        "energy_eV_atom": record.energy_eV_atom,
-        "li_window_low_V": record.li_window_low_V,
-        "li_window_high_V": record.li_window_high_V,
+        **{name: getattr(record, name) for name in NUMBERS},
         **vars(record.provenance),
         "notes": list(record.notes),
     }
@@ -276,26 +272,17 @@ def stored_records(table: Any) -> Iterator[StoredRecord]:
 
 
 def _stored(row: dict[str, Any]) -> StoredRecord:
-    origin = Provenance(
-        source=row["source"],
-        licence=row["licence"],
-        reference=row["reference"],
-        file=row["file"],
-        note=row["note"] or "",
-    )
+    numbers: dict[str, float | None] = {name: row[name] for name in NUMBERS}
+    origin: dict[str, Any] = {field.name: row[field.name] for field in fields(Provenance)}
     record = StructureRecord(
         id=row["id"],
         lattice=np.array(row["lattice_A"]).reshape(3, 3),
         species=_contents(row),
         frac=np.array(row["frac"]).reshape(-1, 3),
-        provenance=origin,
-        e_above_hull_eV_atom=row["e_above_hull_eV_atom"],
-        band_gap_eV=row["band_gap_eV"],
-        energy_eV_atom=row["energy_eV_atom"],
-        li_window_low_V=row["li_window_low_V"],
-        li_window_high_V=row["li_window_high_V"],
+        provenance=Provenance(**{**origin, "note": origin["note"] or ""}),
         # Stores of before 2.0 have no such column.
         notes=tuple(row.get("notes") or ()),
+        **numbers,
     )
     return StoredRecord(record, row["formula"], row["space_group"], row["hull_origin"])
 

@@ -12,8 +12,7 @@ import pandas as pd
 
 from ...data.atomic import open_atomic
 from ...data.errors import InputError, StructureError
-from ...data.formats.entry import finite_or_none, with_values
-from ...data.formats.optimade_read import PREFIX, VALUES, record_from_attributes
+from ...data.formats.optimade_read import PREFIX, record_from_attributes
 from ...data.formats.optimade_write import (
     ORIGIN_PROPERTIES,
     PROVIDER,
@@ -185,6 +184,5 @@ def read_optimade(path: Path) -> Iterator[StructureRecord]:
 
 
 def _record(entry: dict[str, Any]) -> StructureRecord:
-    attributes = entry["attributes"]
-    record = record_from_attributes(attributes, str(entry["id"]), Provenance(source="unknown"))
-    return with_values(record, *(finite_or_none(attributes.get(name)) for name in VALUES.values()))
+    origin = Provenance(source="unknown")
+    return record_from_attributes(entry["attributes"], str(entry["id"]), origin)
