@@ -248,7 +248,9 @@ class Store:
     def quarantined(self) -> Iterator[Quarantined]:
         """All quarantine entries, in the order of the input."""
         for block in range(self.n_blocks):
-            yield from read_quarantine(self.folder / quarantine_name(block))
+            # A store of structures that were held in memory has none.
+            if (name := quarantine_name(block)) in self.manifest["blocks"][block]:
+                yield from read_quarantine(self.folder / name)
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> Any:

@@ -11,15 +11,15 @@ import contextlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, get_args
+from typing import Any, Final, Protocol
 
 from ...data.errors import FeatureError, InputError, MissingDependencyError
 from ...features.catalogue import family_modules
 from ...features.warmup import warm_up
+from .engine_names import check_engine
 from .store_parts import ALLOWED_DEATHS, PartResult, PartTask, compute_part
 from .workers import run_isolated
 
-EngineName = Literal["local", "dask"]
 IN_FLIGHT: Final[int] = 3
 """Parts sent to each worker ahead."""
 _WAIT_S: Final[float] = 60.0
@@ -175,15 +175,10 @@ def opened_engine(
     MissingDependencyError
         If Dask is not installed.
     """
-    if name not in get_args(EngineName):
-        raise InputError(f"engine {name!r}: use one of {', '.join(get_args(EngineName))}")
+    check_engine(name, scheduler, cluster)
     if name == "local":
-        if scheduler or cluster:
-            raise InputError("--scheduler and --cluster belong to --engine dask")
         yield LocalEngine(workers)
         return
-    if scheduler and cluster:
-        raise InputError("give --scheduler or --cluster, not both")
     try:
         import distributed
     except ImportError:

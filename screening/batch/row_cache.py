@@ -23,11 +23,14 @@ from ...features.catalogue import FAMILY_NAMES, catalogue, descriptor_code, feat
 from ...features.rows import FeatureRow
 from .batch import FeatureJob
 from .limits import TIMEOUT_S
+from .shared_rows import SharedEngine, shared_rows
 from .workers import run_isolated
 
 FILE: Final[str] = "descriptors.sqlite"
 MOST_KEPT: Final[int] = 20_000
 """Structures of one run that are kept (about 3 kB each); larger runs go through shards."""
+_BY_CHANCE: Final[tuple[str, ...]] = ("timeout:", "crash:", "memory:")
+"""Reasons that say more of the machine than of the structure: it is tried again."""
 _COMMIT_EVERY_S: Final[float] = 2.0
 _WAIT_S: Final[float] = 60.0
 
@@ -40,6 +43,7 @@ def described_rows(
     timeout_s: float = TIMEOUT_S,
     on_done: Callable[[int], None] | None = None,
     cache: Path | None = None,
+    shared: SharedEngine | None = None,
 ) -> list[FeatureRow]:
     """Rows of structures, from the cache where they are there, else computed in workers and kept.
 
@@ -56,6 +60,8 @@ def described_rows(
         Called with the number of finished structures.
     cache : path, optional
         Folder; None computes everything.
+    shared : SharedEngine, optional
+        What computes instead of workers of this machine; the rows are the same.
 
     Returns
     -------
@@ -72,11 +78,14 @@ def described_rows(
             on_done(len(rows))
         missing = [(i, record) for i, record in enumerate(records) if i not in rows]
         written = time.monotonic()
-        for outcome in run_isolated(FeatureJob(names, mobile), missing, workers, timeout_s):
-            i = outcome.index
-            rows[i] = outcome.result or FeatureRow(records[i].id, None, outcome.failure)
-            if database and outcome.result is not None:
-                _keep(database, keys[i], outcome.result)
+        if shared is None:
+            computed = _local_rows(missing, FeatureJob(names, mobile), workers, timeout_s)
+        else:
+            computed = _placed_rows(missing, names, mobile, timeout_s, shared)
+        for i, row, is_sure in computed:
+            rows[i] = row
+            if database and is_sure:
+                _keep(database, keys[i], row)
                 if time.monotonic() - written > _COMMIT_EVERY_S:
                     database.commit()
                     written = time.monotonic()
@@ -85,6 +94,28 @@ def described_rows(
         if database:
             database.commit()
     return [rows[i] for i in range(len(records))]
+
+
+def _local_rows(
+    missing: Sequence[tuple[int, StructureRecord]], job: FeatureJob, workers: int, timeout_s: float
+) -> Iterator[tuple[int, FeatureRow, bool]]:
+    """Places, rows, and whether a row would be the same another time."""
+    record_ids = {i: record.id for i, record in missing}
+    for outcome in run_isolated(job, missing, workers, timeout_s):
+        failed = FeatureRow(record_ids[outcome.index], None, outcome.failure)
+        yield outcome.index, outcome.result or failed, outcome.result is not None
+
+
+def _placed_rows(
+    missing: Sequence[tuple[int, StructureRecord]],
+    names: tuple[str, ...],
+    mobile: str,
+    timeout_s: float,
+    shared: SharedEngine,
+) -> Iterator[tuple[int, FeatureRow, bool]]:
+    records = [record for _, record in missing]
+    for place, row in shared_rows(records, names, mobile, timeout_s, shared):
+        yield missing[place][0], row, not row.reason.startswith(_BY_CHANCE)
 
 
 def _keys(records: Sequence[StructureRecord], names: tuple[str, ...], mobile: str) -> list[str]:

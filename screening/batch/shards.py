@@ -165,21 +165,42 @@ def read_shard(path: Path, layout: Layout) -> dict[str, Row]:
     InputError
         If it is not a shard of these columns.
     """
+    if not path.exists():
+        return {}
+    table = _shard_table(path, layout)
+    keys = _keys_of(table)
+    if len(keys) != table.num_rows:
+        raise InputError(f"{path}: not a shard of this feature set; use another --out")
+    return dict(zip(keys, _rows(table, layout), strict=True))
+
+
+def read_rows(path: Path, layout: Layout) -> list[Row]:
+    """Rows of a shard in order, equal ones as often as they stand there.
+
+    Raises
+    ------
+    InputError
+        If it is not a shard of these columns.
+    """
+    return list(_rows(_shard_table(path, layout), layout))
+
+
+def _shard_table(path: Path, layout: Layout) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not path.exists():
-        return {}
     try:
         table = pq.read_table(path, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a readable Parquet file ({error}); remove it") from None
-    joined = (table.schema.metadata or {}).get(_KEYS, b"").decode()
-    keys = [joined[i : i + 16] for i in range(0, len(joined), 16)]
-    names = [*Row._fields[:3], *(c.name for c in layout.columns)]
-    if table.column_names != names or len(keys) != table.num_rows:
+    if table.column_names != [*Row._fields[:3], *(c.name for c in layout.columns)]:
         raise InputError(f"{path}: not a shard of this feature set; use another --out")
-    return dict(zip(keys, _rows(table, layout), strict=True))
+    return table
+
+
+def _keys_of(table: Any) -> list[str]:
+    joined = (table.schema.metadata or {}).get(_KEYS, b"").decode()
+    return [joined[i : i + 16] for i in range(0, len(joined), 16)]
 
 
 def _rows(table: Any, layout: Layout) -> Iterator[Row]:

@@ -33,6 +33,7 @@ from ...features.rows import FeatureRow, featurize_one
 from ...features.warmup import warm_up
 from .reasons import general_reasons
 from .shards import Journal, Layout, Row, read_facts, write_shard
+from .worker_process import described
 
 ALLOWED_DEATHS: Final[int] = 3
 UNFINISHED: Final[str] = ".unfinished"
@@ -223,6 +224,9 @@ class _Part:
                 found = featurize_one(record, self.families, self.task.mobile)
         except MemoryError:
             found = FeatureRow(record.id, None, "memory: more is needed than there is")
+        except Exception as error:
+            # As in a worker of this machine: a defect that one structure shows is its own.
+            found = FeatureRow(record.id, None, described(error))
         if found.values is None:
             return self.layout.row(record.id, "failed", found.reason, {})
         status = "partial" if found.reason else "ok"

@@ -56,7 +56,7 @@ def work(connection: Connection, job: WorkerJob, limits: Limits) -> None:
         job.warm_up()
         limit_memory(limits.memory_GB)
     except Exception as error:
-        connection.send(_describe(error))
+        connection.send(described(error))
         return
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send(READY)
@@ -75,10 +75,11 @@ def _attempt(job: WorkerJob, item: Any, limits: Limits) -> tuple[Any, str]:
     except MemoryError:
         return None, f"memory: needs more than {limits.memory_GB:g} GB"
     except Exception as error:
-        return None, _describe(error)
+        return None, described(error)
 
 
-def _describe(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """An error in one line, with its type."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 

@@ -16,6 +16,7 @@ from ..batch.batch import featurize_source
 from ..batch.limits import TIMEOUT_S
 from ..batch.parts import RecordsInMemory
 from ..batch.row_cache import MOST_KEPT, described_rows
+from ..batch.shared_rows import SharedEngine
 
 FEW: Final[int] = 150
 """So many are computed again after a kill; rows of more are kept on the way."""
@@ -36,12 +37,15 @@ class DescriptorRun:
     cache : path, optional
         Folder of rows kept between runs (:mod:`..batch.row_cache`); an interrupted screen continues
         with them, too.
+    shared : SharedEngine, optional
+        What computes instead of processes of this machine.
     """
 
     work: Path | None = None
     workers: int = 1
     timeout_s: float = TIMEOUT_S
     cache: Path | None = None
+    shared: SharedEngine | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +79,7 @@ def describe(
         Called with (number done, number of all).
     """
     is_kept = run.cache is not None and len(records) <= MOST_KEPT
-    if run.work is None or is_kept or len(records) <= FEW:
+    if run.work is None or run.shared or is_kept or len(records) <= FEW:
         rows = described_rows(
             records,
             names,
@@ -84,6 +88,7 @@ def describe(
             run.timeout_s,
             lambda done: on_done(done, len(records)),
             run.cache,
+            run.shared,
         )
         reasons = [row.reason for row in rows]
         failed = [row.values is None for row in rows]

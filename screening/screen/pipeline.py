@@ -19,6 +19,7 @@ from ...features.featurizer import numeric_columns
 from ..batch.batch import FeatureJob
 from ..batch.reading import read_isolated
 from ..batch.reasons import general_reason
+from ..batch.shared_rows import SharedEngine
 from ..batch.usage import Meter
 from .candidates import Advance, Candidates, collect_candidates
 from .describe import Described, DescriptorRun, describe
@@ -82,6 +83,7 @@ def run_screen(
     advance: Advance | None = None,
     work: Path | None = None,
     records: Sequence[StructureRecord] = (),
+    shared: SharedEngine | None = None,
 ) -> ScreenResult:
     """Rank structures; with no input, the embedded candidates.
 
@@ -99,6 +101,8 @@ def run_screen(
         continues.
     records : sequence of StructureRecord
         Structures held in memory, screened like those of files.
+    shared : SharedEngine, optional
+        Computes the descriptors of the candidates instead of processes of this machine.
 
     Raises
     ------
@@ -110,7 +114,11 @@ def run_screen(
     settings = (settings or ScreenSettings()).settled()
     advance = advance or (lambda stage, done, total: None)
     run = DescriptorRun(
-        work=work, workers=settings.workers, timeout_s=settings.timeout_s, cache=cache
+        work=work,
+        workers=settings.workers,
+        timeout_s=settings.timeout_s,
+        cache=cache,
+        shared=shared,
     )
     meter = Meter()
     meter.stage("reading")

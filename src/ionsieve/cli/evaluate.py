@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .model_options import LabelledOptions, takes_labelled
+from .model_options import LabelledOptions
+from .option_groups import takes_options
 
 if TYPE_CHECKING:
     from .model_inputs import LabelledInputs
 
 
-@takes_labelled
+@takes_options
 def evaluate(
     options: LabelledOptions,
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the results."),
@@ -44,8 +45,9 @@ def evaluate(
 
     members = learner_names(options.learners)
     with stage_progress(quiet=options.json) as advance:
-        data = labelled_inputs(options, advance)
-        add_other_kind(data, options, advance)
+        with options.beside(out) as shared:
+            data = labelled_inputs(options, advance, shared)
+            add_other_kind(data, options, advance, shared)
         settings = {"seed": options.seed, "threshold": options.threshold, "members": members}
         factory = _factory(data.quantity, tune, out, settings)
         scoring: dict[str, Any] = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..screening.batch.limits import TIMEOUT_S
+from .option_groups import WorkerOptions, takes_options
 
 if TYPE_CHECKING:
     from ..screening.batch.batch import BatchSummary
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 _SHOWN_REASONS = 10
 
 
+@takes_options
 def featurize(
+    where: WorkerOptions,
     inputs: list[str] = typer.Argument(
         help="CIF or POSCAR files, or folders of them; a store; or any source of 'ionsieve "
         "ingest', which is ingested into OUT/store first."
@@ -33,20 +36,8 @@ def featurize(
         help="Featurizer of matminer that joins the table: DensityFeatures, or with a preset "
         "ElementProperty:magpie; may be repeated.",
     ),
-    workers: int = typer.Option(1, min=1, help="Worker processes of this machine."),
     shard: str = typer.Option("1/1", help="Only part i of n of the inputs, as i/n."),
     timeout: float = typer.Option(TIMEOUT_S, help="Longest time for one structure, in seconds."),
-    engine: str = typer.Option(
-        "local", help="'local': processes of this machine; 'dask': a Dask cluster."
-    ),
-    scheduler: str = typer.Option(
-        None, metavar="ADDRESS", help="With dask: a scheduler that runs, such as tcp://login:8786."
-    ),
-    cluster: Path = typer.Option(
-        None,
-        metavar="FILE",
-        help="With dask: YAML file of a cluster to start by SLURM, PBS, … (see docs/speed.md).",
-    ),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as one JSON object."),
 ) -> None:
     """Compute descriptors for every structure, into Parquet shards.
@@ -79,25 +70,27 @@ def featurize(
     if timeout <= 0:
         raise InputError(f"--timeout {timeout:g}: must be positive")
     with _progress() as on_progress:
-        if engine == "local" and not scheduler and not cluster and all(map(is_plain, inputs)):
+        if where.is_plain_local and all(map(is_plain, inputs)):
             summary = featurize_batch(
                 inputs,
                 out,
                 mobile=mobile,
                 chosen=chosen,
-                workers=workers,
+                workers=where.workers,
                 part=part,
                 timeout_s=timeout,
                 on_progress=on_progress,
             )
         else:
-            with opened_engine(engine, workers, scheduler, cluster) as where:
+            with opened_engine(
+                where.engine, where.workers, where.scheduler, where.cluster
+            ) as engine:
                 summary = featurize_store(
                     _store(inputs, out, mobile, part.count),
                     out,
                     mobile=mobile,
                     chosen=chosen,
-                    engine=where,
+                    engine=engine,
                     part=part,
                     timeout_s=timeout,
                     on_progress=on_progress,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..data.sources.compositions import CompositionRecord
     from ..features.rows import FeatureRow
     from ..models.fidelity import OtherKind
+    from ..screening.batch.shared_rows import SharedEngine
     from .model_options import LabelledOptions
 
 Advance = Callable[[str, int, int], None]
@@ -91,6 +92,8 @@ def feature_inputs(
     mobile: str,
     advance: Advance,
     labelled: Sequence[CompositionRecord] = (),
+    workers: int = 1,
+    shared: SharedEngine | None = None,
 ) -> FeatureInputs:
     """Read structures and compositions and compute features; nothing is lost without a reason.
 
@@ -104,6 +107,10 @@ def feature_inputs(
     advance : callable
     labelled : sequence of CompositionRecord
         Further compositions, from a label table.
+    workers : int
+        Processes for descriptors.
+    shared : SharedEngine, optional
+        What computes them instead of processes of this machine.
 
     Raises
     ------
@@ -124,7 +131,7 @@ def feature_inputs(
         bare += table.records
         quarantined += table.quarantined
     bare += labelled
-    rows, notes = _structure_rows(list(found.records), mobile, advance)
+    rows, notes = _structure_rows(list(found.records), mobile, advance, workers, shared)
     notes = {**found.notes, **notes}
     answered = {row.id for row in rows}
     more, refused = _composition_rows(bare, answered, mobile)
@@ -209,7 +216,11 @@ def _composition_rows(
 
 
 def _structure_rows(
-    records: list[StructureRecord], mobile: str, advance: Advance
+    records: list[StructureRecord],
+    mobile: str,
+    advance: Advance,
+    workers: int,
+    shared: SharedEngine | None,
 ) -> tuple[list[FeatureRow], dict[str, str]]:
     """In isolated processes: a structure that hangs or crashes one is answered without it."""
     from ..features.without_structure import composition_row
@@ -219,8 +230,10 @@ def _structure_rows(
     found = described_rows(
         records,
         mobile=mobile,
+        workers=workers,
         on_done=lambda done: advance("features", done, len(records)),
         cache=model_cache(),
+        shared=shared,
     )
     rows, notes = [], {}
     for record, described in zip(records, found, strict=True):
@@ -233,7 +246,9 @@ def _structure_rows(
     return rows, notes
 
 
-def labelled_inputs(options: LabelledOptions, advance: Advance) -> LabelledInputs:
+def labelled_inputs(
+    options: LabelledOptions, advance: Advance, shared: SharedEngine | None = None
+) -> LabelledInputs:
     """Labels and features of one target and kind, grouped as wanted."""
     from ..data.errors import InputError
     from ..data.transport.label_table import label_report, read_label_table, select_labels
@@ -251,6 +266,8 @@ def labelled_inputs(options: LabelledOptions, advance: Advance) -> LabelledInput
         options.mobile,
         advance,
         _labelled_compositions(table, options.labels),
+        options.workers,
+        shared,
     )
     notes.append(inputs.summary())
     known = table["structure_id"].isin(inputs.features.index)
@@ -300,7 +317,10 @@ def learner_names(text: str) -> tuple[str, ...]:
 
 
 def add_other_kind(
-    data: LabelledInputs, options: LabelledOptions, advance: Advance
+    data: LabelledInputs,
+    options: LabelledOptions,
+    advance: Advance,
+    shared: SharedEngine | None = None,
 ) -> OtherKind | None:
     """A model of another kind, if asked for; its out-of-fold predictions become a feature."""
     from ..data.errors import InputError
@@ -320,7 +340,11 @@ def add_other_kind(
     if kind == data.labels["kind"].iloc[0]:
         raise InputError(f"{labels} holds {kind}, the kind of --labels: add its rows to --labels")
     structures = options.fidelity_structures
-    other = feature_inputs(structures, [], options.mobile, advance) if structures else data.inputs
+    other = data.inputs
+    if structures:
+        other = feature_inputs(
+            structures, [], options.mobile, advance, workers=options.workers, shared=shared
+        )
     data.inputs.features, found = learn_other_kind(
         data.inputs.features,
         data.inputs.structures["chemsys"],

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
-from functools import wraps
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import typer
+
+from .option_groups import WorkerOptions
 
 Compositions = Annotated[
     list[Path] | None,
@@ -25,7 +24,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelledOptions:
+class LabelledOptions(WorkerOptions):
     """What ``train`` and ``evaluate`` learn from, and how."""
 
     labels: Annotated[
@@ -84,35 +83,3 @@ class LabelledOptions:
     seed: Seed = 0
     mobile: Mobile = "Li"
     json: Json = False
-
-
-def takes_labelled(verb: Callable[..., None]) -> Callable[..., None]:
-    """A verb whose parameter ``options`` is filled from one command-line option for each field.
-
-    The verb's own parameters stay as they are; the command line shows those of
-    :class:`LabelledOptions` after them.
-    """
-    shared = get_type_hints(LabelledOptions, include_extras=True)
-    own = dict(inspect.signature(verb, eval_str=True).parameters)
-    del own["options"]
-
-    @wraps(verb)
-    def call(**given: Any) -> None:
-        options = LabelledOptions(**{name: given.pop(name) for name in shared})
-        verb(options=options, **given)
-
-    kinds = inspect.Parameter
-    parameters = [one.replace(kind=kinds.KEYWORD_ONLY) for one in own.values()]
-    for one in fields(LabelledOptions):
-        missing = one.default is MISSING
-        parameters.append(
-            kinds(
-                one.name,
-                kinds.KEYWORD_ONLY,
-                annotation=shared[one.name],
-                default=kinds.empty if missing else one.default,
-            )
-        )
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    call.__annotations__ = {one.name: one.annotation for one in parameters}
-    return call

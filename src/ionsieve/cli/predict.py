@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import typer
 
 from .model_options import Compositions, Json, Mobile
+from .option_groups import WorkerOptions, takes_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@takes_options
 def predict(
+    where: WorkerOptions,
     model: Path = typer.Argument(..., metavar="MODEL", help="Folder written by train."),
     inputs: list[Path] = typer.Argument(
         None, metavar="[INPUT…]", help="CIF or POSCAR files, or folders of them."
@@ -45,8 +48,15 @@ def predict(
     if out.suffix not in (".csv", ".parquet"):
         raise InputError(f"--out {out}: end it in .csv or .parquet")
     loaded = load_model(model)
-    with stage_progress(quiet=json) as advance:
-        data = feature_inputs(inputs or [], compositions or [], mobile, advance)
+    with stage_progress(quiet=json) as advance, where.beside(out) as shared:
+        data = feature_inputs(
+            inputs or [],
+            compositions or [],
+            mobile,
+            advance,
+            workers=where.workers,
+            shared=shared,
+        )
     answer = loaded.predict(data.features, temperature).rename_axis("id")
     formulas = data.structures["formula"].reindex(answer.index)
     answer.insert(0, "formula", formulas)

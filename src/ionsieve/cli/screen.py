@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .option_groups import EngineOptions, takes_options
 from .settings import FILE_HELP, SET_HELP, reads_settings, settings_of, write_settings
 
 if TYPE_CHECKING:
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 
 
 @reads_settings("ionsieve.screening.screen.options", "ScreenSettings")
+@takes_options
 def screen(
     ctx: typer.Context,
+    where: EngineOptions,
     inputs: list[str] = typer.Argument(
         None,
         metavar="[INPUT…]",
@@ -68,7 +71,8 @@ def screen(
         names = _stores_or_files(inputs, out, options, advance)
         kept = model_cache() if options.cache else None
         try:
-            result = run_screen(names, options, kept, advance, work)
+            with where.opened(options.workers, work / "shared") as shared:
+                result = run_screen(names, options, kept, advance, work, shared=shared)
         except NothingToRank as nothing:
             write_nothing(nothing, out)
             raise

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from .model_options import LabelledOptions, takes_labelled
+from .model_options import LabelledOptions
+from .option_groups import takes_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 STUDY: Final[str] = "tuning.sqlite"
 
 
-@takes_labelled
+@takes_options
 def train(
     options: LabelledOptions,
     out: Path = typer.Option(..., "--out", "-o", help="Model folder to write."),
@@ -45,8 +46,9 @@ def train(
     _refuse_other_files(out)
     members = learner_names(options.learners)
     with stage_progress(quiet=options.json) as advance:
-        data = labelled_inputs(options, advance)
-        other = add_other_kind(data, options, advance)
+        with options.beside(out) as shared:
+            data = labelled_inputs(options, advance, shared)
+            other = add_other_kind(data, options, advance, shared)
         features = data.inputs.features
         parameters: dict[str, dict[str, Any]] = {}
         if tune:
