@@ -38,6 +38,11 @@ PREDICTION_COLUMNS: Final = (
 )
 
 
+PREDICTION_BLOCK: Final = 2000
+"""Rows predicted at a time: memory beyond that of the table does not grow with it, and what is at
+hand stays in the processor's cache (half the time of blocks of 10,000)."""
+
+
 class ColumnOfAnotherKind(Protocol):
     """A model of another kind of labels as a column of evidence (:mod:`.fidelity`)."""
 
@@ -228,7 +233,15 @@ class StructureModel:
             ``spread`` within and ``family_disagreement`` between learner families, in decades.
         """
         self.require_fitted()
-        temperature = _checked_temperature(temperature_K, len(features))
+        each = np.broadcast_to(_checked_temperature(temperature_K, len(features)), len(features))
+        starts = range(0, max(len(features), 1), PREDICTION_BLOCK)
+        parts = [
+            self._predicted(features.iloc[k : k + PREDICTION_BLOCK], each[k : k + PREDICTION_BLOCK])
+            for k in starts
+        ]
+        return parts[0] if len(parts) == 1 else pd.concat(parts)
+
+    def _predicted(self, features: pd.DataFrame, temperature: FloatArray) -> pd.DataFrame:
         features = self._with_other_kind(features)
         position, distance = self.ensemble_.predict(
             self.matrix(features), self.evidence_matrix(features)

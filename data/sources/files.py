@@ -42,6 +42,18 @@ class ReadResult:
     notes: dict[str, str] = field(default_factory=dict)
     """By id: why another structure than the one read stands under it, and which."""
 
+    def take(self, item: Entry, mobile: str | None, policy: DisorderPolicy | None) -> None:
+        """Take an entry; with a mobile species, what the policy makes of it."""
+        if isinstance(item, Quarantined):
+            self.quarantined.append(item)
+            return
+        reason = reason_against(item, mobile, policy) if mobile else None
+        if reason is None:
+            self.add(representative(item, mobile, policy) if mobile else None, item)
+        else:
+            file = item.provenance.file or ""
+            self.quarantined.append(Quarantined(item.id, file, "policy", reason))
+
     def add(self, found: Representative | None, read: StructureRecord) -> None:
         """Take a structure, or what stands for it."""
         self.records.append(read if found is None else found.record)
@@ -185,15 +197,7 @@ def read_structures(
     """
     result = ReadResult()
     for item in iter_structures(paths):
-        if isinstance(item, Quarantined):
-            result.quarantined.append(item)
-            continue
-        reason = reason_against(item, mobile, policy) if mobile else None
-        if reason is None:
-            result.add(representative(item, mobile, policy) if mobile else None, item)
-        else:
-            file = item.provenance.file or ""
-            result.quarantined.append(Quarantined(item.id, file, "policy", reason))
+        result.take(item, mobile, policy)
     return result
 
 

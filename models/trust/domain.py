@@ -62,13 +62,17 @@ class DomainDistance:
         return np.asarray(apart / self.typical_)
 
     def _embed(self, values: FloatArray) -> NDArray[np.float32]:
-        scaled = (values - self.centre_) / self.scale_
+        n, p = values.shape
+        scaled = values - self.centre_
+        scaled /= self.scale_
         missing = np.isnan(scaled)
+        scaled[missing] = 0.0
         # One wild column must not hide that all others agree, nor swamp the distance.
-        scaled = np.clip(np.where(missing, 0.0, scaled), -5.0, 5.0)
-        return np.ascontiguousarray(np.hstack([scaled, missing]), dtype=np.float32) / np.float32(
-            np.sqrt(max(values.shape[1], 1))
-        )
+        np.clip(scaled, -5.0, 5.0, out=scaled)
+        points = np.empty((n, 2 * p), dtype=np.float32)
+        points[:, :p], points[:, p:] = scaled, missing
+        points /= np.float32(np.sqrt(max(p, 1)))
+        return points
 
     def _apart(self, points: NDArray[np.float32], nearest: NDArray[np.int64]) -> FloatArray:
         """Distance of each point to one training row, exact to the last digits.

@@ -145,7 +145,8 @@ class Trust:
     def _width(self, terms: FloatArray, distance: FloatArray) -> FloatArray:
         near = np.interp(distance, self.distance[:2], (_NEAR_SHARE, 1.0))
         least = np.interp(distance, self.distance[-2:], (self.label_sd, max(1.0, self.label_sd)))
-        return np.maximum(near * np.sqrt(terms @ self.variance), least)
+        # Summed row by row: a product of matrices rounds a single row otherwise than one of many.
+        return np.maximum(near * np.sqrt((terms * self.variance).sum(axis=1)), least)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file."""

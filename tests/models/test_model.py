@@ -156,3 +156,12 @@ def test_composition_distance_is_the_share_of_atoms_to_exchange():
         composition_distance(["Xx3?"], ["LiF"])
     with pytest.raises(ModelError, match="does not know"):
         composition_distance(["LiF"], [])
+
+
+@pytest.mark.parametrize("size", [1, 7, 50])
+def test_blocks_leave_no_trace_in_predictions(model, tables, monkeypatch, size):
+    features = tables[0]
+    temperature = np.linspace(300.0, 900.0, len(features))
+    one = model.predict(features, temperature)
+    monkeypatch.setattr("ionsieve.models.model.PREDICTION_BLOCK", size)
+    pd.testing.assert_frame_equal(model.predict(features, temperature), one, check_exact=True)

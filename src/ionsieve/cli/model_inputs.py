@@ -46,21 +46,46 @@ class FeatureInputs:
 
     def summary(self) -> str:
         """One line: used and quarantined."""
-        bare = len(self.without_structure)
-        used = f"{len(self.features) - bare} structures used"
-        used += f", {bare} materials by composition alone" if bare else ""
-        stand_ins = len(set(self.notes) - self.without_structure)
-        used += (
-            f", {stand_ins} too disordered stand as an ordered cell or their average"
-            if stand_ins
-            else ""
-        )
-        used += f", {len(self.remarks)} with a remark of the reader" if self.remarks else ""
-        return f"{used}, {len(self.quarantined)} quarantined"
+        tally = Tally()
+        tally.add(self)
+        return tally.summary()
 
     def note(self, row_id: str) -> str:
         """Everything that has to be said of one material."""
         return "; ".join(filter(None, [self.notes.get(row_id), self.remarks.get(row_id)]))
+
+
+@dataclass
+class Tally:
+    """How many materials went which way, over blocks of them."""
+
+    n_used: int = 0
+    n_bare: int = 0
+    """Answered from composition alone."""
+    n_stand_ins: int = 0
+    """For which an ordered cell or an average stands."""
+    n_remarks: int = 0
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+    def add(self, found: FeatureInputs) -> None:
+        """Count a block."""
+        self.n_used += len(found.features)
+        self.n_bare += len(found.without_structure)
+        self.n_stand_ins += len(set(found.notes) - found.without_structure)
+        self.n_remarks += len(found.remarks)
+        self.quarantined += found.quarantined
+
+    def summary(self) -> str:
+        """One line: used and quarantined."""
+        parts = [f"{self.n_used - self.n_bare} structures used"]
+        if self.n_bare:
+            parts.append(f"{self.n_bare} materials by composition alone")
+        if self.n_stand_ins:
+            stand = "too disordered stand as an ordered cell or their average"
+            parts.append(f"{self.n_stand_ins} {stand}")
+        if self.n_remarks:
+            parts.append(f"{self.n_remarks} with a remark of the reader")
+        return ", ".join([*parts, f"{len(self.quarantined)} quarantined"])
 
 
 @dataclass
@@ -131,15 +156,15 @@ def feature_inputs(
         bare += table.records
         quarantined += table.quarantined
     bare += labelled
-    rows, notes = _structure_rows(list(found.records), mobile, advance, workers, shared)
+    rows, notes = structure_rows(list(found.records), mobile, advance, workers, shared)
     notes = {**found.notes, **notes}
     answered = {row.id for row in rows}
-    more, refused = _composition_rows(bare, answered, mobile)
+    more, refused = composition_rows(bare, answered, mobile)
     quarantined += refused
     if not rows and not more:
         reason = f"; first: {quarantined[0].reason}" if quarantined else ""
         raise InputError(f"no material among {len(quarantined)} inputs can be used{reason}")
-    notes |= {record.id: _bare_note(record.note) for record, _ in more}
+    notes |= {record.id: bare_note(record.note) for record, _ in more}
     return _table(
         found.records,
         rows,
@@ -149,7 +174,8 @@ def feature_inputs(
     )
 
 
-def _bare_note(note: str) -> str:
+def bare_note(note: str) -> str:
+    """What is said of a material answered from its composition."""
     return "; ".join(filter(None, ["by composition alone", note]))
 
 
@@ -186,7 +212,7 @@ def _table(
     )
 
 
-def _composition_rows(
+def composition_rows(
     records: Sequence[CompositionRecord], answered: set[str], mobile: str
 ) -> tuple[list[tuple[CompositionRecord, FeatureRow]], list[Quarantined]]:
     """Features of compositions whose id has no structure; a second one of an id is set aside."""
@@ -215,7 +241,7 @@ def _composition_rows(
     return list(found.values()), refused
 
 
-def _structure_rows(
+def structure_rows(
     records: list[StructureRecord],
     mobile: str,
     advance: Advance,
