@@ -20,7 +20,7 @@ from ...data.store.store import MANIFEST, Store
 from ...data.store.write import written_store
 from ...features.catalogue import catalogue
 from ...features.rows import FeatureRow
-from .engines import Engine, compute_parts, opened_engine
+from .engines import PartRunner, compute_parts, opened_engine
 from .shards import Layout, Row, read_rows
 from .store_parts import PartTask, finished_part, part_tasks
 
@@ -36,12 +36,12 @@ class SharedEngine:
 
     Parameters
     ----------
-    engine : Engine
+    engine : PartRunner
     folder : Path
         What is computed passes through it.
     """
 
-    engine: Engine
+    engine: PartRunner
     folder: Path
 
 
@@ -88,7 +88,7 @@ def _store(records: Sequence[StructureRecord], folder: Path, size: int) -> Store
     return Store(folder) if is_there else written_store(records, folder, size)
 
 
-def _computed(tasks: Sequence[PartTask], engine: Engine, size: int) -> Iterator[PartTask]:
+def _computed(tasks: Sequence[PartTask], engine: PartRunner, size: int) -> Iterator[PartTask]:
     """Tasks whose file is there: first those of an earlier call."""
     by_block = {task.block: task for task in tasks}
     finished = {task.block for task in tasks if finished_part(task) is not None}

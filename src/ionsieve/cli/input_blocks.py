@@ -153,12 +153,12 @@ def _inputs(
 
     ids = [row.id for row in rows]
     return FeatureInputs(
-        rows_to_frame(rows, None)[numeric_columns()],
-        pd.DataFrame({"formula": [formulas[i] for i in ids]}, index=ids),
-        list(quarantined),
-        {i: note for i, note in notes.items() if note},
-        frozenset(row.id for row in rows if row.reason.startswith(NO_STRUCTURE)),
-        dict(remarks or {}),
+        features=rows_to_frame(rows, None)[numeric_columns()],
+        structures=pd.DataFrame({"formula": [formulas[i] for i in ids]}, index=ids),
+        quarantined=list(quarantined),
+        notes={i: note for i, note in notes.items() if note},
+        without_structure=frozenset(r.id for r in rows if r.reason.startswith(NO_STRUCTURE)),
+        remarks=dict(remarks or {}),
     )
 
 

@@ -55,7 +55,7 @@ class FeatureInputs:
         return "; ".join(filter(None, [self.notes.get(row_id), self.remarks.get(row_id)]))
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Tally:
     """How many materials went which way, over blocks of them."""
 
