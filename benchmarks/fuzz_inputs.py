@@ -236,7 +236,7 @@ def _ase_db() -> bytes:
         with ase.db.connect(str(path), type="db", use_lock_file=False) as database:
             for _ in range(2):
                 atoms = Atoms(
-                    id=[s[0] for s in SITES],
+                    [s[0] for s in SITES],
                     scaled_positions=[s[1:] for s in SITES],
                     cell=np.eye(3) * LICL_A,
                     pbc=True,

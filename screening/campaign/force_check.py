@@ -94,7 +94,7 @@ def check_forces(
     given: list[FloatArray] = []
     for frame in frames:
         atoms = Atoms(
-            id=frame["species"], positions=frame["positions_A"], cell=frame["lattice_A"], pbc=True
+            frame["species"], positions=frame["positions_A"], cell=frame["lattice_A"], pbc=True
         )
         atoms.calc = calculator
         given.append(np.asarray(atoms.get_forces(), dtype=np.float64).ravel())

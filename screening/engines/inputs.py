@@ -24,7 +24,7 @@ def atoms_of(plan: Plan) -> Atoms:
 
     record = plan.record
     return Atoms(
-        id=[content[0].element for content in record.species],
+        [content[0].element for content in record.species],
         scaled_positions=record.frac,
         cell=record.lattice,
         pbc=True,
