@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..data.errors import ModelError
 from .evidence.scale import EvidenceScale
 from .labels.censoring import FloatArray, truncated_moments
 from .labels.folds import IntArray, grouped_folds
+from .labels.rows import Rows
 from .learners.registry import LEARNERS
 from .trust.calibration import group_weights
 from .trust.domain import DomainDistance
@@ -174,7 +175,7 @@ class CalibratedEnsemble:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Rows:
+class _Rows(Rows):
     """Labelled rows as learners see them."""
 
     X: FloatArray
@@ -183,10 +184,6 @@ class _Rows:
     weight: FloatArray
     groups: IntArray
     materials: IntArray
-
-    def take(self, chosen: IntArray) -> _Rows:
-        """The same for a selection of rows."""
-        return _Rows(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
 
 def _domain(X: FloatArray, groups: IntArray, materials: IntArray) -> DomainDistance:

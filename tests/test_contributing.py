@@ -33,4 +33,5 @@ def test_changed_modules_lead_to_their_tests() -> None:
     tests_of = runpy.run_path(str(ROOT / "tests" / "changed.py"))["tests_of"]
     assert tests_of("features/isolated/net.py") == Path("tests/features/isolated/test_net.py")
     assert tests_of("src/ionsieve/cli/screen.py") == Path("tests/cli/test_screen.py")
+    assert tests_of("src/ionsieve/cli/train.py") == Path("tests/cli/test_models.py")
     assert tests_of("README.md".replace(".md", ".py")) is None

@@ -1,6 +1,7 @@
-"""Rules of the house that no linter knows: how classes are built, what a name means."""
+"""Rules of the house that no linter knows: how classes are built, what a name means, its tests."""
 
 import ast
+import runpy
 from collections import defaultdict
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("data", "features", "models", "screening", "src/ionsieve/api", "src/ionsieve/cli")
 MODULES = sorted(p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))
+CHANGED = runpy.run_path(str(ROOT / "tests" / "changed.py"))
+TRIVIAL_LINES = 60
+"""Lines with text up to which a module is tested with those that use it."""
 MOST_POSITIONAL = 4
 POSITIONAL = {
     "Column": "a line of the catalogue reads like a row of a table: name, unit, definition, source,"
@@ -59,3 +63,25 @@ def test_a_public_class_name_means_one_thing() -> None:
                 homes[node.name].append(_name(module))
     shared = {name: found for name, found in homes.items() if len(found) > 1}
     assert shared == {}
+
+
+def test_every_module_has_its_test_file() -> None:
+    told = CHANGED["tested_by"]()
+    homeless = [
+        name
+        for module in MODULES
+        if (name := _name(module)) not in told
+        and module.name != "__init__.py"
+        and sum(bool(line.strip()) for line in module.read_text("utf-8").splitlines())
+        >= TRIVIAL_LINES
+        and not (ROOT / CHANGED["own_tests"](name)).exists()
+    ]
+    assert homeless == [], "write a test file of that name, or a line in tests/tested_by.txt"
+
+
+@pytest.mark.parametrize(("name", "test"), CHANGED["tested_by"]().items())
+def test_a_module_is_tested_where_it_is_said(name: str, test: str) -> None:
+    assert (ROOT / name).is_file()
+    assert (ROOT / test).is_file()
+    own = CHANGED["own_tests"](name)
+    assert not (ROOT / own).exists(), f"{name}: {own} is there, remove the line"

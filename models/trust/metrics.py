@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from ..labels.censoring import BoolArray, FloatArray, is_closed, is_exact
+from ..labels.rows import Rows
 
 BOOTSTRAP_SAMPLES = 500
 BOOTSTRAP_COVERAGE = 0.95
@@ -31,7 +32,7 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(Rows):
     """Held-out labels and what was predicted for them, over n rows.
 
     ``interval`` (n, 2) and ``probability`` (n,) are NaN where a method gives none.
@@ -47,18 +48,6 @@ class Outcome:
     """1 where the label says that the event happened, 0 where not, NaN where it leaves it open."""
     event_score: FloatArray
     """Larger where the event is deemed more likely."""
-
-    def take(self, rows: NDArray[np.int64]) -> Outcome:
-        """The same for a selection of rows."""
-        return Outcome(
-            bounds=self.bounds[rows],
-            prediction=self.prediction[rows],
-            interval=self.interval[rows],
-            group=self.group[rows],
-            stratum=self.stratum[rows],
-            event=self.event[rows],
-            event_score=self.event_score[rows],
-        )
 
 
 def mean_absolute_error(outcome: Outcome) -> float:

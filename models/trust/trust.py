@@ -25,6 +25,7 @@ from scipy.stats import norm as normal
 
 from ..labels.censoring import FloatArray, is_closed, truncated_moments
 from ..labels.folds import IntArray
+from ..labels.rows import Rows
 from .calibration import conformal_factor, group_weights, label_residual
 
 _PRIOR_GROUPS: Final = 60.0
@@ -52,7 +53,7 @@ _EXTREME: Final = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class HeldOut:
+class HeldOut(Rows):
     """Predictions for rows whose material or group the learners had not seen."""
 
     means: FloatArray
@@ -67,10 +68,6 @@ class HeldOut:
     """Columns of evidence in spreads from their centre, shape (n, s); s may be 0."""
     groups: IntArray
     """What was left out together, shape (n,)."""
-
-    def take(self, rows: Any) -> HeldOut:
-        """The same for a selection of rows."""
-        return HeldOut(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 @dataclass(frozen=True)

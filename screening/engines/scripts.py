@@ -66,7 +66,7 @@ shelve() {
 }
 """
 
-CP2K: Final[str] = (
+_CP2K_START: Final[str] = (
     _SHELVE
     + """\
 program=IONSIEVE_CP2K
@@ -77,6 +77,13 @@ for file in run-1.restart run-1.restart.bak-1; do
   if [ -z "$restart" ] && whole "$file"; then restart=$file; fi
 done
 if [ -n "$restart" ]; then
+"""
+)
+"""Up to the branch of a job that has a whole restart file: the newest one that is."""
+
+CP2K: Final[str] = (
+    _CP2K_START
+    + """\
   step=$(sed -n 's/^ *STEP_START_VAL *\\([0-9][0-9]*\\).*/\\1/p' "$restart" | head -n 1)
   left=$((STEPS - ${step:-0}))
   [ "$left" -le 0 ] && exit 0
@@ -280,16 +287,8 @@ exit $status
 )
 
 CP2K_RELAX: Final[str] = (
-    _SHELVE
+    _CP2K_START
     + """\
-program=IONSIEVE_CP2K
-whole() { tail -n 1 "$1" 2>/dev/null | grep -q 'END FORCE_EVAL'; }
-input=cp2k.inp
-restart=
-for file in run-1.restart run-1.restart.bak-1; do
-  if [ -z "$restart" ] && whole "$file"; then restart=$file; fi
-done
-if [ -n "$restart" ]; then
   cp "$restart" from.restart
   if [ -s run-pos-1.xyz ] || [ -n "$(ls -d segment.*.part 2>/dev/null)" ]; then
     shelve run-1.cell cp2k.out run-pos-1.xyz

@@ -17,7 +17,7 @@ _LEAST_NAME: Final[int] = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextColumn:
+class TableColumn:
     """A column of a table, shown where there is room.
 
     Parameters
@@ -58,52 +58,52 @@ def print_screen(
         _say(console, line)
 
 
-def _shortlist_columns() -> list[TextColumn]:
+def _shortlist_columns() -> list[TableColumn]:
     from ..screening.pages.text import hours_text
 
     return [
-        TextColumn(heading="#", text=lambda r: str(r["follow_up"])),
+        TableColumn(heading="#", text=lambda r: str(r["follow_up"])),
         *_common_columns(),
-        TextColumn(heading="core h", text=lambda r: hours_text(r["core_hours"])),
-        TextColumn(heading="rank", text=lambda r: str(r["rank"]), order=1),
+        TableColumn(heading="core h", text=lambda r: hours_text(r["core_hours"])),
+        TableColumn(heading="rank", text=lambda r: str(r["rank"]), order=1),
         *_wide_columns(),
     ]
 
 
-def _ranking_columns(run: dict[str, Any]) -> list[TextColumn]:
+def _ranking_columns(run: dict[str, Any]) -> list[TableColumn]:
     from ..screening.pages.text import signed_text
 
-    columns = [TextColumn(heading="#", text=lambda r: str(r["rank"])), *_common_columns()]
+    columns = [TableColumn(heading="#", text=lambda r: str(r["rank"])), *_common_columns()]
     columns += [
-        TextColumn(heading="known", text=_known_text, is_number=False),
+        TableColumn(heading="known", text=_known_text, is_number=False),
         *_wide_columns(),
     ]
     if "p_fast_experiment" in run.get("ranking_columns", ()):
         experiment = "log10_sigma_300K_experiment_S_cm"
         columns.insert(
             -1,
-            TextColumn(heading="measured", text=lambda r: signed_text(r[experiment]), order=2),
+            TableColumn(heading="measured", text=lambda r: signed_text(r[experiment]), order=2),
         )
     return columns
 
 
-def _common_columns() -> list[TextColumn]:
+def _common_columns() -> list[TableColumn]:
     from ..screening.pages.text import chance_text, signed_text
 
     return [
-        TextColumn(heading="id", text=lambda r: str(r["id"]), is_number=False),
-        TextColumn(heading="formula", text=lambda r: str(r["formula"]), is_number=False),
-        TextColumn(heading="p_fast", text=lambda r: chance_text(r["p_fast"])),
-        TextColumn(heading="log10 σ", text=lambda r: signed_text(r["log10_sigma_300K_S_cm"])),
+        TableColumn(heading="id", text=lambda r: str(r["id"]), is_number=False),
+        TableColumn(heading="formula", text=lambda r: str(r["formula"]), is_number=False),
+        TableColumn(heading="p_fast", text=lambda r: chance_text(r["p_fast"])),
+        TableColumn(heading="log10 σ", text=lambda r: signed_text(r["log10_sigma_300K_S_cm"])),
     ]
 
 
-def _wide_columns() -> list[TextColumn]:
+def _wide_columns() -> list[TableColumn]:
     return [
-        TextColumn(heading="90 % interval", text=_interval_text, order=2),
-        TextColumn(heading="flags", text=_flags_text, order=3, is_number=False),
-        TextColumn(heading="isolated anions", text=_isolated_text, order=4, is_number=False),
-        TextColumn(heading="distance", text=lambda r: f"{r['domain_distance']:.2f}", order=5),
+        TableColumn(heading="90 % interval", text=_interval_text, order=2),
+        TableColumn(heading="flags", text=_flags_text, order=3, is_number=False),
+        TableColumn(heading="isolated anions", text=_isolated_text, order=4, is_number=False),
+        TableColumn(heading="distance", text=lambda r: f"{r['domain_distance']:.2f}", order=5),
     ]
 
 
@@ -128,7 +128,7 @@ def _known_text(row: Row) -> str:
     return relation or ("formula" if row["known_formula"] else "")
 
 
-def _print_table(console: Console, rows: list[Row], columns: list[TextColumn]) -> None:
+def _print_table(console: Console, rows: list[Row], columns: list[TableColumn]) -> None:
     """A table that fits the console: wide columns go first, then long names are shortened."""
     from rich.table import Table
     from rich.text import Text
@@ -153,8 +153,8 @@ def _print_table(console: Console, rows: list[Row], columns: list[TextColumn]) -
 
 
 def _that_fit(
-    columns: list[TextColumn], widths: dict[str, int], room: int
-) -> tuple[list[TextColumn], dict[str, int]]:
+    columns: list[TableColumn], widths: dict[str, int], room: int
+) -> tuple[list[TableColumn], dict[str, int]]:
     """Columns shown, and the width of those whose text must be cut."""
     shown = list(columns)
 
