@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help gpaw nep oldest screen test test-kernels check fuzz quick coverage site readme dist format docs clean
+.PHONY: help gpaw nep oldest slim screen test test-kernels check fuzz quick coverage site readme dist format docs clean
 
 help:
 	@echo "make screen   rank the embedded candidates; results in $(OUT)/"
@@ -22,6 +22,7 @@ help:
 	@echo "make docs     write the descriptor reference anew"
 	@echo "make gpaw     build the GPAW engine for campaigns that run here"
 	@echo "make nep      bring the potential NEP89 (GPL-3) for pre-screens"
+	@echo "make slim     take from the environment what only graphics cards need (711 MB)"
 	@echo "make oldest   a choice of tests with the oldest dependencies"
 	@echo "make format   rewrite the code in the house format"
 	@echo "make clean    remove the virtual environment and what runs left here"
@@ -115,16 +116,28 @@ nep: $(VENV)/.installed
 	@$(PIP) install --no-deps neptrainkit==2.5.4
 	@$(BIN)/ionsieve campaign check-engine nep89
 
-# A choice of tests with the oldest dependencies that pyproject.toml admits.
+# xgboost-cpu is the same library of the same version without CUDA and NCCL: its models are equal
+# byte for byte. "make test" and a new installation bring the whole package back.
+slim: $(VENV)/.installed
+	@$(PIP) uninstall --yes xgboost nvidia-nccl-cu12
+	@$(PIP) install --no-deps -c constraints.txt xgboost-cpu
+	@$(BIN)/python -c 'import xgboost; print("xgboost", xgboost.__version__, "without CUDA")'
+
+# A choice of tests with the oldest dependencies that pyproject.toml admits: where files are read
+# and written, where learners are fitted, and the front door.
+OLDEST_TESTS := tests/data/test_records.py tests/data/test_roundtrips.py tests/data/formats/test_many.py \
+  tests/features/isolated tests/features/standard/test_density.py tests/models/labels \
+  tests/models/learners/test_trees.py tests/models/learners/test_booster_checks.py tests/api
+OLDEST_NOT := tests/api/test_api.py::test_a_script_without_a_main_guard
 oldest:
 	@$(PYTHON) -m venv $(VENV)-oldest
 	@$(VENV)-oldest/bin/python -m pip install --quiet -c constraints-oldest.txt -e . hypothesis pytest pytest-timeout
-	@$(VENV)-oldest/bin/python -m pytest -q -W default -o addopts=--import-mode=importlib tests/features/isolated tests/data/test_records.py \
-	  tests/models/labels tests/api
+	@$(VENV)-oldest/bin/python -m pytest -q -W default -o addopts=--import-mode=importlib $(OLDEST_TESTS) \
+	  --deselect $(OLDEST_NOT)
 
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest $(OUT) dist site .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -4,8 +4,8 @@
 
 Times are CPU seconds of one process with one thread (set OMP_NUM_THREADS=1), memory is the peak of
 a fresh process for each row. Peers (tidynamics, kinisi, pymatgen-analysis-diffusion) come with
-``pip install ionsieve[bench]``; a missing one is a row that says so. Peers that compute fewer lags
-say how many.
+``pip install -e '.[bench]'`` in a clone; a missing one is a row that says so. Peers that compute
+fewer lags say how many.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from __future__ import annotations
 import io
 import json
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ import pandas as pd
 
 from ..data.atomic import write_bytes_atomic, write_json_atomic
 from ..data.errors import ModelError
+from ..data.libraries import version_of
 from .ensemble import CalibratedEnsemble
 from .evidence.columns import EvidenceColumn
 from .evidence.scale import EvidenceScale
@@ -112,7 +112,7 @@ def _description(model: StructureModel, files: dict[str, bytes], folder: Path) -
         "type": "StructureModel",
         "quantity": model.quantity,
         "unit": model.target.unit,
-        "versions": {name: version(name) for name in _CHECKED_VERSIONS},
+        "versions": {name: version_of(name) for name in _CHECKED_VERSIONS},
         "files": {name: sha256(content).hexdigest() for name, content in files.items()},
         "settings": {
             "seed": model.seed,
@@ -216,7 +216,7 @@ def _no_constant(name: str) -> float:
 
 def _check_versions(path: Path, saved: dict[str, str]) -> None:
     for name in _CHECKED_VERSIONS:
-        here, there = version(name), str(saved.get(name, "unknown"))
+        here, there = version_of(name), str(saved.get(name, "unknown"))
         if here.split(".")[:2] != there.split(".")[:2]:
             raise ModelError(
                 f"{path}: written with {name} {there}, here is {here}; "

@@ -1,8 +1,11 @@
 """The explicit package list is complete: an editable install would hide an omission."""
 
+import re
 import subprocess
 import tomllib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("data", "features", "models", "screening")
@@ -58,3 +61,23 @@ def test_no_tracked_file_is_larger_than_two_megabytes() -> None:
         if path.is_file():
             assert path.stat().st_size < 2_000_000, path
             assert path.suffix != ".whl", path
+
+
+EXTRAS = {
+    line for lines in PYPROJECT["project"]["optional-dependencies"].values() for line in lines
+}
+TEXTS = [
+    *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))),
+    *sorted((ROOT / "src" / "ionsieve").glob("c*/*.py")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "README.md",
+]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_install_commands_work_beside_a_clone_and_a_wheel(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"pip install '?ionsieve", text), "no index has it: name the package"
+    for command in re.findall(r"pip install ([^\n`\"]+)", text):
+        for wanted in re.findall(r"'([\w-]+>=[\d.]+)'", command):
+            assert wanted in EXTRAS, "an extra of pyproject.toml has another bound"

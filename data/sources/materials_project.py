@@ -70,7 +70,7 @@ class MaterialsProjectSource:
             import mp_api.client  # noqa: F401
         except ImportError:
             raise MissingDependencyError(
-                "mp: needs the package mp-api: pip install 'ionsieve[mp]'"
+                "mp: needs the package mp-api: pip install 'mp-api>=0.46'"
             ) from None
         if not os.environ.get("MP_API_KEY"):
             raise SourceError("mp: set MP_API_KEY to your key of the Materials Project")

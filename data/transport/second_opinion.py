@@ -118,9 +118,7 @@ def _require() -> None:
     try:
         import kinisi.diffusion  # noqa: F401
     except ImportError:
-        raise InputError(
-            "--kinisi: kinisi is not installed; pip install 'ionsieve[kinisi]'"
-        ) from None
+        raise InputError("--kinisi: kinisi is not installed; pip install 'kinisi>=2'") from None
 
 
 def lags_for(n_frames: int, start: int, number: int) -> IntArray:

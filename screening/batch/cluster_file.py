@@ -98,7 +98,7 @@ def made_cluster(path: Path) -> tuple[Any, ClusterFile]:
         import dask_jobqueue
     except ImportError:
         raise MissingDependencyError(
-            "--cluster needs dask-jobqueue: pip install 'ionsieve[cluster]'"
+            "--cluster needs dask-jobqueue: pip install 'dask-jobqueue>=0.9'"
         ) from None
     kind = getattr(dask_jobqueue, KINDS[wanted.kind])
     unknown = set(wanted.options) - _options_of(kind)

@@ -183,7 +183,7 @@ def opened_engine(
         import distributed
     except ImportError:
         raise MissingDependencyError(
-            "--engine dask needs Dask: pip install 'ionsieve[cluster]'"
+            "--engine dask needs Dask: pip install 'distributed>=2024.8'"
         ) from None
     with contextlib.ExitStack() as stack:
         if scheduler:

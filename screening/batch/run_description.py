@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, Final
 
 from ...data.atomic import only_writer, write_json_atomic
 from ...data.errors import InputError
+from ...data.libraries import version_of
 
 _RECORDED: Final[tuple[str, ...]] = (
     "ionsieve",
@@ -67,8 +68,8 @@ def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that numbers depend on."""
     found = {"python": platform.python_version()}
     for name in _RECORDED:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version_of(name)
     return found
 
 

@@ -4,7 +4,7 @@
 results are then collected as ever. ``atomate2``: VASP molecular dynamics by atomate2's MDMaker with
 the campaign's own INCAR; the trajectory is put back by hand as ``trajectory.xml`` or the like.
 
-Both are optional (``pip install 'ionsieve[workflows]'``); nothing here reads a Flow.
+Both are optional (``pip install 'jobflow>=0.2' 'atomate2>=0.1'``); nothing here reads a Flow.
 """
 
 from __future__ import annotations

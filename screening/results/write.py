@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from ...data.atomic import (
 from ...data.csv_text import csv_text
 from ...data.errors import InputError
 from ...data.identifiers import printable
+from ...data.libraries import version_of
 from ...data.sources.files import identifier_of
 from ...data.sources.paths import reader_of
 from ...data.store.open import is_store
@@ -318,6 +319,6 @@ def _digest(path: Path) -> str:
 
 def _version(package: str) -> str:
     try:
-        return version(package)
+        return version_of(package)
     except PackageNotFoundError:
         return "absent"

@@ -10,7 +10,6 @@ import hashlib
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ from ...data.code_digest import code_digest
 from ...data.embedded.aimd import load_aimd_labels, load_aimd_structures
 from ...data.embedded.experiment import load_experiment_labels
 from ...data.errors import FeatureError, InputError
+from ...data.libraries import version_of
 from ...data.records import StructureRecord, reduced_formula
 from ...features.catalogue import descriptor_code
 from ...features.featurizer import numeric_columns, rows_to_frame
@@ -305,7 +305,7 @@ def model_key(
     digest.update(load_experiment_labels().to_csv(index=False).encode())
     digest.update(repr((seed, threshold_S_cm, families, mobile)).encode())
     # Model folders are read by the versions that wrote them.
-    libraries = {name: version(name) for name in ("numpy", "scikit-learn", "xgboost")}
+    libraries = {name: version_of(name) for name in ("numpy", "scikit-learn", "xgboost")}
     digest.update(repr(libraries).encode())
     # Not this module: its imports lead to every reader of files, and they do not decide the model.
     tables = (

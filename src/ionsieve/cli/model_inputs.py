@@ -400,11 +400,11 @@ def write_quarantine(path: Path, quarantined: Sequence[Quarantined]) -> None:
 def run_context(options: LabelledOptions, kind: str) -> dict[str, Any]:
     """What a run used, for cards and JSON."""
     from hashlib import sha256
-    from importlib.metadata import version
 
     from .. import __version__
+    from ..data.libraries import version_of
 
-    packages = ", ".join(f"{name} {version(name)}" for name in ("scikit-learn", "xgboost"))
+    packages = ", ".join(f"{name} {version_of(name)}" for name in ("scikit-learn", "xgboost"))
     return {
         "kind": kind,
         "grouped_by": options.groups,

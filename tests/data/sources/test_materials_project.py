@@ -15,7 +15,7 @@ from ionsieve.data.sources.base import SourceError
 from ionsieve.data.store.ingest import ingest
 from ionsieve.data.store.store import Store
 
-pytest.importorskip("mp_api.client", reason="install ionsieve[mp]", exc_type=ImportError)
+pytest.importorskip("mp_api.client", reason="mp-api is not installed", exc_type=ImportError)
 pytestmark = [
     # mp-api and what it imports warn of their own deprecations.
     pytest.mark.filterwarnings("ignore"),
