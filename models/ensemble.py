@@ -45,6 +45,9 @@ class CalibratedEnsemble:
     seed : int
     parameters : mapping, optional
         Settings by member name, from tuning.
+    remainder : bool
+        The learners learn what the evidence, with its expected weights, leaves over of the target,
+        and answer with both; else they learn the target.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class CalibratedEnsemble:
         n_folds: int = 8,
         seed: int = 0,
         parameters: Mapping[str, Mapping[str, Any]] | None = None,
+        remainder: bool = False,
     ) -> None:
         unknown = [name for name in members if name not in LEARNERS]
         if unknown or not members:
@@ -63,6 +67,7 @@ class CalibratedEnsemble:
         self.n_folds = n_folds
         self.seed = seed
         self.parameters = dict(parameters or {})
+        self.remainder = remainder
 
     def fit(
         self,
@@ -104,13 +109,13 @@ class CalibratedEnsemble:
             groups=groups,
             materials=materials,
         )
+        self.expected_ = expected
         self.levels_ = self._levels(rows)
         self.label_sd_ = label_sd
-        self.expected_ = expected
         self.trust_ = measure_trust(
             self.levels_, bounds, self.label_sd_, self.coverage, self.expected_
         )
-        self.learners_ = self._fit_members(X, bounds, weight)
+        self.learners_ = self._fit_members(rows)
         self.domain_ = _domain(X, groups, materials)
         return self
 
@@ -124,15 +129,26 @@ class CalibratedEnsemble:
     def answers(self, X: FloatArray, evidence: FloatArray | None = None) -> HeldOut:
         """What learners and evidence say of features (n, p), not stacked yet."""
         given = np.empty((len(X), 0)) if evidence is None else evidence
+        scaled = self.scale_.transform(given)
         means, spreads = _predictions(self.learners_, X)
         return HeldOut(
-            means=means,
+            means=means + self.prior(scaled)[:, None],
             spreads=spreads,
             distance=self.domain_.transform(X),
             neighbour=np.full(len(X), np.nan),
-            evidence=self.scale_.transform(given),
+            evidence=scaled,
             groups=np.arange(len(X)),
         )
+
+    def prior_weights(self, n_evidence: int) -> FloatArray:
+        """Of the evidence within what the learners answer, shape (n_evidence,)."""
+        if not self.remainder or self.expected_ is None:
+            return np.zeros(n_evidence)
+        return np.asarray(self.expected_, dtype=np.float64)
+
+    def prior(self, scaled: FloatArray) -> FloatArray:
+        """What the learners take for granted: evidence (n, s) in spreads, weighted, shape (n,)."""
+        return np.asarray(scaled @ self.prior_weights(scaled.shape[1]))
 
     def _levels(self, rows: _Rows) -> list[HeldOut]:
         levels = [self._held_out(rows, rows.groups)]
@@ -147,8 +163,9 @@ class CalibratedEnsemble:
         expected, _ = truncated_moments(rows.bounds, 0.0, 1.0)
         for train, test in grouped_folds(left_out, self.n_folds):
             known = rows.take(train)
-            learners = self._fit_members(known.X, known.bounds, known.weight, held_out=True)
-            means[test], spreads[test] = _predictions(learners, rows.X[test])
+            learners = self._fit_members(known, held_out=True)
+            answers, spreads[test] = _predictions(learners, rows.X[test])
+            means[test] = answers + self.prior(rows.evidence[test])[:, None]
             domain = _domain(known.X, known.groups, known.materials)
             absolute, nearest = domain.nearest(rows.X[test])
             distance[test] = absolute / domain.typical_
@@ -162,16 +179,15 @@ class CalibratedEnsemble:
             groups=left_out,
         )
 
-    def _fit_members(
-        self, X: FloatArray, bounds: FloatArray, weight: FloatArray, held_out: bool = False
-    ) -> dict[str, Any]:
+    def _fit_members(self, rows: _Rows, held_out: bool = False) -> dict[str, Any]:
         learners = {
             name: LEARNERS[name].make(random_state=self.seed, **self.parameters.get(name, {}))
             for name in self.members
         }
         for name, learner in learners.items() if held_out else ():
             learner.set_params(**LEARNERS[name].held_out)
-        return {n: v.fit(X, bounds, sample_weight=weight) for n, v in learners.items()}
+        left = rows.bounds - self.prior(rows.evidence)[:, None]
+        return {n: v.fit(rows.X, left, sample_weight=rows.weight) for n, v in learners.items()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -78,6 +78,8 @@ class StructureModel:
         Columns of known direction, used where the feature table has them; empty for none.
     columns : sequence of str, optional
         Feature columns that the learners see; all numeric ones by default.
+    remainder : bool
+        The learners learn what the evidence leaves over (:class:`.ensemble.CalibratedEnsemble`).
 
     Attributes
     ----------
@@ -106,6 +108,7 @@ class StructureModel:
         parameters: Mapping[str, Mapping[str, Any]] | None = None,
         evidence: Sequence[EvidenceColumn] = PHYSICS,
         columns: Sequence[str] | None = None,
+        remainder: bool = False,
     ) -> None:
         if not threshold > 0:
             raise ModelError(f"the threshold must be positive, got {threshold}")
@@ -121,6 +124,7 @@ class StructureModel:
         self.parameters = dict(parameters or {})
         self.evidence = tuple(evidence)
         self.columns = None if columns is None else tuple(columns)
+        self.remainder = remainder
         self._labels: LabelArrays | None = None
         self._label_ids: list[str] = []
         self._evaluation: Scores | None = None
@@ -151,7 +155,7 @@ class StructureModel:
         self.evidence_ = tuple(evidence_in(labelled, self._all_evidence()))
         self.target.fit(arrays)
         self.ensemble_ = CalibratedEnsemble(
-            self.members, self.coverage, self.n_folds, self.seed, self.parameters
+            self.members, self.coverage, self.n_folds, self.seed, self.parameters, self.remainder
         ).fit(
             self.matrix(labelled),
             self.standardised(arrays),
@@ -160,12 +164,16 @@ class StructureModel:
             arrays.row,
             float(np.sqrt(np.mean(1.0 / self.target.label_weight(arrays) - 1.0))),
             self.evidence_matrix(labelled),
-            np.array([e.weight for e in self.evidence_], dtype=np.float64),
+            self.expected_weights(),
         )
         self.training_ = _training_summary(labels, arrays)
         self._labels, self._evaluation, self._held_out = arrays, None, None
         self._label_ids = features.index[arrays.row].astype(str).tolist()
         return self
+
+    def expected_weights(self) -> FloatArray:
+        """Weights of the evidence expected before any label is seen, shape (s,)."""
+        return np.array([e.weight for e in self.evidence_], dtype=np.float64)
 
     def unfitted(self) -> StructureModel:
         """A model of the same settings and with the same model of another kind, to fit anew."""
@@ -178,6 +186,7 @@ class StructureModel:
             "parameters": self.parameters,
             "evidence": self.evidence,
             "columns": self.columns,
+            "remainder": self.remainder,
         }
         model = make_model(self.quantity, **settings)
         model.other_kind = self.other_kind
@@ -330,7 +339,7 @@ class ConductivityModel(StructureModel):
     seed : int
     threshold_S_cm : float
         Conductivity, S/cm, whose exceedance probability is predicted.
-    coverage, n_folds, members, parameters, evidence, columns
+    coverage, n_folds, members, parameters, evidence, columns, remainder
         As in :class:`StructureModel`.
 
     Examples
@@ -349,6 +358,7 @@ class ConductivityModel(StructureModel):
         parameters: Mapping[str, Mapping[str, Any]] | None = None,
         evidence: Sequence[EvidenceColumn] = PHYSICS,
         columns: Sequence[str] | None = None,
+        remainder: bool = False,
     ) -> None:
         super().__init__(
             "sigma_S_cm",
@@ -360,6 +370,7 @@ class ConductivityModel(StructureModel):
             parameters,
             evidence,
             columns,
+            remainder,
         )
 
     @property
@@ -381,11 +392,21 @@ class OnsetModel(StructureModel):
         parameters: Mapping[str, Mapping[str, Any]] | None = None,
         evidence: Sequence[EvidenceColumn] = PHYSICS,
         columns: Sequence[str] | None = None,
+        remainder: bool = False,
     ) -> None:
         if quantity not in ("t_onset_K", "diffuses"):
             raise ModelError(f"an onset model is trained on t_onset_K or diffuses, not {quantity}")
         super().__init__(
-            quantity, seed, 1.0, coverage, n_folds, members, parameters, evidence, columns
+            quantity,
+            seed,
+            1.0,
+            coverage,
+            n_folds,
+            members,
+            parameters,
+            evidence,
+            columns,
+            remainder,
         )
 
 
@@ -398,7 +419,7 @@ def make_model(quantity: str, **settings: Any) -> StructureModel:
         As in the label table.
     settings
         ``seed``, ``coverage``, ``n_folds``, ``members``, ``parameters``, ``evidence``,
-        ``columns`` and, where the quantity has one, ``threshold``.
+        ``columns``, ``remainder`` and, where the quantity has one, ``threshold``.
     """
     if quantity == "sigma_S_cm":
         if "threshold" in settings:

@@ -89,6 +89,7 @@ def load_model(folder: str | Path) -> StructureModel:
         model.training_formulas = tuple(str(f) for f in description["training_formulas"])
         model.other_kind = _read_other_kind(folder, description.get("other_kind"))
         model.evidence_ = _read_evidence(model, description["evidence"])
+        model.ensemble_.expected_ = model.expected_weights()
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ModelError(
@@ -123,6 +124,7 @@ def _description(model: StructureModel, files: dict[str, bytes], folder: Path) -
             "parameters": model.parameters,
             "evidence": [e.as_dict() for e in model.evidence],
             "columns": None if model.columns is None else list(model.columns),
+            "remainder": model.remainder,
         },
         "evidence": [e.column for e in model.evidence_],
         "evidence_scale": ensemble.scale_.as_dict(),
@@ -254,7 +256,12 @@ def _read_ensemble(
     folder: Path, model: StructureModel, content: dict[str, bytes], description: dict[str, Any]
 ) -> CalibratedEnsemble:
     ensemble = CalibratedEnsemble(
-        model.members, model.coverage, model.n_folds, model.seed, model.parameters
+        model.members,
+        model.coverage,
+        model.n_folds,
+        model.seed,
+        model.parameters,
+        model.remainder,
     )
     ensemble.trust_ = Trust.from_dict(description["trust"])
     ensemble.scale_ = EvidenceScale.from_dict(description["evidence_scale"])

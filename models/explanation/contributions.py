@@ -1,8 +1,9 @@
 """Why a candidate is predicted as it is, and which descriptors matter for new groups.
 
 Contributions are Shapley values and add up to the prediction exactly: of boosted trees as XGBoost
-computes them (TreeSHAP, Lundberg 2020), of the forest by :mod:`..learners.tree_shap`. A learner
-without attribution, such as a Gaussian process, has a column of its own name.
+computes them (TreeSHAP, Lundberg 2020), of the forest by :mod:`..learners.tree_shap`, of a Gaussian
+process by :mod:`..learners.process_shares`. A learner without attribution has a column of its own
+name.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def contributions(
     -------
     DataFrame
         Index of ``features``; one column per feature (what it says as evidence is
-        added to the column that it looks at), ``population`` and, with that learner,
-        ``gaussian_process``. Decades (of K for an onset); rows sum to log10 of the prediction's
+        added to the column that it looks at), ``population`` and one for learners without
+        attribution, if any. Decades (of K for an onset); rows sum to log10 of the prediction's
         quantity.
     """
     matrix = model.matrix(features)
@@ -64,7 +65,10 @@ def contributions(
     table = pd.DataFrame(scale * total[:, :-1], index=features.index, columns=list(model.columns_))
     table[POPULATION] = mean + scale * total[:, -1]
     evidence = model.ensemble_.scale_.transform(model.evidence_matrix(features))
-    shares = scale * weights[:, len(model.members) :] * evidence
+    learned, direct = np.split(weights, [len(model.members)], axis=1)
+    # What the learners take for granted is the evidence's, too.
+    granted = model.ensemble_.prior_weights(evidence.shape[1])
+    shares = scale * (direct + learned.sum(axis=1, keepdims=True) * granted) * evidence
     for share, one in zip(shares.T, model.evidence_, strict=True):
         table[one.column] = share + table.get(one.column, 0.0)
     silent = [name for name in model.members if LEARNERS[name].shares is None]

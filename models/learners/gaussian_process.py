@@ -84,8 +84,7 @@ class BoundedGaussianProcess(BoundedRegressor):
 
     def predict_with_spread(self, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Posterior mean and standard deviation without noise, each of shape (n,)."""
-        features = self._checked_features(X)
-        points = self._embed(np.asarray(self.imputer_.transform(features), dtype=np.float64))
+        points = self.embedded(self._checked_features(X))
         # In blocks: rows × training rows would not fit into memory for a large database.
         blocks = [
             self._posterior(points[start : start + _BLOCK], self.points_)
@@ -93,6 +92,16 @@ class BoundedGaussianProcess(BoundedRegressor):
         ]
         mean, spread = (np.concatenate(part) for part in zip(*blocks, strict=True))
         return self.offset_ + self.unit_ * mean, self.unit_ * spread
+
+    def embedded(self, features: FloatArray) -> FloatArray:
+        """Features (n, p) as the kernel sees them: chosen columns, scaled, shape (n, k)."""
+        return self._embed(np.asarray(self.imputer_.transform(features), dtype=np.float64))
+
+    @property
+    def sources_(self) -> np.ndarray:
+        """Feature column that each chosen one comes from, shape (k,); its gaps count to it."""
+        gaps = self.imputer_.indicator_.features_
+        return np.concatenate([np.arange(self.n_features_in_), gaps])[self.columns_]
 
     def _embed(self, filled: FloatArray) -> FloatArray:
         scaled = (filled[:, self.columns_] - self.centre_) / self.scale_

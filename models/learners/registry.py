@@ -12,6 +12,7 @@ from ..labels.censoring import FloatArray
 from .booster_checks import check_booster
 from .gaussian_process import BoundedGaussianProcess
 from .learner import Learner, SavedLearner
+from .process_shares import process_shares
 from .skops_files import read_learner, write_learner
 from .tree_shap import tree_shap
 from .trees import BoundedBoosting, BoundedExtraTrees
@@ -111,6 +112,7 @@ GAUSSIAN_PROCESS: Final = Learner(
     read=lambda saved: read_learner(saved.content, saved.file, BoundedGaussianProcess),
     space=_process_space,
     tuning_share=0.2,
+    shares=process_shares,
 )
 
 LEARNERS: Final[dict[str, Learner]] = {

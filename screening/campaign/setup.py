@@ -22,10 +22,10 @@ from ..acquisition.cost import estimated_size
 from ..batch.row_cache import described_rows
 from ..generate.prototypes import embedded_candidates
 from ..jobs.structure_json import record_to_json
+from ..screen.labelled import leave_out_known
 from ..screen.pipeline import quarantine_frame
 from ..screen.training import TrainedModel, embedded_model, own_model
 from .from_screen import ScreenChoice, screened_candidates
-from .known import leave_out_known
 from .records import Candidate
 from .settings import CampaignSettings
 from .store import CampaignStore

@@ -220,10 +220,10 @@ def distance_suspicion(rows: pd.DataFrame, rules: FlagRules) -> Suspicion:
 
 
 def disagreement_suspicion(rows: pd.DataFrame, rules: FlagRules) -> Suspicion:
-    """``models_disagree``: trees and boosting say different things."""
+    """``models_disagree``: the two learners say different things."""
     apart = rows["family_disagreement_log10"].to_numpy(dtype=np.float64)
     reasons = [
-        f"trees and boosting differ by {a:.2f} decades, more than {rules.disagreement_log10:g}"
+        f"the two learners differ by {a:.2f} decades, more than {rules.disagreement_log10:g}"
         for a in apart
     ]
     return Suspicion(np.where(apart > rules.disagreement_log10, apart, -np.inf), reasons)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from ...data.records import Quarantined, StructureRecord, reduced_formula
 from ...data.units import ROOM_TEMPERATURE_K
 from ...features.catalogue import FAMILY_NAMES
 from ...features.featurizer import numeric_columns
+from ..acquisition.shortlist import SAME
 from ..batch.batch import FeatureJob
 from ..batch.reading import read_isolated
 from ..batch.reasons import general_reason
@@ -28,6 +29,7 @@ from .filters import families_of, is_unknown, split_by_cost
 from .flags import add_flags
 from .follow_up import FollowUp, add_follow_up
 from .known import Known, find_known
+from .labelled import leave_out_known
 from .options import ScreenSettings
 from .ranking import DECIMALS, in_order, rank_candidates
 from .training import TrainedModel, embedded_model, own_model
@@ -223,15 +225,7 @@ def _decided(
 ) -> tuple[pd.DataFrame, FollowUp]:
     """The ranking with its shortlist and flags."""
     coverage = trained.model.coverage
-    table, follow_up = add_follow_up(
-        ranking,
-        described.features,
-        described.records,
-        settings.follow_up,
-        float(np.log10(settings.threshold_S_cm)),
-        coverage,
-        settings.seed,
-    )
+    table, follow_up = _with_shortlist(ranking, described, coverage, settings)
     table = add_flags(
         table,
         described.features,
@@ -242,6 +236,42 @@ def _decided(
         coverage,
     )
     return in_order(table), follow_up
+
+
+def _with_shortlist(
+    ranking: pd.DataFrame, described: Described, coverage: float, settings: ScreenSettings
+) -> tuple[pd.DataFrame, FollowUp]:
+    """Choose a batch of which no label table holds a material: a campaign buys none of those.
+
+    Tables are asked about what is chosen only: comparing every candidate would cost more than all
+    the rest of the ranking.
+    """
+    records = {record.id: record for record in described.records}
+    held: dict[str, str] = {}
+    asked: set[str] = set()
+    while True:
+        open_to = ranking["known_relation"].where(~ranking["id"].isin(held), SAME)
+        table, follow_up = add_follow_up(
+            ranking.assign(known_relation=open_to),
+            described.features,
+            described.records,
+            settings.follow_up,
+            float(np.log10(settings.threshold_S_cm)),
+            coverage,
+            settings.seed,
+        )
+        picked = [i for i in table.loc[table["follow_up"].notna(), "id"] if i not in asked]
+        _, known = leave_out_known([records[i] for i in picked], settings.mobile)
+        asked.update(picked)
+        if not known:
+            break
+        held |= {one.id: one.reason for one in known}
+    notes = [
+        "; ".join(filter(None, [note, f"not proposed: {held[i]}" if i in held else ""]))
+        for i, note in zip(table["id"], table["note"], strict=True)
+    ]
+    table = table.assign(note=notes, known_relation=ranking["known_relation"])
+    return table, replace(follow_up, n_known=int((ranking["known_relation"] == SAME).sum()))
 
 
 def _filter_by_features(

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ionsieve.models import kinds
+from ionsieve.models import kinds, load_model, save_model
+from ionsieve.models.explanation.contributions import contributions
 from ionsieve.models.kinds import KindTable, learn_kinds
 
 
@@ -72,3 +73,32 @@ def test_evidence_of_labelled_materials_is_out_of_fold(learned):
     again = found.aimd.other_kind.add_to(found.aimd_features.drop(columns=column))[column]
     assert own.notna().all()
     assert not np.allclose(own, again), "a label of the same material leaked into its evidence"
+
+
+def test_learners_of_aimd_learn_what_the_evidence_leaves_over(learned):
+    found, _ = learned
+    model = found.aimd
+    assert model.remainder
+    assert not found.experiment.remainder
+    ensemble, features = model.ensemble_, found.aimd_features
+    scaled = ensemble.scale_.transform(model.evidence_matrix(features))
+    granted = scaled @ np.array([e.weight for e in model.evidence_])
+    matrix = model.matrix(features)
+    answers = ensemble.answers(matrix, model.evidence_matrix(features)).means
+    for j, learner in enumerate(ensemble.learners_.values()):
+        np.testing.assert_allclose(answers[:, j], learner.predict(matrix) + granted)
+
+
+def test_contributions_hold_what_learners_take_for_granted(learned):
+    found, _ = learned
+    shares = contributions(found.aimd, found.aimd_features, 600.0)
+    predicted = found.aimd.predict(found.aimd_features, 600.0)["prediction"]
+    np.testing.assert_allclose(shares.sum(axis=1), predicted, rtol=1e-6, atol=1e-6)
+
+
+def test_a_saved_model_takes_the_same_for_granted(learned, tmp_path):
+    found, _ = learned
+    again = load_model(save_model(found.aimd, tmp_path / "model"))
+    features = found.aimd_features.drop(columns="experiment_sigma_S_cm")
+    pd.testing.assert_frame_equal(again.predict(features), found.aimd.predict(features))
+    assert again.unfitted().remainder

@@ -131,3 +131,19 @@ def test_trust_survives_json(measured):
     for broken in ({"variance": [1.0]}, {"n_learners": 9}, {"factor": [1.0]}):
         with pytest.raises(ValueError, match="length"):
             Trust.from_dict(trust.as_dict() | broken)
+
+
+def test_few_materials_do_not_tell_widths_apart():
+    """Half of the materials are known three times worse, and say so: only many of them count."""
+    variances = {}
+    for n in (100, 1000):
+        rng = np.random.default_rng(n)
+        spread = np.where(rng.random(n) < 0.5, 1.5, 0.5)
+        truth, groups = rng.normal(size=n), np.arange(n)
+        answer = truth + spread * rng.normal(size=n)
+        one = held_out(answer[:, None], spread[:, None], np.ones(n), groups)
+        trust = measure_trust([one], np.column_stack([truth, truth]), 0.1, 0.9)
+        variances[n] = trust.variance
+    assert np.count_nonzero(variances[100]) == 1
+    assert variances[100][0] > 0
+    assert variances[1000][1] > 0

@@ -8,12 +8,18 @@ import pandas as pd
 import pytest
 
 import campaigns
+from ionsieve.data.convert import to_pymatgen
+from ionsieve.data.embedded.experiment import load_experiment_structures
 from ionsieve.data.errors import InputError
 from ionsieve.screening.campaign import setup as campaign_setup
 from ionsieve.screening.campaign.from_screen import ScreenChoice, screened_candidates
+from ionsieve.screening.campaign.loop import propose
 from ionsieve.screening.campaign.setup import init_campaign
 from ionsieve.screening.campaign.store import CampaignStore
 from ionsieve.screening.engines.registry import ENGINES
+from ionsieve.screening.results.write import write_screen
+from ionsieve.screening.screen.options import ScreenSettings
+from ionsieve.screening.screen.pipeline import run_screen
 
 FLAGS = {
     "LiI": "uncertain;out_of_domain",
@@ -97,3 +103,30 @@ def test_campaign_from_a_screen(
     assert counts == {"candidates": 2, "quarantined": 0, "known": 0}
     with CampaignStore(tmp_path / "study") as store:
         assert {c.id for c in store.candidates()} == {"LiI", "LiCl"}
+
+
+def test_the_shortlist_of_a_screen_is_the_batch_of_its_campaign(
+    crystals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the structures to the job folders, with nothing written by hand between."""
+    cifs = shutil.copytree(crystals, tmp_path / "cifs")
+    # Of the experiment table: ranked, and not proposed.
+    measured = next(r for r in load_experiment_structures() if r.id == "9lo")
+    to_pymatgen(measured).to(filename=str(cifs / "measured.cif"))
+    options = ScreenSettings(families=("density", "isolated_anions"), follow_up=3, workers=1)
+    result = run_screen([cifs], options, cache=tmp_path / "models")
+    write_screen(result, tmp_path / "screen", [str(cifs)])
+    ranking = pd.read_csv(tmp_path / "screen" / "ranking.csv").set_index("id")
+    listed = ranking["follow_up"].dropna().sort_values()
+    assert listed.tolist() == [1, 2, 3]
+    assert "measured" not in listed.index
+    monkeypatch.setitem(ENGINES, "walk", campaigns.walk_engine())
+    monkeypatch.setattr(campaign_setup, "embedded_model", campaigns.light_model)
+    study = tmp_path / "study"
+    choice = ScreenChoice(tmp_path / "screen", ("follow_up",))
+    counts = init_campaign(study, [], campaigns.settings(batch_size=3), screen=choice)
+    assert counts == {"candidates": 3, "quarantined": 0, "known": 0}
+    proposed = propose(study)
+    with CampaignStore(study) as store:
+        assert {job.candidate_id for job in store.jobs()} == set(listed.index)
+    assert len(list((study / "jobs").iterdir())) == len(listed), proposed

@@ -105,7 +105,7 @@ def test_far_from_training_and_in_disagreement() -> None:
             "domain distance 1.90 is above 1.5",
             "2.5% of this screen lie as far out",
         ],
-        "models_disagree": ["trees and boosting differ by 1.25 decades, more than 1"],
+        "models_disagree": ["the two learners differ by 1.25 decades, more than 1"],
     }
 
 

@@ -12,9 +12,9 @@ from ionsieve.data.embedded.experiment import load_experiment_labels, load_exper
 from ionsieve.data.errors import InputError
 from ionsieve.data.records import StructureRecord
 from ionsieve.screening.campaign import setup as campaign_setup
-from ionsieve.screening.campaign.known import leave_out_known
 from ionsieve.screening.campaign.setup import init_campaign
 from ionsieve.screening.engines.registry import ENGINES
+from ionsieve.screening.screen.labelled import leave_out_known
 
 
 def of_aimd(prefix: str) -> StructureRecord:

@@ -10,7 +10,7 @@ from ...data.convert import to_pymatgen
 from ...data.embedded.aimd import load_aimd_labels, load_aimd_structures
 from ...data.embedded.experiment import load_experiment_labels, load_experiment_structures
 from ...data.records import Quarantined, StructureRecord, reduced_formula
-from ..screen.known import find_known
+from .known import find_known
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
