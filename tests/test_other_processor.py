@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 FAMILIES = ("frustration", "voronoi_order", "bond_order", "anion_packing")
 """Cheap to compile, and without rounding a third of their numbers differ in the last bits."""
@@ -34,6 +35,23 @@ print(json.dumps({{
 }}))
 """
 
+PROCESS = """
+import json
+import numpy as np
+from ionsieve.models.learners.gaussian_process import BoundedGaussianProcess
+from ionsieve.models.learners.process_shares import process_shares
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60, 40))
+X = np.round(np.hstack([X, 2.0 * X, np.sin(X)]), 9)  # many columns of equal ranks
+y = np.round(np.sin(X[:, 0]) + X[:, 1] * X[:, 2] + 0.3 * rng.normal(size=60), 9)
+bounds = np.column_stack([np.where(rng.random(60) < 0.2, -np.inf, y), y])
+learner = BoundedGaussianProcess().fit(X, bounds)
+mean, spread = learner.predict_with_spread(X[::3] + 0.1)
+shares = process_shares(learner, X[::3] + 0.1)
+print(json.dumps([np.round(v, 8).tolist() for v in (learner.columns_, mean, spread, shares)]))
+"""
+
 
 def other_instruction_set() -> dict[str, str]:
     """Environment in which NumPy, Numba and BLAS use only what every x86-64 processor has;
@@ -50,9 +68,9 @@ def other_instruction_set() -> dict[str, str]:
     }
 
 
-def computed(environment: dict[str, str]) -> dict:
+def computed(environment: dict[str, str], program: str = PROGRAM) -> Any:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -75,3 +93,8 @@ def test_another_instruction_set_finds_the_same_table_and_ranking(tmp_path) -> N
     ]
     assert different == []
     assert there["ranking"] == here["ranking"]
+
+
+def test_another_instruction_set_finds_the_same_gaussian_process() -> None:
+    here = computed({"OMP_NUM_THREADS": "1"}, PROCESS)
+    assert computed(other_instruction_set(), PROCESS) == here

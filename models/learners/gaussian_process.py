@@ -27,6 +27,10 @@ _MAX_FIT_ROWS = 600
 _MIN_CLOSED_ROWS = 10
 _BLOCK = 8192
 _IMPUTATION_ROUNDS = 5
+_LOG_DECIMALS = 2
+"""Of kernel parameters: where the search ends differs between processors, from about 1e-6 on."""
+_RANK_DECIMALS = 9
+"""Of correlations: columns of equal ranks are chosen by their place, not by the last bit."""
 _LOG_BOX = ((np.log(0.1), np.log(30.0)), (np.log(0.05), np.log(5.0)), (np.log(0.02), np.log(2.0)))
 
 
@@ -143,7 +147,9 @@ class BoundedGaussianProcess(BoundedRegressor):
             bounds=_LOG_BOX,
             options={"maxiter": 30},
         )
-        self.length_, self.signal_, self.noise_ = (float(v) for v in np.exp(found.x))
+        self.length_, self.signal_, self.noise_ = (
+            float(v) for v in np.exp(np.round(found.x, _LOG_DECIMALS))
+        )
 
     def _solve(self, points: FloatArray, target: FloatArray, weight: FloatArray) -> FloatArray:
         kernel = _matern(points, points, self.length_) * self.signal_**2
@@ -174,16 +180,20 @@ def select_columns(
         Between columns.
     """
     ranks = _unit_columns(rankdata(features, axis=0))
-    strength = np.abs(ranks.T @ _unit_columns(rankdata(target)[:, None])[:, 0])
+    strength = _rounded(ranks.T @ _unit_columns(rankdata(target)[:, None])[:, 0])
     chosen: list[int] = []
     for column in np.argsort(-strength, kind="stable"):
         if len(chosen) == n_columns:
             break
         if np.any(ranks[:, column]) and (
-            not chosen or np.abs(ranks[:, chosen].T @ ranks[:, column]).max() <= max_correlation
+            not chosen or _rounded(ranks[:, chosen].T @ ranks[:, column]).max() <= max_correlation
         ):
             chosen.append(int(column))
     return np.array(chosen, dtype=np.int64)
+
+
+def _rounded(correlation: FloatArray) -> FloatArray:
+    return np.asarray(np.round(np.abs(correlation), _RANK_DECIMALS))
 
 
 def _unit_columns(ranks: FloatArray) -> FloatArray:

@@ -45,7 +45,7 @@ overlap in distance, and believing too much costs more than believing too little
 _NEAR_SHARE: Final = 0.5
 """At distance zero the width is this share of what the width model says: polymorph and cell of a
 label are rarely certain."""
-_WIDTH_LABELS: Final = 130.0
+_WIDTH_LABELS: Final = 100.0
 """So many materials are needed before widths may differ at all: what fewer suggest is chance, and
 reorders a list. Shrunk as James and Stein do, by the positive part of 1 - n₀/n."""
 _WIDTH_ROUNDS: Final = 8
