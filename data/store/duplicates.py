@@ -1,12 +1,14 @@
 """Which structures are one and the same: by identifier, by content, by matching.
 
 Two structures are duplicates when reduced formula, space group (tolerance 0.1 Å) and size of the
-primitive cell agree, their mean sorted neighbour distances by species agree within 5 % of the mean
-atomic spacing, and pymatgen's ``StructureMatcher`` maps one onto the other (tolerances 0.1, 0.15
-and 3°, half its defaults; cell volume scaled, so that two functionals' relaxations of one phase
-are one). Distorted variants of another symmetry stay apart on purpose: for conductors the
-difference between two phases may be all that matters. The comparison of distances is what keeps
-this fast: the matcher takes minutes to find that two cells of 40 atoms do not match.
+primitive cell agree, their fingerprints (:mod:`.fingerprint`) agree within tolerance, their mean
+sorted neighbour distances by species agree within 5 % of the mean atomic spacing, and pymatgen's
+``StructureMatcher`` maps one onto the other (tolerances 0.1, 0.15 and 3°, half its defaults; cell
+volume scaled, so that two functionals' relaxations of one phase are one). Distorted variants of
+another symmetry stay apart on purpose: for conductors the difference between two phases may be all
+that matters. The matcher takes minutes to find that two cells of 40 atoms do not match: it is asked
+of those alone that an index of fingerprints finds (:mod:`.nearby`), so that the cost of a database
+grows with its size, however many orderings of one formula it holds.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..records import FloatArray, StructureRecord, reduced_formula
+from .fingerprint import Fingerprint, fingerprint
+from .nearby import NearbyIndex
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -70,6 +74,17 @@ class Shape:
     def spacings(self) -> FloatArray:
         """See :func:`spacings`; computed once, for a shape is compared with many."""
         return spacings(self)
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """See :func:`.fingerprint.fingerprint`."""
+        return fingerprint(self.lattice, self.frac, self.kinds, len(self.contents))
+
+    @property
+    def group(self) -> str:
+        """What duplicates have in common to the letter; their fingerprints have one length."""
+        amounts = np.bincount(self.kinds, minlength=len(self.contents)).tolist()
+        return f"{self.key}|{json.dumps([self.contents, amounts])}"
 
     @cached_property
     def reduced(self) -> Structure:
@@ -199,11 +214,10 @@ class SeenIndex:
         )
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS shapes "
-            "(n INTEGER PRIMARY KEY, key TEXT, hash TEXT, id TEXT, spacings BLOB, cell BLOB, "
-            "block INTEGER)"
+            "(n INTEGER PRIMARY KEY, hash TEXT, id TEXT, cell BLOB, block INTEGER)"
         )
-        self._db.execute("CREATE INDEX IF NOT EXISTS by_key ON shapes (key)")
         self._db.execute("CREATE INDEX IF NOT EXISTS by_hash ON shapes (hash)")
+        self._nearby = NearbyIndex(self._db)
         self._db.commit()
 
     def __enter__(self) -> SeenIndex:
@@ -216,6 +230,7 @@ class SeenIndex:
         """Remove everything of this block and later ones."""
         for table in ("ids", "shapes"):
             self._db.execute(f"DELETE FROM {table} WHERE block >= ?", (block,))
+        self._nearby.forget_from(block)
         self._db.commit()
 
     def commit(self) -> None:
@@ -234,43 +249,32 @@ class SeenIndex:
         query = "SELECT id FROM shapes WHERE hash = ? ORDER BY n LIMIT 1"
         if found := self._db.execute(query, (record.content_hash,)).fetchone():
             return str(found[0])
-        if not shape.key or len(shape.kinds) > MAX_MATCHED_SITES:
+        if not _is_matched(shape):
             return None
-        for n in self._near(shape):
+        for n in self._nearby.near(shape.group, shape.fingerprint):
             query = "SELECT id, cell FROM shapes WHERE n = ?"
             record_id, cell = self._db.execute(query, (n,)).fetchone()
             if same_structure(_unpacked(cell), shape):
                 return str(record_id)
         return None
 
-    def _near(self, shape: Shape) -> list[int]:
-        """Earlier structures of the same key whose spacings agree, compared all at once."""
-        query = "SELECT n, spacings FROM shapes WHERE key = ? ORDER BY n"
-        rows = self._db.execute(query, (shape.key,)).fetchall()
-        own = shape.spacings.astype(np.float32).ravel()
-        # Of other sizes are those whose kinds of sites are others.
-        fitting = [(n, blob) for n, blob in rows if len(blob) == own.nbytes]
-        if not fitting:
-            return []
-        stored = np.frombuffer(b"".join(blob for _, blob in fitting), dtype=np.float32)
-        apart = np.abs(stored.reshape(len(fitting), -1) - own).max(axis=1)
-        # A little more than the tolerance: the stored ones are rounded.
-        near = np.flatnonzero(apart <= SPACING_TOLERANCE + 1e-4)
-        return [fitting[k][0] for k in near]
-
     def add(self, record: StructureRecord, shape: Shape, block: int) -> None:
         """Take note of a structure that is kept."""
-        cell = _packed(shape)
-        numbers = shape.spacings.astype(np.float32).tobytes() if cell else b""
-        row = (shape.key, record.content_hash, record.id, numbers, cell, block)
-        self._db.execute(
-            "INSERT INTO shapes (key, hash, id, spacings, cell, block) VALUES (?, ?, ?, ?, ?, ?)",
-            row,
+        row = (record.content_hash, record.id, _packed(shape), block)
+        added = self._db.execute(
+            "INSERT INTO shapes (hash, id, cell, block) VALUES (?, ?, ?, ?)", row
         )
+        if _is_matched(shape):
+            assert added.lastrowid is not None
+            self._nearby.add(shape.group, added.lastrowid, shape.fingerprint, block)
+
+
+def _is_matched(shape: Shape) -> bool:
+    return bool(shape.key) and len(shape.kinds) <= MAX_MATCHED_SITES
 
 
 def _packed(shape: Shape) -> bytes:
-    if len(shape.kinds) > MAX_MATCHED_SITES or not shape.key:
+    if not _is_matched(shape):
         return b""
     numbers = np.vstack([shape.lattice, shape.frac]).astype(np.float32).tobytes()
     labels = json.dumps([shape.contents, shape.kinds.tolist()]).encode()
