@@ -27,7 +27,8 @@ def main() -> None:
     built = sorted(str(p) for p in out.iterdir())
     _run(sys.executable, "-m", "twine", "check", "--strict", *built)
     [wheel] = [p for p in built if p.endswith(".whl")]
-    _run("check-wheel-contents", wheel, beside=True)
+    config = str(ROOT / "pyproject.toml")
+    _run("check-wheel-contents", "--config", config, wheel, beside=True)
     with tempfile.TemporaryDirectory() as folder:
         _try_wheel(wheel, Path(folder))
     print(f"{len(built)} files in {out}: built, checked, and the wheel does the main job")

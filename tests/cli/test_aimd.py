@@ -5,13 +5,11 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ionsieve.cli.main import main
 from ionsieve.features.motion.sites import site_entropy
 from li2b12h12 import write_cif, write_run
 from walks import lattice_walk, run_of
@@ -19,30 +17,10 @@ from walks import lattice_walk, run_of
 ROOT = Path(__file__).parents[2]
 
 
-@dataclass
-class Done:
-    """What a call left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Call the command line in this process: error boundary included, imports paid once."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ionsieve", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
-        out = capsys.readouterr()
-        return Done(code, out.out, out.err)
-
-    return call
+def run(run_here):
+    """Short for what every test here does."""
+    return run_here
 
 
 def test_from_a_shell(walk):

@@ -1,12 +1,17 @@
 """``ionsieve campaign``: help, one-line errors, and the verbs that need no simulation."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
+Run = Callable[..., CompletedProcess[str]]
 CIF = """data_LiF
 _cell_length_a 2.85
 _cell_length_b 2.85
@@ -26,19 +31,16 @@ F1 F 0.5 0.5 0.5
 """
 
 
-def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ionsieve.cli.main", "campaign", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Short for what nearly every test here does."""
+    return partial(run_here, "campaign")
 
 
-@pytest.fixture(autouse=True)
-def source_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-def test_help_names_the_verbs() -> None:
-    done = run("--help")
+def test_help_names_the_verbs_in_a_shell() -> None:
+    command = [sys.executable, "-m", "ionsieve.cli.main", "campaign", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0
     for verb in ("init", "propose", "submit", "status", "collect", "retrain", "stop", "report",
                  "prescreen", "export"):  # fmt: skip
@@ -46,7 +48,7 @@ def test_help_names_the_verbs() -> None:
 
 
 @pytest.mark.parametrize("verb", ["propose", "status", "collect", "retrain", "report", "submit"])
-def test_folder_without_campaign_is_one_line(verb: str, tmp_path: Path) -> None:
+def test_folder_without_campaign_is_one_line(run: Run, verb: str, tmp_path: Path) -> None:
     done = run(verb, str(tmp_path))
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
@@ -54,7 +56,7 @@ def test_folder_without_campaign_is_one_line(verb: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_screen_that_is_none_is_one_line(tmp_path: Path) -> None:
+def test_screen_that_is_none_is_one_line(run: Run, tmp_path: Path) -> None:
     done = run("init", "c", "--from", ".", cwd=tmp_path)
     assert done.returncode == 1
     assert "holds no finished screen" in done.stderr
@@ -63,7 +65,7 @@ def test_screen_that_is_none_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["status", "collect"])
-def test_damaged_campaign_is_one_line(verb: str, tmp_path: Path) -> None:
+def test_damaged_campaign_is_one_line(run: Run, verb: str, tmp_path: Path) -> None:
     (tmp_path / "campaign.sqlite").write_bytes(b"not a database at all" * 400)
     done = run(verb, str(tmp_path))
     assert done.returncode == 1
@@ -81,7 +83,7 @@ def test_damaged_campaign_is_one_line(verb: str, tmp_path: Path) -> None:
         ("a: [", "not valid YAML"),
     ],
 )
-def test_wrong_settings_are_one_line(text: str, words: str, tmp_path: Path) -> None:
+def test_wrong_settings_are_one_line(run: Run, text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(text)
     (tmp_path / "LiF.cif").write_text(CIF)
     done = run("init", "c", "LiF.cif", "--settings", "s.yaml", cwd=tmp_path)
@@ -91,7 +93,7 @@ def test_wrong_settings_are_one_line(text: str, words: str, tmp_path: Path) -> N
     assert not (tmp_path / "c").exists()
 
 
-def test_init_to_report_for_an_external_engine(tmp_path: Path) -> None:
+def test_init_to_report_for_an_external_engine(run: Run, tmp_path: Path) -> None:
     (tmp_path / "LiF.cif").write_text(CIF)
     (tmp_path / "s.yaml").write_text("minimum_gain_decades: 0\nminimum_hits: 0\n")
     made = run(
