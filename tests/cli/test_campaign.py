@@ -11,6 +11,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from campaigns import light_model
+from ionsieve.screening.campaign import setup
+
 Run = Callable[..., CompletedProcess[str]]
 CIF = """data_LiF
 _cell_length_a 2.85
@@ -93,7 +96,11 @@ def test_wrong_settings_are_one_line(run: Run, text: str, words: str, tmp_path: 
     assert not (tmp_path / "c").exists()
 
 
-def test_init_to_report_for_an_external_engine(run: Run, tmp_path: Path) -> None:
+def test_init_to_report_for_an_external_engine(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The whole model is trained by the tests of screens.
+    monkeypatch.setattr(setup, "embedded_model", light_model)
     (tmp_path / "LiF.cif").write_text(CIF)
     (tmp_path / "s.yaml").write_text("minimum_gain_decades: 0\nminimum_hits: 0\n")
     made = run(
