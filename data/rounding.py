@@ -20,6 +20,12 @@ ZERO_BELOW: Final[float] = 1e-9
 order one in Å, eV, g/cm³ or per atom; nothing real is that small."""
 
 
+_LARGEST = 1e15
+_POWERS = np.array([float(f"1e{k}") for k in range(23)])
+"""Powers of ten that are exact in double precision."""
+_NEAR_HALF = 1e-5
+
+
 def meaningful(value: float) -> float:
     """The number to eight significant digits; 0.0 if its size is below 1e-9.
 
@@ -37,7 +43,24 @@ def meaningful(value: float) -> float:
 
 
 def meaningful_array(values: ArrayLike) -> NDArray[np.float64]:
-    """As :func:`meaningful`, for an array of any shape; for hundreds of numbers, not millions."""
+    """As :func:`meaningful`, bit for bit, for an array of any shape.
+
+    A whole number of up to eight digits, times or over a power of ten that is exact in binary, is
+    the nearest number to its decimal form: no text is needed. Where that does not hold, or the
+    digits behind are within rounding of one half, each number is rounded by itself.
+    """
     array = np.asarray(values, dtype=np.float64)
-    rounded = [meaningful(value) for value in array.ravel().tolist()]
-    return np.array(rounded, dtype=np.float64).reshape(array.shape)
+    flat = array.ravel()
+    size = np.abs(flat)
+    with np.errstate(invalid="ignore"):
+        plain = (size >= ZERO_BELOW) & (size < _LARGEST)
+    size = np.where(plain, size, 1.0)
+    digits = (SIGNIFICANT_DIGITS - 1 - np.floor(np.log10(size))).astype(np.int64)
+    up, down = _POWERS[np.maximum(digits, 0)], _POWERS[np.maximum(-digits, 0)]
+    scaled = size * up / down
+    whole = np.rint(scaled)
+    rounded = np.copysign(whole * down / up, flat)
+    doubtful = (np.abs(scaled - whole) > 0.5 - _NEAR_HALF) | (whole < _POWERS[7]) | ~plain
+    for k in np.flatnonzero(doubtful).tolist():
+        rounded[k] = meaningful(flat[k])
+    return rounded.reshape(array.shape)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..data.errors import FeatureError, IonsieveError
-from ..data.rounding import meaningful
+from ..data.rounding import meaningful_array
 from .core.columns import Family, Notes, Values
 from .core.prepared import PreparedStructure, StructureLike, as_prepared
 
@@ -55,7 +55,7 @@ def featurize_one(
     values: Values = {}
     for family in chosen:
         values |= _family_values(family, prepared, notes)
-    return FeatureRow(prepared.record.id, values, "; ".join(notes))
+    return FeatureRow(prepared.record.id, _rounded(values), "; ".join(notes))
 
 
 def featurize_many(
@@ -87,7 +87,7 @@ def _rows_of(prepared: list[PreparedStructure], chosen: Sequence[Family]) -> lis
         for row, new in zip(values, _values_of_all(family, prepared, notes), strict=True):
             row |= new
     return [
-        FeatureRow(p.record.id, v, "; ".join(n))
+        FeatureRow(p.record.id, _rounded(v), "; ".join(n))
         for p, v, n in zip(prepared, values, notes, strict=True)
     ]
 
@@ -105,31 +105,25 @@ def _values_of_all(
         else:
             for own, new in zip(notes, new_notes, strict=True):
                 own += new
-            empty = _empty(family)
-            return [empty | _rounded(values) for values in found]
+            return [family.empty | values for values in found]
     return [_family_values(family, p, n) for p, n in zip(prepared, notes, strict=True)]
-
-
-def _empty(family: Family) -> Values:
-    return {c.name: "" if c.dtype == "category" else np.nan for c in family.columns}
 
 
 def _family_values(family: Family, prepared: PreparedStructure, notes: Notes) -> Values:
     try:
-        return _empty(family) | _rounded(family.compute(prepared, notes))
+        return family.empty | family.compute(prepared, notes)
     except _DEFECTS_OF_INPUT as error:
         # One family's failure must not take the others with it; the reason stays in the row.
         kind = "" if isinstance(error, IonsieveError) else f"{type(error).__name__}: "
         notes.append(f"{family.name}: {kind}{str(error).removeprefix(f'{prepared.record.id}: ')}")
-        return _empty(family)
+        return dict(family.empty)
 
 
 def _rounded(values: Values) -> Values:
     """Every float rounded; truth values and words as they are."""
-    return {
-        name: meaningful(value) if isinstance(value, (float, np.floating)) else value
-        for name, value in values.items()
-    }
+    numbers = {k: v for k, v in values.items() if isinstance(v, (float, np.floating))}
+    rounded = meaningful_array(list(numbers.values())).tolist()
+    return values | dict(zip(numbers, rounded, strict=True))
 
 
 def _prepared(structure: StructureLike, mobile: str) -> PreparedStructure | FeatureRow:

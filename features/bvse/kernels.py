@@ -448,201 +448,32 @@ def stationary_points(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def wrapped(step):  # type: ignore[no-untyped-def]
-    """Translation in a step between neighbours that looks longer than one."""
-    return -1 if step > 1 else (1 if step < -1 else 0)
-
-
-@njit(cache=True)
-def descend(energy, shape):  # type: ignore[no-untyped-def]
-    """Basin of every grid point: index of its minimum, and the lattice translation to it.
-
-    Each point follows its lowest neighbour (of 26) down.
-    """
-    n0, n1, n2 = shape[0], shape[1], shape[2]
-    n = n0 * n1 * n2
-    parent = np.empty(n, dtype=np.int64)
-    offset = np.zeros((n, 3), dtype=np.int64)
-    # Lowest of three along the last axis, then of three such along the second: nine comparisons
-    # a point instead of 26. The first in order wins a tie, but the point itself before all.
-    along = np.empty(n, dtype=np.int64)
-    for row in range(0, n, n2):
-        for k in range(n2):
-            q = row + (k - 1 if k > 0 else n2 - 1)
-            q = row + k if energy[row + k] < energy[q] else q
-            r = row + (k + 1 if k < n2 - 1 else 0)
-            along[row + k] = r if energy[r] < energy[q] else q
-    across = np.empty(n, dtype=np.int64)
-    for i in range(n0):
-        for j in range(n1):
-            here = (i * n1 + j) * n2
-            below = (i * n1 + (j - 1 if j > 0 else n1 - 1)) * n2
-            above = (i * n1 + (j + 1 if j < n1 - 1 else 0)) * n2
-            for k in range(n2):
-                q = along[below + k]
-                q = along[here + k] if energy[along[here + k]] < energy[q] else q
-                r = along[above + k]
-                across[here + k] = r if energy[r] < energy[q] else q
-    for i in range(n0):
-        here = i * n1 * n2
-        below = (i - 1 if i > 0 else n0 - 1) * n1 * n2
-        above = (i + 1 if i < n0 - 1 else 0) * n1 * n2
-        for m in range(n1 * n2):
-            p = here + m
-            q = across[below + m]
-            q = across[p] if energy[across[p]] < energy[q] else q
-            r = across[above + m]
-            q = r if energy[r] < energy[q] else q
-            if energy[q] >= energy[p]:
-                parent[p] = p
-                continue
-            parent[p] = q
-            a, b, c = q // (n1 * n2), (q // n2) % n1, q % n2
-            j, k = m // n2, m % n2
-            offset[p, 0] = wrapped(a - i)
-            offset[p, 1] = wrapped(b - j)
-            offset[p, 2] = wrapped(c - k)
-    path = np.empty(n, dtype=np.int64)
-    for p in range(n):
-        length, q = 0, p
-        while parent[parent[q]] != parent[q]:
-            path[length] = q
-            length += 1
-            q = parent[q]
-        # Unwind: everything on the path already has its parent resolved one step below.
-        for m in range(length - 1, -1, -1):
-            q = path[m]
-            above = parent[q]
-            for x in range(3):
-                offset[q, x] += offset[above, x]
-            parent[q] = parent[above]
-    return parent, offset
-
-
-@njit(cache=True)
-def passes(energy, shape, basin, offset, node_of, n_nodes, highest):  # type: ignore[no-untyped-def]
-    """Lowest pass between each two neighbouring basins (and images), below ``highest``.
-
-    Returns rows of first node, second node, translation (3), the grid points on both sides of each
-    pass, the higher one first, and a number that is of no use outside; and the levels.
-    """
-    n0, n1, n2 = shape[0], shape[1], shape[2]
-    # First and second node, translation, both grid points, and the next edge of the first node.
-    edges = np.empty((1024, 8), dtype=np.int64)
-    level = np.empty(1024)
-    head = np.full(n_nodes, -1, dtype=np.int64)
-    count, e = 0, -1
-    below = energy <= highest
-    for i in range(n0):
-        for j in range(n1):
-            for k in range(n2):
-                p = (i * n1 + j) * n2 + k
-                if not below[p]:
-                    continue
-                for step in range(14, 27):
-                    a, b, c = i + step // 9 - 1, j + (step // 3) % 3 - 1, k + step % 3 - 1
-                    si = 1 if a >= n0 else 0
-                    sj = 1 if b >= n1 else (-1 if b < 0 else 0)
-                    sk = 1 if c >= n2 else (-1 if c < 0 else 0)
-                    q = ((a - si * n0) * n1 + b - sj * n1) * n2 + c - sk * n2
-                    if not below[q]:
-                        continue
-                    x = si + offset[q, 0] - offset[p, 0]
-                    y = sj + offset[q, 1] - offset[p, 1]
-                    z = sk + offset[q, 2] - offset[p, 2]
-                    if basin[p] == basin[q] and x == 0 and y == 0 and z == 0:
-                        continue
-                    u, v = node_of[basin[p]], node_of[basin[q]]
-                    # One direction only, so that a pass and its reverse meet.
-                    if v < u or (u == v and (x < 0 or (x == 0 and (y < 0 or (y == 0 and z < 0))))):
-                        u, v, x, y, z = v, u, -x, -y, -z
-                    height = max(energy[p], energy[q])
-                    # Most often it is the pass of the neighbour just looked at.
-                    if e < 0 or not is_edge(edges[e], u, v, x, y, z):
-                        e = head[u]
-                        while e >= 0 and not is_edge(edges[e], u, v, x, y, z):
-                            e = edges[e, 7]
-                    if e < 0:
-                        if count == len(level):
-                            edges, level = doubled(edges, level)
-                        e = count
-                        count += 1
-                        edges[e, 0], edges[e, 1] = u, v
-                        edges[e, 2], edges[e, 3], edges[e, 4] = x, y, z
-                        edges[e, 7] = head[u]
-                        head[u] = e
-                        level[e] = np.inf
-                    if height < level[e]:
-                        level[e] = height
-                        edges[e, 5] = p if energy[p] >= energy[q] else q
-                        edges[e, 6] = q if energy[p] >= energy[q] else p
-    return edges[:count], level[:count]
-
-
-@njit(cache=True)
-def is_edge(edge, u, v, x, y, z):  # type: ignore[no-untyped-def]
-    """Whether an edge joins these nodes with this translation."""
-    return edge[0] == u and edge[1] == v and edge[2] == x and edge[3] == y and edge[4] == z
-
-
-@njit(cache=True)
-def doubled(edges, level):  # type: ignore[no-untyped-def]
-    """The same edges with room for as many again."""
-    more, longer = np.empty((2 * len(edges), 8), dtype=np.int64), np.empty(2 * len(level))
-    more[: len(edges)] = edges
-    longer[: len(level)] = level
-    return more, longer
-
-
-@njit(cache=True)
-def sides(point, position, kind, weight, parameters, curves, cutoff):  # type: ignore[no-untyped-def]
-    """Where the two ways down from a pass end: the minimum on either side, shape (2, 3)."""
-    ends = np.empty((2, 3))
-    # 0.9 Å down by steps, then at most 2 Å by stationary_point.
-    near, near_kind, near_weight = in_reach(point, position, kind, weight, cutoff + 0.9)
-    _, _, hessian = energy_at(point, near, near_kind, near_weight, parameters, curves, cutoff)
-    _, modes = eigen(hessian)
-    here = np.empty(3)
-    for side in range(2):
-        for x in range(3):
-            here[x] = point[x] + (0.1 if side == 0 else -0.1) * modes[x, 0]
-        for _ in range(8):
-            _, gradient, _ = energy_at(
-                here, near, near_kind, near_weight, parameters, curves, cutoff
-            )
-            steepness = math.sqrt(gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2)
-            if steepness < 0.05:
-                break
-            for x in range(3):
-                here[x] -= gradient[x] * (0.1 / steepness)
-        _, end, found = stationary_point(
-            here, 0, position, kind, weight, parameters, curves, cutoff, 2.0
-        )
-        for x in range(3):
-            ends[side, x] = end[x] if found else here[x]
-    return ends
-
-
-@njit(cache=True)
-def joined_basins(  # type: ignore[no-untyped-def]
-    tops, start, inverse, shape, basin, offset, position, kind, weight, parameters, curves, cutoff
+def ways_down(  # type: ignore[no-untyped-def]
+    tops, position, kind, weight, parameters, curves, cutoff
 ):
-    """Basins on both sides of passes: grid index of their minima, and translation in between."""
-    ends = np.empty((len(tops), 2), dtype=np.int64)
-    shift = np.zeros((len(tops), 3), dtype=np.int64)
+    """Where the two ways down from passes (n, 3) end: the minimum on either side, (n, 2, 3), Å."""
+    ends = np.empty((len(tops), 2, 3))
+    here = np.empty(3)
     for t in range(len(tops)):
-        points = sides(tops[t], position, kind, weight, parameters, curves, cutoff)
+        # 0.9 Å down by steps, then at most 2 Å by stationary_point.
+        near, near_kind, near_weight = in_reach(tops[t], position, kind, weight, cutoff + 0.9)
+        _, _, hessian = energy_at(tops[t], near, near_kind, near_weight, parameters, curves, cutoff)
+        _, modes = eigen(hessian)
         for side in range(2):
-            index = 0
             for x in range(3):
-                frac = 0.0
-                for m in range(3):
-                    frac += (points[side, m] - start[m]) * inverse[m, x]
-                step = int(np.rint(frac * shape[x]))
-                cell = step // shape[x]
-                index = index * shape[x] + step - cell * shape[x]
-                shift[t, x] += cell if side == 1 else -cell
+                here[x] = tops[t, x] + (0.1 if side == 0 else -0.1) * modes[x, 0]
+            for _ in range(8):
+                _, gradient, _ = energy_at(
+                    here, near, near_kind, near_weight, parameters, curves, cutoff
+                )
+                steepness = math.sqrt(gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2)
+                if steepness < 0.05:
+                    break
+                for x in range(3):
+                    here[x] -= gradient[x] * (0.1 / steepness)
+            _, end, found = stationary_point(
+                here, 0, position, kind, weight, parameters, curves, cutoff, 2.0
+            )
             for x in range(3):
-                shift[t, x] += offset[index, x] if side == 1 else -offset[index, x]
-            ends[t, side] = basin[index]
-    return ends, shift
+                ends[t, side, x] = end[x] if found else here[x]
+    return ends

@@ -38,19 +38,9 @@ from ..core.prepared import PreparedStructure
 from ..void.blocks import block_radius
 from ..void.grid import adaptive_spacing_A, grid_shape, images_within
 from ..void.host import Host, host_of, numbered
-from ..void.percolation import PercolationLevels, percolation_levels
 from ..void.symmetry import SymmetricGrid, symmetric_grid
-from .kernels import (
-    coincident,
-    descend,
-    energies_at,
-    energy_grid,
-    joined_basins,
-    pair_curves,
-    passes,
-    stationary_points,
-    tabulated,
-)
+from .kernels import energies_at, energy_grid, pair_curves, tabulated
+from .network import FARTHEST_DOWN_A, Network
 
 CUTOFF_A: Final[float] = 8.0
 SCREENING: Final[float] = 0.74
@@ -66,12 +56,6 @@ _PIECES = 1024
 _SHORTEST_A = 0.5
 _PERIOD_ENDS = np.array([2, 10, 18, 36, 54, 86, 118])
 _START = np.array([0.37, 0.23, 0.41])
-_FARTHEST_A = 0.8
-_FARTHEST_DOWN_A = 1.5
-_GRID_ERROR_EV = 0.15
-"""How far a pass read off the grid may lie above the true pass."""
-_MINIMA_EV = 0.6
-_SAME_PLACE_A = 0.05
 
 
 class MissingParametersError(FeatureError):
@@ -168,9 +152,9 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
             f"part of the cell is farther than {CUTOFF_A:g} Å from every host atom (a molecule or "
             "a slab in vacuum?): no landscape there"
         )
+    network = Network(host.lattice, field.arguments(), grid, energy)
     for highest in (_USUALLY_ENOUGH_EV, HIGHEST_EV):
-        network = _Network(host, field, shape, start, energy, highest)
-        found = network.percolate()
+        found = network.percolate(highest)
         if np.isfinite(found.levels).all():
             break
     return Landscape(
@@ -209,7 +193,7 @@ def force_field(prepared: PreparedStructure, host: Host) -> ForceField:
     kinds, kind = numbered(zip(host.z, np.round(host.oxidation, 6), strict=True))
     parameters = np.array([_pair_parameters(mobile, charge, int(z), float(q)) for z, q in kinds])
     # Refinement may leave the cell by up to its farthest step, a block of points by its size.
-    images = images_within(host, CUTOFF_A + _FARTHEST_DOWN_A + 0.5)
+    images = images_within(host, CUTOFF_A + FARTHEST_DOWN_A + 0.5)
     return ForceField(
         position_A=images.position_A,
         kind=kind[images.atom],
@@ -265,151 +249,3 @@ def _morse(mobile: str, charge: float, anion: str, oxidation: float) -> MorsePar
 def period(z: int) -> int:
     """Row of the periodic table, the principal quantum number of the valence shell."""
     return int(np.searchsorted(_PERIOD_ENDS, z)) + 1
-
-
-class _Network:
-    """Minima and passes of a landscape, refined where the answer depends on them."""
-
-    def __init__(
-        self,
-        host: Host,
-        field: ForceField,
-        shape: IntArray,
-        start: FloatArray,
-        energy: FloatArray,
-        highest_eV: float,
-    ) -> None:
-        self.host, self.field, self.shape, self.start = host, field, shape, start
-        self.inverse = np.linalg.inv(host.lattice)
-        self.basin, self.offset = descend(energy, shape)
-        minima = np.flatnonzero(self.basin == np.arange(len(self.basin)))
-        self.node_of = np.full(len(self.basin), -1, dtype=np.int64)
-        self.node_of[minima] = np.arange(len(minima))
-        edges, self.level = passes(
-            energy,
-            shape,
-            self.basin,
-            self.offset,
-            self.node_of,
-            len(minima),
-            float(energy.min()) + highest_eV,
-        )
-        self.first, self.second = edges[:, 0].copy(), edges[:, 1].copy()
-        self.shift, self.place = edges[:, 2:5].copy(), edges[:, 5:7].copy()
-        self.grid_level = self.level.copy()
-        self.point = np.full((len(self.level), 3), np.nan)
-        self.is_refined = np.zeros(len(self.level), dtype=bool)
-        self.node_level = energy[minima].copy()
-        self._refine_minima(minima)
-        self.lowest = float(self.node_level.min())
-
-    def percolate(self) -> PercolationLevels:
-        """Percolation levels, refining and checking passes until those that decide are true."""
-        found = self._levels()
-        for _ in range(100):
-            finite = found.levels[np.isfinite(found.levels)]
-            pending = self._pending(finite, found.is_used)
-            doubtful = self._doubtful(finite, found.is_used)
-            if len(pending):
-                self._refine_passes(pending)
-            elif len(doubtful):
-                self._reconnect(doubtful)
-            else:
-                break
-            found = self._levels()
-        return found
-
-    def _levels(self) -> PercolationLevels:
-        return percolation_levels(self.node_level, self.first, self.second, self.shift, self.level)
-
-    def _points_A(self, index: IntArray) -> FloatArray:
-        triple = np.stack(np.unravel_index(index, tuple(self.shape)), axis=1)
-        return np.asarray(triple / self.shape @ self.host.lattice + self.start)
-
-    def _refine_minima(self, minima: IntArray) -> None:
-        near = np.flatnonzero(self.node_level < self.node_level.min() + _MINIMA_EV)
-        energies, points, found = stationary_points(
-            self._points_A(minima[near]), 0, *self.field.arguments(), _FARTHEST_DOWN_A
-        )
-        self.node_level[near[found]] = energies[found]
-        self._join_coincident(near[found], points[found])
-
-    def _join_coincident(self, nodes: IntArray, points: FloatArray) -> None:
-        """Minima that the grid split but that are one point get a pass at their own level."""
-        pairs = coincident(points @ self.inverse, self.host.lattice, _SAME_PLACE_A)
-        if len(pairs):
-            first, second = nodes[pairs[:, 0]], nodes[pairs[:, 1]]
-            level = np.maximum(self.node_level[first], self.node_level[second])
-            self._add_passes(first, second, pairs[:, 2:], level)
-
-    def _add_passes(
-        self, first: IntArray, second: IntArray, shift: IntArray, level: FloatArray
-    ) -> None:
-        n = len(first)
-        self.first = np.concatenate([self.first, first])
-        self.second = np.concatenate([self.second, second])
-        self.shift = np.concatenate([self.shift, shift])
-        self.level = np.concatenate([self.level, level])
-        self.grid_level = np.concatenate([self.grid_level, level])
-        self.place = np.concatenate([self.place, np.full((n, 2), -1)])
-        self.point = np.concatenate([self.point, np.full((n, 3), np.nan)])
-        self.is_refined = np.concatenate([self.is_refined, np.ones(n, dtype=bool)])
-
-    def _refine_passes(self, pending: IntArray) -> None:
-        self.is_refined[pending] = True
-        high, low = self._points_A(self.place[pending, 0]), self._points_A(self.place[pending, 1])
-        difference = (low - high) @ self.inverse
-        half = high + 0.5 * (difference - np.rint(difference)) @ self.host.lattice
-        # Two neighbouring grid points may stand on either side of a ridge: look between them.
-        between = energies_at(half, *self.field.arguments(), 0.0)
-        steeper = between > self.level[pending]
-        self.level[pending] = np.maximum(self.level[pending], between)
-        self.grid_level[pending] = self.level[pending]
-        missed = self._refine_from(pending, np.where(steeper[:, None], half, high))
-        second = np.where(steeper[:, None], high, half)[missed]
-        self._refine_from(pending[missed], second)
-
-    def _refine_from(self, edges: IntArray, starts: FloatArray) -> np.ndarray:
-        """Refine passes from starting points (Å); True where no fitting pass was found."""
-        energies, points, found = stationary_points(starts, 1, *self.field.arguments(), _FARTHEST_A)
-        floor = np.maximum(self.node_level[self.first[edges]], self.node_level[self.second[edges]])
-        # A pass below its own basins or well above the grid's is another pass.
-        found &= (energies >= floor - 1e-6) & (energies <= self.level[edges] + 0.02)
-        self.level[edges[found]] = energies[found]
-        self.point[edges[found]] = points[found]
-        return ~found
-
-    def _pending(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
-        """Passes not yet refined that may decide: in use, or a little above a deciding level."""
-        if len(levels) == 0:
-            return np.empty(0, dtype=np.int64)
-        above = self.level - levels[:, None]
-        may_open = ((above > 0) & (above <= _GRID_ERROR_EV)).any(axis=0)
-        in_use = is_used & (self.level <= levels.max())
-        return np.flatnonzero(~self.is_refined & (in_use | may_open))
-
-    def _doubtful(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
-        """Refined passes that open at a deciding level only because refinement lowered them.
-
-        Refinement may have slid to a lower pass between other basins.
-        """
-        matters = (self.level <= levels[:, None] + 1e-9) & (
-            self.grid_level > levels[:, None] + 1e-9
-        )
-        return np.flatnonzero(matters.any(axis=0) & np.isfinite(self.point[:, 0]) & is_used)
-
-    def _reconnect(self, edges: IntArray) -> None:
-        """Let true passes join the basins below them; their old edges get the grid's level."""
-        ends, shift = joined_basins(
-            self.point[edges],
-            self.start,
-            self.inverse,
-            self.shape,
-            self.basin,
-            self.offset,
-            *self.field.arguments(),
-        )
-        nodes = self.node_of[ends]
-        self._add_passes(nodes[:, 0], nodes[:, 1], shift, self.level[edges])
-        self.level[edges] = self.grid_level[edges]
-        self.point[edges] = np.nan

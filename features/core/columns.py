@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 from .prepared import PreparedStructure
@@ -84,3 +86,8 @@ class Family:
     columns: tuple[Column, ...]
     compute: Compute
     compute_batch: ComputeBatch | None = None
+
+    @cached_property
+    def empty(self) -> Values:
+        """What the columns hold where nothing is computed; copy before changing it."""
+        return {c.name: "" if c.dtype == "category" else math.nan for c in self.columns}

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from ...data.records import FloatArray
+from ...data.records import FloatArray, IntArray
 from ..core.columns import Column, Notes, Values
 from ..core.prepared import PreparedStructure
 
@@ -30,6 +30,11 @@ ROLE_PAIRS: Final[tuple[tuple[str, str], ...]] = (
 )
 
 _DIGITS = 7  # distances of symmetric crystals fall on bin edges: rounding must not decide
+
+_ROLES = ("mobile", "anion", "framework")
+_PAIR_ROWS = tuple(np.array([[_ROLES.index(r) for r in pair] for pair in ROLE_PAIRS]).T)
+_SHELLS_A3 = 4.0 / 3.0 * np.pi * np.diff(EDGES_A**3)
+_PARTIAL_SHELLS_A3 = 4.0 / 3.0 * np.pi * np.diff(PARTIAL_EDGES_A**3)
 
 
 def _bins(edges_A: FloatArray) -> list[tuple[float, float]]:
@@ -64,39 +69,40 @@ COLUMNS: Final[tuple[Column, ...]] = (
     ),
 )
 
+_NAMES: Final[tuple[str, ...]] = tuple(c.name for c in COLUMNS)
+
 
 def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     """Radial distribution columns; see the catalogue for each."""
-    atoms, roles = prepared.atoms, prepared.roles
-    weight, everyone = atoms.occupancy, np.ones(len(atoms.z), dtype=bool)
-    members = {
-        "mobile": roles.is_mobile,
-        "anion": roles.is_anion,
-        "framework": roles.is_framework_cation,
-    }
-    density = float(weight.sum()) / atoms.volume_A3
-    total = _shell_density(prepared, everyone, everyone, EDGES_A) / density
-    partial = [
-        _shell_density(prepared, members[one], members[other], PARTIAL_EDGES_A)
-        for one, other in ROLE_PAIRS
-    ]
-    row = np.concatenate([total, *partial])
-    return {c.name: float(value) for c, value in zip(COLUMNS, row, strict=True)}
+    atoms, pairs = prepared.atoms, prepared.neighbors
+    weight, volume_A3 = atoms.occupancy, atoms.volume_A3
+    both = weight[pairs.center] * weight[pairs.neighbor]
+    distance = np.round(pairs.distance_A, _DIGITS)
+    slots = _slots(distance, EDGES_A)
+    total = np.bincount(slots, weights=both, minlength=len(EDGES_A))[1:]
+    total /= _SHELLS_A3 * float(weight.sum()) ** 2 / volume_A3
+    return dict(zip(_NAMES, [*total.tolist(), *_partial(prepared, both, distance)], strict=True))
 
 
-def _shell_density(
-    prepared: PreparedStructure, one: np.ndarray, other: np.ndarray, edges_A: FloatArray
-) -> FloatArray:
-    """Mean number density of ``other`` in each shell around ``one``, 1/Å³; 0 without members."""
-    pairs, weight = prepared.neighbors, prepared.atoms.occupancy
-    count = float(weight[one].sum())
-    if count == 0:
-        return np.zeros(len(edges_A) - 1)
-    chosen = one[pairs.center] & other[pairs.neighbor]
-    both = weight[pairs.center[chosen]] * weight[pairs.neighbor[chosen]]
-    distance = np.round(pairs.distance_A[chosen], _DIGITS)
-    slot = np.floor((distance - edges_A[0]) / (edges_A[1] - edges_A[0])).astype(np.int64)
-    # As numpy and matminer: the last edge belongs to the last bin. Slot 0 takes what is nearer.
-    slot = np.clip(slot + 1, 0, len(edges_A) - 1)
-    histogram = np.bincount(slot, weights=both, minlength=len(edges_A))[1:]
-    return histogram / (4.0 / 3.0 * np.pi * np.diff(edges_A**3)) / count
+def _partial(prepared: PreparedStructure, both: FloatArray, distance_A: FloatArray) -> list[float]:
+    """Mean number density of each pair of roles in each shell, 1/Å³; 0 without members."""
+    roles, pairs, weight = prepared.roles, prepared.neighbors, prepared.atoms.occupancy
+    members = np.stack([roles.is_mobile, roles.is_anion, roles.is_framework_cation])
+    role = np.where(members.any(axis=0), members.argmax(axis=0), len(_ROLES))
+    # One histogram over all pairs of roles and all shells: shell 0 takes what is nearer.
+    n, n_slots = len(_ROLES) + 1, len(PARTIAL_EDGES_A)
+    row = (role[pairs.center] * n + role[pairs.neighbor]) * n_slots
+    slots = row + _slots(distance_A, PARTIAL_EDGES_A)
+    histogram = np.bincount(slots, weights=both, minlength=n * n * n_slots)
+    histogram = histogram.reshape(n, n, n_slots)[:, :, 1:] / _PARTIAL_SHELLS_A3
+    count = np.bincount(role, weights=weight, minlength=n)
+    filled = histogram / np.where(count > 0, count, 1.0)[:, None, None]
+    found: list[float] = filled[_PAIR_ROWS].ravel().tolist()
+    return found
+
+
+def _slots(distance_A: FloatArray, edges_A: FloatArray) -> IntArray:
+    """Shell of each distance, from 1; 0 for what is nearer than the first edge."""
+    slot = np.floor((distance_A - edges_A[0]) / (edges_A[1] - edges_A[0])).astype(np.int64) + 1
+    # As numpy and matminer: the last edge belongs to the last bin.
+    return np.minimum(np.maximum(slot, 0), len(edges_A) - 1)

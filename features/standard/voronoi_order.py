@@ -199,4 +199,5 @@ def _differences(
     around = np.zeros_like(share)
     np.add.at(around, cells.center, cells.area_A2[:, None] * share[cells.neighbor])
     around /= around.sum(axis=1, keepdims=True)
-    return site_statistics(np.einsum("ie,if,efp->ip", share, around, contrast, optimize=True))
+    pairs = (share[:, :, None] * around[:, None, :]).reshape(len(share), -1)
+    return site_statistics(pairs @ contrast.reshape(-1, contrast.shape[2]))

@@ -47,6 +47,10 @@ class SymmetricGrid:
         Flat index of the first point of each orbit.
     size : array (n_orbits,)
         Points of each orbit.
+    turn, move : arrays (n_operations, 3, 3) and (n_operations, 3)
+        Operations on grid points: (i, j, k) · turn + move, modulo the shape.
+    rotation : array (n_operations, 3, 3)
+        The same on Cartesian vectors: v · rotation.
     """
 
     shape: IntArray
@@ -54,6 +58,9 @@ class SymmetricGrid:
     orbit: IntArray
     first: IntArray
     size: IntArray
+    turn: IntArray
+    move: IntArray
+    rotation: FloatArray
 
     @property
     def is_first(self) -> np.ndarray:
@@ -86,9 +93,16 @@ def symmetric_grid(host: Host, shape: tuple[int, int, int], start: FloatArray) -
             return fitted
     points = np.array(shape, dtype=np.int64)
     every = np.arange(prod(shape), dtype=np.int64)
-    first = start / points @ host.lattice
-    size = np.ones(len(every), dtype=np.int64)
-    return SymmetricGrid(shape=points, start_A=first, orbit=every, first=every, size=size)
+    return SymmetricGrid(
+        shape=points,
+        start_A=start / points @ host.lattice,
+        orbit=every,
+        first=every,
+        size=np.ones(len(every), dtype=np.int64),
+        turn=_IDENTITY[None],
+        move=np.zeros((1, 3), dtype=np.int64),
+        rotation=np.eye(3)[None],
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -165,12 +179,20 @@ def _fitted(host: Host, shape: tuple[int, int, int], group: _Group) -> Symmetric
     # A point at (i + start) steps is mapped to another: by integers, but for the noise of atoms.
     turn = np.rint(group.rotation * (size / size[:, None])).astype(np.int64)
     move = np.rint(start @ turn + group.translation * size - start).astype(np.int64)
-    arguments = (size, turn % size, move % size)
-    orbit, first, count = _orbits(*(a.astype(np.uint32) for a in arguments))
+    turn, move = turn % size, move % size
+    orbit, first, count = _orbits(*(a.astype(np.uint32) for a in (size, turn, move)))
     if len(first) == 0:
         return None
-    start_A = start / size @ host.lattice
-    return SymmetricGrid(shape=size, start_A=start_A, orbit=orbit, first=first, size=count)
+    return SymmetricGrid(
+        shape=size,
+        start_A=start / size @ host.lattice,
+        orbit=orbit,
+        first=first,
+        size=count,
+        turn=turn,
+        move=move,
+        rotation=np.linalg.inv(host.lattice) @ group.rotation @ host.lattice,
+    )
 
 
 def _origins(rotation: IntArray, translation: FloatArray) -> FloatArray:
@@ -289,3 +311,82 @@ def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, 
             return orbit, first[:0], size[:0]
         count += 1
     return orbit, first[:count].copy(), size[:count].copy()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairOrbits:
+    """Pairs of grid points that symmetry maps onto each other.
+
+    Attributes
+    ----------
+    first : array (n_orbits,)
+        One pair of each orbit.
+    orbit : array (n_pairs,)
+        Orbit of each pair.
+    turn : array (n_pairs, 3, 3)
+        What is at ``v`` as seen from the first point of the first pair of the orbit is at
+        ``v · turn`` as seen from the first point of this pair.
+    """
+
+    first: IntArray
+    orbit: IntArray
+    turn: FloatArray
+
+    def turned(self, vectors: FloatArray) -> FloatArray:
+        """Vectors of the orbits, (n_orbits, …, 3), as they are at each pair, (n_pairs, …, 3)."""
+        of_pair = vectors[self.orbit].reshape(len(self.orbit), -1, 3)
+        return np.asarray((of_pair @ self.turn).reshape(-1, *vectors.shape[1:]))
+
+
+def pair_orbits(grid: SymmetricGrid, pairs: IntArray) -> PairOrbits:
+    """Orbits of ordered pairs of points of a grid.
+
+    Parameters
+    ----------
+    grid : SymmetricGrid
+    pairs : array (n_pairs, 2)
+        Flat indices.
+    """
+    key, operation = _standard_pairs(
+        pairs, grid.shape, grid.turn, grid.move, grid.first[grid.orbit[pairs[:, 0]]]
+    )
+    _, first, orbit = np.unique(key, return_index=True, return_inverse=True)
+    # To where the first pair of the orbit is taken, and back from there.
+    to_standard = grid.rotation[operation]
+    turn = to_standard[first][orbit] @ np.linalg.inv(to_standard)
+    return PairOrbits(first=first, orbit=orbit, turn=turn)
+
+
+@njit(cache=True)
+def _standard_pairs(
+    pairs: IntArray, shape: IntArray, turn: IntArray, move: IntArray, target: IntArray
+) -> tuple[IntArray, IntArray]:
+    """A number that pairs of one orbit share, and the operation that leads to it.
+
+    Of the operations that take the first point to ``target`` (n_pairs,), the one that takes the
+    second point to the lowest index.
+    """
+    key, operation = np.empty(len(pairs), dtype=np.int64), np.zeros(len(pairs), dtype=np.int64)
+    total = shape[0] * shape[1] * shape[2]
+    for p in range(len(pairs)):
+        lowest = total
+        for g in range(len(turn)):
+            if _image(pairs[p, 0], shape, turn[g], move[g]) != target[p]:
+                continue
+            image = _image(pairs[p, 1], shape, turn[g], move[g])
+            if image < lowest:
+                lowest = image
+                operation[p] = g
+        key[p] = target[p] * total + lowest
+    return key, operation
+
+
+@njit(cache=True)
+def _image(point: int, shape: IntArray, turn: IntArray, move: IntArray) -> int:
+    """Flat index of the point that an operation makes of another."""
+    i, j, k = point // (shape[1] * shape[2]), point // shape[2] % shape[1], point % shape[2]
+    image = 0
+    for x in range(3):
+        steps = i * turn[0, x] + j * turn[1, x] + k * turn[2, x] + move[x]
+        image = image * shape[x] + steps % shape[x]
+    return image

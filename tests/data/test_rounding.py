@@ -47,3 +47,20 @@ def test_arrays_keep_their_shape() -> None:
         meaningful_array(given_), [[0.33333333, 0.0], [math.nan, -math.inf]]
     )
     assert meaningful_array(np.zeros((0, 2))).shape == (0, 2)
+
+
+EXPONENTS = st.integers(-11, 18)
+
+
+@given(st.lists(st.floats() | st.floats(-1e4, 1e4), max_size=20))
+def test_arrays_are_rounded_as_numbers(values: list[float]) -> None:
+    expected = np.array([meaningful(value) for value in values], dtype=np.float64)
+    assert meaningful_array(values).tobytes() == expected.tobytes()
+
+
+@given(st.lists(st.tuples(st.integers(-(10**9), 10**9), EXPONENTS), max_size=20))
+def test_halves_and_borders_are_rounded_as_numbers(parts: list[tuple[int, int]]) -> None:
+    """Nine digits and fewer: just what lies between two numbers of eight."""
+    values = [float(f"{whole}e{exponent}") for whole, exponent in parts]
+    expected = np.array([meaningful(value) for value in values], dtype=np.float64)
+    assert meaningful_array(values).tobytes() == expected.tobytes()

@@ -10,9 +10,9 @@ import structures
 from ionsieve.data.embedded.bvse import bvse_parameters
 from ionsieve.data.records import StructureRecord
 from ionsieve.features import bvse_landscape, prepare
+from ionsieve.features.bvse.basins import descend
 from ionsieve.features.bvse.columns import accessible_fraction
 from ionsieve.features.bvse.kernels import (
-    descend,
     eigen,
     energies_at,
     energy_at,
@@ -24,10 +24,10 @@ from ionsieve.features.bvse.kernels import (
 from ionsieve.features.bvse.landscape import (
     CUTOFF_A,
     MissingParametersError,
-    _Network,
     force_field,
     period,
 )
+from ionsieve.features.bvse.network import Network
 from ionsieve.features.catalogue import family
 from ionsieve.features.core.prepared import PreparedStructure
 from ionsieve.features.rows import featurize_one
@@ -315,9 +315,9 @@ def test_refined_barriers_are_the_limit_of_a_fine_grid(
 ) -> None:
     refined = barriers(name)
     monkeypatch.setattr("ionsieve.features.bvse.landscape.SPACING_A", 0.15)
-    monkeypatch.setattr(_Network, "_refine_minima", lambda self, minima: None)
+    monkeypatch.setattr(Network, "_refine_minima", lambda self, minima: None)
     monkeypatch.setattr(
-        _Network, "_refine_passes", lambda self, edges: self.is_refined.__setitem__(edges, True)
+        Network, "_refine_passes", lambda self, edges: self.is_refined.__setitem__(edges, True)
     )
     np.testing.assert_allclose(barriers(name), refined, rtol=0, atol=0.02)
 

@@ -1,0 +1,263 @@
+"""Basins of a periodic energy grid, and the lowest passes between them.
+
+Kernels; they validate nothing. Grids have shape (n0, n1, n2), last axis fastest, and are flat
+here: point (i, j, k) is (i · n1 + j) · n2 + k. Each point touches its 26 neighbours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ...data.records import FloatArray, IntArray
+
+_ROOM = 512
+"""Translations from −512 to 511 along an axis fit into a label."""
+
+
+@njit(cache=True)
+def descend(energy: FloatArray, shape: IntArray) -> tuple[IntArray, IntArray]:
+    """Basin of every grid point: each follows its lowest neighbour down.
+
+    Parameters
+    ----------
+    energy : array (n_points,), eV
+    shape : array (3,)
+
+    Returns
+    -------
+    basin : array (n_points,)
+        Index of the minimum; its own for a minimum.
+    offset : array (n_points, 3)
+        Lattice translation of the minimum as seen from the point.
+    """
+    parent = _lowest_neighbours(energy, shape)
+    offset = _crossings(parent, shape)
+    _follow(parent, offset)
+    return parent, offset
+
+
+@njit(cache=True)
+def _lowest_neighbours(energy: FloatArray, shape: IntArray) -> IntArray:
+    """Index of the lowest neighbour of each point, its own where none is lower, (n_points,).
+
+    The lowest of three along the last axis, then of three such along the second, then the first:
+    six comparisons a point instead of 26. The first in order wins a tie, but the point itself
+    before all.
+    """
+    n0, n1, n2 = shape[0], shape[1], shape[2]
+    n = n0 * n1 * n2
+    along, across = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    for row in range(0, n, n2):
+        for k in range(n2):
+            q = row + (k - 1 if k > 0 else n2 - 1)
+            q = row + k if energy[row + k] < energy[q] else q
+            r = row + (k + 1 if k < n2 - 1 else 0)
+            along[row + k] = r if energy[r] < energy[q] else q
+    for i in range(n0):
+        for j in range(n1):
+            here = (i * n1 + j) * n2
+            below = (i * n1 + (j - 1 if j > 0 else n1 - 1)) * n2
+            above = (i * n1 + (j + 1 if j < n1 - 1 else 0)) * n2
+            for k in range(n2):
+                q = along[below + k]
+                q = along[here + k] if energy[along[here + k]] < energy[q] else q
+                r = along[above + k]
+                across[here + k] = r if energy[r] < energy[q] else q
+    lowest = along
+    for i in range(n0):
+        here = i * n1 * n2
+        below = (i - 1 if i > 0 else n0 - 1) * n1 * n2
+        above = (i + 1 if i < n0 - 1 else 0) * n1 * n2
+        for m in range(n1 * n2):
+            p = here + m
+            q = across[below + m]
+            q = across[p] if energy[across[p]] < energy[q] else q
+            r = across[above + m]
+            q = r if energy[r] < energy[q] else q
+            lowest[p] = q if energy[q] < energy[p] else p
+    return lowest
+
+
+@njit(cache=True)
+def _crossings(parent: IntArray, shape: IntArray) -> IntArray:
+    """Lattice translation of the neighbour that each point goes to, (n_points, 3)."""
+    n0, n1, n2 = shape[0], shape[1], shape[2]
+    offset = np.zeros((n0 * n1 * n2, 3), dtype=np.int64)
+    for i in range(n0):
+        for j in range(n1):
+            # Only points on a face of the cell have neighbours in other cells.
+            inside = 0 < i < n0 - 1 and 0 < j < n1 - 1
+            for k in range(0, n2, max(n2 - 1, 1) if inside else 1):
+                p = (i * n1 + j) * n2 + k
+                q = parent[p]
+                offset[p, 0] = _wrapped(q // (n1 * n2) - i)
+                offset[p, 1] = _wrapped(q // n2 % n1 - j)
+                offset[p, 2] = _wrapped(q % n2 - k)
+    return offset
+
+
+@njit(cache=True)
+def _wrapped(step: int) -> int:
+    """Translation in a step between neighbours that looks longer than one."""
+    return -1 if step > 1 else (1 if step < -1 else 0)
+
+
+@njit(cache=True)
+def _follow(parent: IntArray, offset: IntArray) -> None:
+    """Let every point know the end of its way, and the translation to there, in place."""
+    path = np.empty(len(parent), dtype=np.int64)
+    for p in range(len(parent)):
+        length, q = 0, p
+        while parent[parent[q]] != parent[q]:
+            path[length] = q
+            length += 1
+            q = parent[q]
+        # Unwind: everything on the path already has its parent resolved one step below.
+        for m in range(length - 1, -1, -1):
+            q = path[m]
+            above = parent[q]
+            for x in range(3):
+                offset[q, x] += offset[above, x]
+            parent[q] = parent[above]
+
+
+@njit(cache=True)
+def passes(
+    energy: FloatArray,
+    shape: IntArray,
+    basin: IntArray,
+    offset: IntArray,
+    node_of: IntArray,
+    n_nodes: int,
+    highest: float,
+) -> tuple[IntArray, FloatArray]:
+    """Lowest pass between each two neighbouring basins (and images), below ``highest``.
+
+    Parameters
+    ----------
+    energy : array (n_points,), eV
+    shape : array (3,)
+    basin, offset
+        From :func:`descend`.
+    node_of : array (n_points,)
+        Number of each minimum; −1 for other points.
+    n_nodes : int
+    highest : float
+        eV; points above it are not looked at.
+
+    Returns
+    -------
+    edges : array (n_passes, 8)
+        First and second node, translation of the second (3), the grid points on both sides of the
+        pass, the higher one first, and a number that is of no use outside.
+    level : array (n_passes,), eV
+        Energy of the higher point.
+    """
+    n0, n1, n2 = shape[0], shape[1], shape[2]
+    # The last column chains the edges of one first node.
+    edges, level = np.empty((1024, 8), dtype=np.int64), np.empty(1024)
+    head = np.full(n_nodes, -1, dtype=np.int64)
+    count, e = 0, -1
+    label = _labels(basin, offset)
+    for i in range(n0):
+        for j in range(n1):
+            for k in range(n2):
+                p = (i * n1 + j) * n2 + k
+                if energy[p] > highest:
+                    continue
+                is_inside = i < n0 - 1 and 0 < j < n1 - 1 and 0 < k < n2 - 1
+                for step in range(14, 27):
+                    q, si, sj, sk = p, 0, 0, 0
+                    if is_inside:
+                        q += ((step // 9 - 1) * n1 + step // 3 % 3 - 1) * n2 + step % 3 - 1
+                        # Most points are inside their basin: nothing else needs to be known.
+                        if label[q] == label[p]:
+                            continue
+                    else:
+                        q, si, sj, sk = _neighbour(i, j, k, step, shape)
+                    if energy[q] > highest:
+                        continue
+                    u, v, x, y, z = _joined(node_of, basin, offset, p, q, (si, sj, sk))
+                    if u == v and x == 0 and y == 0 and z == 0:
+                        continue
+                    # Most often it is the pass of the neighbour just looked at.
+                    if e < 0 or not _is_edge(edges[e], u, v, x, y, z):
+                        e = head[u]
+                        while e >= 0 and not _is_edge(edges[e], u, v, x, y, z):
+                            e = edges[e, 7]
+                    if e < 0:
+                        if count == len(level):
+                            edges, level = _doubled(edges, level)
+                        e = count
+                        count += 1
+                        edges[e, 0], edges[e, 1] = u, v
+                        edges[e, 2], edges[e, 3], edges[e, 4] = x, y, z
+                        edges[e, 7] = head[u]
+                        head[u] = e
+                        level[e] = np.inf
+                    height = max(energy[p], energy[q])
+                    if height < level[e]:
+                        level[e] = height
+                        edges[e, 5] = p if energy[p] >= energy[q] else q
+                        edges[e, 6] = q if energy[p] >= energy[q] else p
+    return edges[:count], level[:count]
+
+
+@njit(cache=True)
+def _labels(basin: IntArray, offset: IntArray) -> IntArray:
+    """One number for basin and translation of each point, (n_points,)."""
+    label = np.empty(len(basin), dtype=np.int64)
+    for p in range(len(basin)):
+        label[p] = basin[p]
+        for x in range(3):
+            label[p] = label[p] * (2 * _ROOM) + offset[p, x] + _ROOM
+    return label
+
+
+@njit(cache=True)
+def _neighbour(i: int, j: int, k: int, step: int, shape: IntArray) -> tuple[int, int, int, int]:
+    """Flat index of a neighbour (``step`` 14 to 26), and the translation of its cell."""
+    a, b, c = i + step // 9 - 1, j + step // 3 % 3 - 1, k + step % 3 - 1
+    si = 1 if a >= shape[0] else 0
+    sj = 1 if b >= shape[1] else (-1 if b < 0 else 0)
+    sk = 1 if c >= shape[2] else (-1 if c < 0 else 0)
+    a, b, c = a - si * shape[0], b - sj * shape[1], c - sk * shape[2]
+    return (a * shape[1] + b) * shape[2] + c, si, sj, sk
+
+
+@njit(cache=True)
+def _joined(
+    node_of: IntArray,
+    basin: IntArray,
+    offset: IntArray,
+    p: int,
+    q: int,
+    cell: tuple[int, int, int],
+) -> tuple[int, int, int, int, int]:
+    """Nodes of two neighbouring points, and the translation of the second as seen from the first.
+
+    Of the two directions always the same one, so that a pass and its reverse meet.
+    """
+    u, v = node_of[basin[p]], node_of[basin[q]]
+    x = cell[0] + offset[q, 0] - offset[p, 0]
+    y = cell[1] + offset[q, 1] - offset[p, 1]
+    z = cell[2] + offset[q, 2] - offset[p, 2]
+    if v < u or (u == v and (x < 0 or (x == 0 and (y < 0 or (y == 0 and z < 0))))):
+        return v, u, -x, -y, -z
+    return u, v, x, y, z
+
+
+@njit(cache=True)
+def _is_edge(edge: IntArray, u: int, v: int, x: int, y: int, z: int) -> bool:
+    """Whether an edge joins these nodes with this translation."""
+    return edge[0] == u and edge[1] == v and edge[2] == x and edge[3] == y and edge[4] == z
+
+
+@njit(cache=True)
+def _doubled(edges: IntArray, level: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The same edges with room for as many again."""
+    more, longer = np.empty((2 * len(edges), 8), dtype=np.int64), np.empty(2 * len(level))
+    more[: len(edges)] = edges
+    longer[: len(level)] = level
+    return more, longer

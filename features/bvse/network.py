@@ -1,0 +1,233 @@
+"""Minima and passes of an energy landscape, refined where the answer depends on them.
+
+A grid finds the basins and the passes between them. Passes that symmetry maps onto each other are
+one: what is found for one of them, its energy, its place and the basins below, is turned to where
+the others are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from ...data.records import FloatArray, IntArray
+from ..void.percolation import PercolationLevels, percolation_levels
+from ..void.symmetry import PairOrbits, SymmetricGrid, pair_orbits
+from .basins import descend, passes
+from .kernels import coincident, energies_at, stationary_points, ways_down
+
+FARTHEST_DOWN_A: Final[float] = 1.5
+"""How far a minimum may lie from its grid point, Å."""
+
+_FARTHEST_A = 0.8
+_GRID_ERROR_EV = 0.15
+"""How far a pass read off the grid may lie above the true pass."""
+_MINIMA_EV = 0.6
+_SAME_PLACE_A = 0.05
+
+FieldArguments = tuple[FloatArray, IntArray, FloatArray, FloatArray, FloatArray, float]
+"""Positions, kinds and weights of atoms, parameters, curves, cutoff, as the point kernels take."""
+
+
+class Network:
+    """Nodes are minima of the landscape, edges the passes between them and their images.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+        Of the host cell.
+    field : tuple
+        Arguments of the point kernels.
+    grid : SymmetricGrid
+    energy : array (n_points,), eV
+        On the grid, the same for all points of an orbit.
+    """
+
+    def __init__(
+        self, lattice: FloatArray, field: FieldArguments, grid: SymmetricGrid, energy: FloatArray
+    ) -> None:
+        self.lattice, self.field, self.grid, self.energy = lattice, field, grid, energy
+        self.inverse = np.linalg.inv(lattice)
+        self.basin, self.offset = descend(energy, grid.shape)
+        minima = np.flatnonzero(self.basin == np.arange(len(self.basin)))
+        self.node_of = np.full(len(self.basin), -1, dtype=np.int64)
+        self.node_of[minima] = np.arange(len(minima))
+        self.node_level = energy[minima].copy()
+        self._clear()
+        self._refine_minima(minima)
+        self.lowest = float(self.node_level.min())
+        # Passes between minima that are one point, whatever height the others end at.
+        self.joints = (self.first, self.second, self.shift, self.level)
+
+    def percolate(self, highest_eV: float) -> PercolationLevels:
+        """Percolation levels, refining and checking passes until those that decide are true.
+
+        Parameters
+        ----------
+        highest_eV : float
+            Passes higher than this above the lowest grid point are closed.
+        """
+        self._find_passes(highest_eV)
+        found = self._levels()
+        for _ in range(100):
+            finite = found.levels[np.isfinite(found.levels)]
+            pending = self._pending(finite, found.is_used)
+            doubtful = self._doubtful(finite, found.is_used)
+            if len(pending):
+                self._refine_passes(pending)
+            elif len(doubtful):
+                self._reconnect(doubtful)
+            else:
+                break
+            found = self._levels()
+        return found
+
+    def _clear(self) -> None:
+        nothing = np.empty(0, dtype=np.int64)
+        self.first, self.second, self.shift = nothing, nothing, np.empty((0, 3), dtype=np.int64)
+        self.place = np.empty((0, 2), dtype=np.int64)
+        self.level = self.grid_level = np.empty(0)
+        self.point, self.is_refined = np.empty((0, 3)), np.empty(0, dtype=bool)
+
+    def _find_passes(self, highest_eV: float) -> None:
+        edges, level = passes(
+            self.energy,
+            self.grid.shape,
+            self.basin,
+            self.offset,
+            self.node_of,
+            len(self.node_level),
+            float(self.energy.min()) + highest_eV,
+        )
+        self.first, self.second = edges[:, 0].copy(), edges[:, 1].copy()
+        self.shift, self.place = edges[:, 2:5].copy(), edges[:, 5:7].copy()
+        self.level, self.grid_level = level, level.copy()
+        self.point = np.full((len(level), 3), np.nan)
+        self.is_refined = np.zeros(len(level), dtype=bool)
+        self._add_passes(*self.joints)
+
+    def _levels(self) -> PercolationLevels:
+        return percolation_levels(self.node_level, self.first, self.second, self.shift, self.level)
+
+    def _points_A(self, index: IntArray) -> FloatArray:
+        triple = np.stack(np.unravel_index(index, tuple(self.grid.shape)), axis=-1)
+        return np.asarray(triple / self.grid.shape @ self.lattice + self.grid.start_A)
+
+    def _refine_minima(self, minima: IntArray) -> None:
+        near = np.flatnonzero(self.node_level < self.node_level.min() + _MINIMA_EV)
+        energies, points, found = stationary_points(
+            self._points_A(minima[near]), 0, *self.field, FARTHEST_DOWN_A
+        )
+        self.node_level[near[found]] = energies[found]
+        self._join_coincident(near[found], points[found])
+
+    def _join_coincident(self, nodes: IntArray, points: FloatArray) -> None:
+        """Minima that the grid split but that are one point get a pass at their own level."""
+        pairs = coincident(points @ self.inverse, self.lattice, _SAME_PLACE_A)
+        if len(pairs):
+            first, second = nodes[pairs[:, 0]], nodes[pairs[:, 1]]
+            level = np.maximum(self.node_level[first], self.node_level[second])
+            self._add_passes(first, second, pairs[:, 2:], level)
+
+    def _add_passes(
+        self, first: IntArray, second: IntArray, shift: IntArray, level: FloatArray
+    ) -> None:
+        n = len(first)
+        if n == 0:
+            return
+        self.first = np.concatenate([self.first, first])
+        self.second = np.concatenate([self.second, second])
+        self.shift = np.concatenate([self.shift, shift])
+        self.level = np.concatenate([self.level, level])
+        self.grid_level = np.concatenate([self.grid_level, level])
+        self.place = np.concatenate([self.place, np.full((n, 2), -1)])
+        self.point = np.concatenate([self.point, np.full((n, 3), np.nan)])
+        self.is_refined = np.concatenate([self.is_refined, np.ones(n, dtype=bool)])
+
+    def _refine_passes(self, pending: IntArray) -> None:
+        self.is_refined[pending] = True
+        orbits = pair_orbits(self.grid, self.place[pending])
+        # (n_orbits, 2, 3): on both sides of one pass of each orbit.
+        ends = self._points_A(self.place[pending[orbits.first]])
+        difference = (ends[:, 1] - ends[:, 0]) @ self.inverse
+        to_half = 0.5 * (difference - np.rint(difference)) @ self.lattice
+        # Two neighbouring grid points may stand on either side of a ridge: look between them.
+        between = energies_at(ends[:, 0] + to_half, *self.field, 0.0)
+        steeper = (between > self.level[pending[orbits.first]])[:, None]
+        self.level[pending] = np.maximum(self.level[pending], between[orbits.orbit])
+        self.grid_level[pending] = self.level[pending]
+        missed = self._refine_from(pending, orbits, np.where(steeper, to_half, 0.0))
+        if len(missed):
+            again = pair_orbits(self.grid, self.place[missed])
+            step = orbits.turned(np.where(steeper, 0.0, to_half))
+            rows = np.searchsorted(pending, missed)[again.first]
+            self._refine_from(missed, again, step[rows])
+
+    def _refine_from(self, edges: IntArray, orbits: PairOrbits, steps: FloatArray) -> IntArray:
+        """Refine passes, one of each orbit; returns those where no fitting pass was found.
+
+        Parameters
+        ----------
+        edges : array (n,)
+        orbits : PairOrbits
+            Of their grid points.
+        steps : array (n_orbits, 3), Å
+            Where to start, as seen from the higher grid point.
+        """
+        high = self._points_A(self.place[edges, 0])
+        energies, points, found = stationary_points(
+            high[orbits.first] + steps, 1, *self.field, _FARTHEST_A
+        )
+        points = high + orbits.turned(points - high[orbits.first])
+        energies, found = energies[orbits.orbit], found[orbits.orbit]
+        floor = np.maximum(self.node_level[self.first[edges]], self.node_level[self.second[edges]])
+        # A pass below its own basins or well above the grid's is another pass.
+        found &= (energies >= floor - 1e-6) & (energies <= self.level[edges] + 0.02)
+        self.level[edges[found]] = energies[found]
+        self.point[edges[found]] = points[found]
+        return edges[~found]
+
+    def _pending(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
+        """Passes not yet refined that may decide: in use, or a little above a deciding level."""
+        if len(levels) == 0:
+            return np.empty(0, dtype=np.int64)
+        above = self.level - levels[:, None]
+        may_open = ((above > 0) & (above <= _GRID_ERROR_EV)).any(axis=0)
+        in_use = is_used & (self.level <= levels.max())
+        return np.flatnonzero(~self.is_refined & (in_use | may_open))
+
+    def _doubtful(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
+        """Refined passes that open at a deciding level only because refinement lowered them.
+
+        Refinement may have slid to a lower pass between other basins.
+        """
+        matters = (self.level <= levels[:, None] + 1e-9) & (
+            self.grid_level > levels[:, None] + 1e-9
+        )
+        return np.flatnonzero(matters.any(axis=0) & np.isfinite(self.point[:, 0]) & is_used)
+
+    def _reconnect(self, edges: IntArray) -> None:
+        """Let true passes join the basins below them; their old edges get the grid's level."""
+        orbits = pair_orbits(self.grid, self.place[edges])
+        high, top = self._points_A(self.place[edges, 0]), self.point[edges]
+        way = top - high
+        # Of one orbit, some may have been refined from another start, to another pass.
+        alone = np.linalg.norm(orbits.turned(way[orbits.first]) - way, axis=1) > _SAME_PLACE_A
+        one = np.concatenate([orbits.first, np.flatnonzero(alone)])
+        down = ways_down(top[one], *self.field) - top[one, None]
+        ends = top[:, None] + orbits.turned(down[: len(orbits.first)])
+        ends[alone] = top[alone, None] + down[len(orbits.first) :]
+        nodes, shift = self._basins_of(ends)
+        self._add_passes(nodes[:, 0], nodes[:, 1], shift, self.level[edges])
+        self.level[edges] = self.grid_level[edges]
+        self.point[edges] = np.nan
+
+    def _basins_of(self, ends: FloatArray) -> tuple[IntArray, IntArray]:
+        """Nodes (n, 2) of pairs of points (n, 2, 3), Å, and the translation in between (n, 3)."""
+        shape = self.grid.shape
+        step = np.rint((ends - self.grid.start_A) @ self.inverse * shape).astype(np.int64)
+        cell = step // shape
+        index = np.ravel_multi_index(tuple(np.moveaxis(step - cell * shape, -1, 0)), tuple(shape))
+        cell += self.offset[index]
+        return self.node_of[self.basin[index]], cell[:, 1] - cell[:, 0]
