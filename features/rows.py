@@ -8,6 +8,7 @@ of :mod:`.featurizer`, so that a worker process loads no pandas and no scikit-le
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +17,8 @@ import numpy as np
 from ..data.errors import FeatureError, IonsieveError
 from ..data.rounding import meaningful_array
 from .core.columns import Family, Notes, Values
-from .core.prepared import PreparedStructure, StructureLike, as_prepared
+from .core.prepared import PreparedStructure, StructureLike, as_record, prepare
+from .core.primitive import primitive
 
 BLOCK: Final[int] = 256
 """Structures prepared at a time: enough for batch kernels, little enough for memory."""
@@ -134,7 +136,11 @@ def _prepared(structure: StructureLike, mobile: str) -> PreparedStructure | Feat
         structure = structure.record  # prepared for another mobile species
     record_id = str(getattr(structure, "id", None) or _formula(structure))
     try:
-        return as_prepared(structure, mobile)
+        record = as_record(structure)
+        with suppress(IonsieveError):
+            return prepare(primitive(record), mobile)
+        # Again as it was given, so that the message names its sites.
+        return prepare(record, mobile)
     except IonsieveError as error:
         return FeatureRow(record_id, None, str(error))
 

@@ -1,4 +1,4 @@
-"""Compiled kernels on periodic point sets: pairs, percolation ranks, pure translations.
+"""Compiled kernels on periodic point sets: pairs and percolation ranks.
 
 All kernels take fractional coordinates in [0, 1) and rows as lattice vectors. They validate
 nothing; the functions that call them do.
@@ -118,50 +118,3 @@ def component_ranks(n_nodes: int, edges: IntArray) -> tuple[IntArray, IntArray]:
     for node in range(n_nodes):
         roots[node] = find(parent, offset, node)
     return roots, rank[roots]
-
-
-@njit(cache=True)
-def _has_partner(
-    lattice: FloatArray, frac: FloatArray, kinds: IntArray, site: int, shift: FloatArray, tol: float
-) -> bool:
-    """Whether the shifted site lies on a site of its own kind."""
-    x, y, z = frac[site, 0] + shift[0], frac[site, 1] + shift[1], frac[site, 2] + shift[2]
-    for other in range(len(frac)):
-        if kinds[other] != kinds[site]:
-            continue
-        a, b, c = x - frac[other, 0], y - frac[other, 1], z - frac[other, 2]
-        a, b, c = a - round(a), b - round(b), c - round(c)
-        square = 0.0
-        for k in range(3):
-            along = a * lattice[0, k] + b * lattice[1, k] + c * lattice[2, k]
-            square += along * along
-        if square <= tol * tol:
-            return True
-    return False
-
-
-@njit(cache=True)
-def count_pure_translations(
-    lattice: FloatArray, frac: FloatArray, kinds: IntArray, rarest: int, tol: float
-) -> int:
-    """How many primitive cells the cell holds: translations that map every site within tol, Å.
-
-    ``kinds`` number the sorts of sites; ``rarest`` is one of those with the fewest sites.
-    """
-    n, first, translations = len(frac), -1, 0
-    shift = np.empty(3)
-    for target in range(n):
-        if kinds[target] != rarest:
-            continue
-        if first < 0:
-            first = target
-        for k in range(3):
-            shift[k] = frac[target, k] - frac[first, k]
-        matched = True
-        for site in range(n):
-            if not _has_partner(lattice, frac, kinds, site, shift, tol):
-                matched = False
-                break
-        if matched:
-            translations += 1
-    return translations

@@ -14,7 +14,7 @@ from ...data.records import StructureRecord
 from .atoms import Atoms
 from .elements import covalent_radii_A
 from .neighbors import NeighborList, neighbor_list
-from .periodic import count_pure_translations
+from .primitive import pure_translations
 from .roles import Roles, assign_roles
 
 if TYPE_CHECKING:
@@ -75,14 +75,11 @@ def once_per_structure(
 @once_per_structure
 def n_primitive_cells(prepared: PreparedStructure) -> int:
     """How many primitive cells of the full structure, mobile ions included, the cell holds."""
-    contents = [
-        tuple((s.element, round(s.occupancy, 4)) for s in c) for c in prepared.record.species
-    ]
+    record = prepared.record
+    contents = [tuple((s.element, round(s.occupancy, 4)) for s in c) for c in record.species]
     number = {content: k for k, content in enumerate(dict.fromkeys(contents))}
     kinds = np.array([number[content] for content in contents], dtype=np.int64)
-    lattice, frac = prepared.record.lattice, prepared.record.frac
-    rarest = int(np.argmin(np.bincount(kinds)))
-    return int(count_pure_translations(lattice, frac, kinds, rarest, TRANSLATION_TOLERANCE_A))
+    return len(pure_translations(record.lattice, record.frac, kinds, TRANSLATION_TOLERANCE_A))
 
 
 def as_prepared(structure: StructureLike, mobile: str = "Li") -> PreparedStructure:
@@ -97,8 +94,21 @@ def as_prepared(structure: StructureLike, mobile: str = "Li") -> PreparedStructu
     """
     if isinstance(structure, PreparedStructure):
         return structure
+    return prepare(as_record(structure), mobile)
+
+
+def as_record(structure: StructureLike) -> StructureRecord:
+    """The record of a structure of any kind.
+
+    Raises
+    ------
+    FeatureError
+        If it is no structure.
+    """
     if isinstance(structure, StructureRecord):
-        return prepare(structure, mobile)
+        return structure
+    if isinstance(structure, PreparedStructure):
+        return structure.record
     # By its parts, not by its class: records and arrays need no import of pymatgen.
     if not all(hasattr(structure, name) for name in ("lattice", "frac_coords", "formula")):
         raise FeatureError(
@@ -106,7 +116,7 @@ def as_prepared(structure: StructureLike, mobile: str = "Li") -> PreparedStructu
         )
     from ...data.convert import from_pymatgen
 
-    return prepare(from_pymatgen(structure, structure.formula.replace(" ", "")), mobile)
+    return from_pymatgen(structure, structure.formula.replace(" ", ""))
 
 
 def prepare(record: StructureRecord, mobile: str = "Li") -> PreparedStructure:

@@ -79,8 +79,8 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     both = weight[pairs.center] * weight[pairs.neighbor]
     distance = np.round(pairs.distance_A, _DIGITS)
     slots = _slots(distance, EDGES_A)
-    total = np.bincount(slots, weights=both, minlength=len(EDGES_A))[1:]
-    total /= _SHELLS_A3 * float(weight.sum()) ** 2 / volume_A3
+    histogram = np.bincount(slots, weights=both, minlength=len(EDGES_A))[1:]
+    total = histogram / (_SHELLS_A3 * float(weight.sum()) ** 2 / volume_A3)
     return dict(zip(_NAMES, [*total.tolist(), *_partial(prepared, both, distance)], strict=True))
 
 
@@ -94,9 +94,9 @@ def _partial(prepared: PreparedStructure, both: FloatArray, distance_A: FloatArr
     row = (role[pairs.center] * n + role[pairs.neighbor]) * n_slots
     slots = row + _slots(distance_A, PARTIAL_EDGES_A)
     histogram = np.bincount(slots, weights=both, minlength=n * n * n_slots)
-    histogram = histogram.reshape(n, n, n_slots)[:, :, 1:] / _PARTIAL_SHELLS_A3
+    density = histogram.reshape(n, n, n_slots)[:, :, 1:] / _PARTIAL_SHELLS_A3
     count = np.bincount(role, weights=weight, minlength=n)
-    filled = histogram / np.where(count > 0, count, 1.0)[:, None, None]
+    filled = density / np.where(count > 0, count, 1.0)[:, None, None]
     found: list[float] = filled[_PAIR_ROWS].ravel().tolist()
     return found
 

@@ -16,15 +16,8 @@ import numpy as np
 from ...data.errors import FeatureError
 from ...data.records import FloatArray, IntArray
 from ..core.prepared import PreparedStructure
-from .reduction import (
-    CellSymmetry,
-    canonical_frames,
-    finer_lattice,
-    host_translations,
-    merge_coincident,
-    minkowski_reduced,
-    symmetry_operations,
-)
+from ..core.primitive import finer_lattice, merge_coincident, minkowski_reduced, pure_translations
+from .reduction import SAME_ATOM_A, CellSymmetry, canonical_frames, symmetry_operations
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,10 +93,10 @@ def find_host(prepared: PreparedStructure) -> Host:
         raise FeatureError(f"{atoms.id}: only mobile ions; there is no host")
     frac = atoms.frac[members]
     kind = _kinds(atoms.z[members], atoms.occupancy[members], roles.oxidation[members])
-    translations = host_translations(atoms.lattice, frac, kind)
+    translations = pure_translations(atoms.lattice, frac, kind, SAME_ATOM_A)
     lattice = minkowski_reduced(finer_lattice(atoms.lattice, translations))
     folded = frac @ atoms.lattice @ np.linalg.inv(lattice)
-    first, host_of_member = merge_coincident(lattice, folded, kind)
+    first, host_of_member = merge_coincident(lattice, folded, kind, 2 * SAME_ATOM_A)
     frames = canonical_frames(lattice, folded[first], atoms.z[members][first])
     lattice, origin_A = frames.lattice[0], frames.origin_A[0]
     to_host = np.linalg.inv(lattice)

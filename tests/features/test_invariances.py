@@ -128,7 +128,8 @@ def _values(name: str, change: str) -> dict[str, Value]:
     record = structures.get(name)
     if change:
         record = CHANGES[change](record)
-    row = featurize_one(record, families())
+    # Prepared, so that each family sees the cell as it is: a record would be reduced first.
+    row = featurize_one(prepare(record), families())
     assert row.values is not None, row.reason
     return row.values
 

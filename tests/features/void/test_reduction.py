@@ -1,18 +1,15 @@
 """The host's own cell and frame."""
 
-import itertools
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import structures
 from ionsieve.data.errors import FeatureError
 from ionsieve.data.records import StructureRecord
 from ionsieve.features import prepare
+from ionsieve.features.core.primitive import minkowski_reduced
 from ionsieve.features.void.host import host_of
-from ionsieve.features.void.reduction import host_translations, minkowski_reduced, symmetric_frames
+from ionsieve.features.void.reduction import symmetric_frames
 
 NAMES = ["Li6PS5Cl_F43m", "Li2S", "Li8SiSe6_hcp", "Li7La3Zr2O12_tet", "Li3YCl6_exp", "Li5CrCl8"]
 
@@ -67,29 +64,6 @@ def _moved(record: StructureRecord) -> StructureRecord:
     )
 
 
-integers = st.integers(-3, 3)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(integers, min_size=9, max_size=9), st.integers(0, 10_000))
-def test_reduced_bases_are_shortest(entries: list[int], seed: int) -> None:
-    change = np.array(entries).reshape(3, 3)
-    if abs(round(float(np.linalg.det(change)))) != 1:
-        change = np.triu(change, 1) + np.eye(3)
-    lattice = np.eye(3) * 4.0 + np.random.default_rng(seed).normal(size=(3, 3))
-    reduced = minkowski_reduced(change @ lattice)
-    assert np.linalg.det(reduced) == pytest.approx(abs(np.linalg.det(lattice)), rel=1e-9)
-    # By brute force: no lattice vector is shorter than the first, and none independent of the
-    # first is shorter than the second.
-    coefficients = np.array(list(itertools.product(range(-4, 5), repeat=3)))
-    vectors = coefficients[np.any(coefficients != 0, axis=1)] @ reduced
-    lengths = np.linalg.norm(vectors, axis=1)
-    edges = np.sort(np.linalg.norm(reduced, axis=1))
-    assert edges[0] <= lengths.min() * (1 + 1e-9)
-    apart = np.linalg.norm(np.cross(vectors, reduced[0]), axis=1) > 1e-6
-    assert edges[1] <= lengths[apart].min() * (1 + 1e-9)
-
-
 @pytest.mark.parametrize(
     ("lattice", "count"),
     [
@@ -104,14 +78,6 @@ def test_number_of_frames_is_the_order_of_the_lattice_group(
     lattice: np.ndarray, count: int
 ) -> None:
     assert len(symmetric_frames(minkowski_reduced(lattice))) == count
-
-
-def test_translations_of_a_body_centred_set() -> None:
-    frac = np.array([[0.1, 0.2, 0.3], [0.6, 0.7, 0.8]])
-    kinds = np.zeros(2, dtype=np.int64)
-    found = host_translations(np.eye(3) * 4.0, frac, kinds)
-    np.testing.assert_allclose(np.abs(found), [[0, 0, 0], [0.5, 0.5, 0.5]], atol=1e-12)
-    assert len(host_translations(np.eye(3) * 4.0, frac, np.array([0, 1]))) == 1
 
 
 def test_a_crystal_of_mobile_ions_alone_is_refused() -> None:

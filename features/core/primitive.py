@@ -1,0 +1,224 @@
+"""The smallest cell of a crystal: its translations, the lattice they span, one atom of each.
+
+Files often give conventional cells, two to four times as large as need be. No descriptor depends
+on the cell; their cost does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from ...data.records import FloatArray, IntArray, StructureRecord
+
+EXACT_A: Final[float] = 1e-7
+"""A crystal repeats where its atoms do to this, Å. Coarser translations, of files of eight digits
+and fewer, are left alone: numbers would change with them, if only in their seventh digit."""
+
+_AROUND = np.array([(i, j) for i in (-1, 0, 1, 2) for j in (-1, 0, 1, 2)])
+
+
+def primitive(record: StructureRecord) -> StructureRecord:
+    """The record in its primitive cell; as it is where its cell is primitive, or it is disordered.
+
+    Cells of disordered crystals are left as they are, for messages that name their sites.
+    """
+    if not record.is_ordered:
+        return record
+    kind = record.dominant_atomic_numbers
+    translations = pure_translations(record.lattice, record.frac, kind, EXACT_A)
+    if len(translations) == 1:
+        return record
+    lattice = minkowski_reduced(finer_lattice(record.lattice, translations))
+    frac = record.frac @ record.lattice @ np.linalg.inv(lattice)
+    first, _ = merge_coincident(lattice, frac, kind, 2 * EXACT_A)
+    if len(first) * len(translations) != len(frac):
+        return record
+    species = tuple(record.species[k] for k in first)
+    return replace(record, lattice=lattice, species=species, frac=frac[first])
+
+
+def pure_translations(
+    lattice: FloatArray, frac: FloatArray, kind: IntArray, tolerance_A: float
+) -> FloatArray:
+    """Fractional translations that map the atoms onto themselves, the zero one included.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+    frac : array (n, 3)
+    kind : array (n,)
+        Atoms of different kinds never coincide.
+    tolerance_A : float
+        Å; two atoms closer than this after a translation are the same atom.
+
+    Returns
+    -------
+    array (n_translations, 3)
+    """
+    counts = np.bincount(kind)
+    rarest = np.flatnonzero(kind == int(np.argmin(np.where(counts > 0, counts, len(kind) + 1))))
+    # The number of translations divides every count: a common divisor of 1 ends the search.
+    if np.gcd.reduce(counts) == 1:
+        return np.zeros((1, 3))
+    candidates = frac[rarest] - frac[rarest[0]]
+    found = _self_translations(np.array(lattice), np.array(frac), kind, candidates, tolerance_A)
+    return candidates[found] - np.rint(candidates[found])
+
+
+@njit(cache=True)
+def _self_translations(
+    lattice: FloatArray, frac: FloatArray, kind: IntArray, candidates: FloatArray, tolerance: float
+) -> np.ndarray:
+    n = len(frac)
+    found = np.zeros(len(candidates), dtype=np.bool_)
+    for c in range(len(candidates)):
+        complete = True
+        for a in range(n):
+            hit = False
+            for b in range(n):
+                if kind[a] == kind[b]:
+                    u = frac[a, 0] + candidates[c, 0] - frac[b, 0]
+                    v = frac[a, 1] + candidates[c, 1] - frac[b, 1]
+                    w = frac[a, 2] + candidates[c, 2] - frac[b, 2]
+                    u -= np.rint(u)
+                    v -= np.rint(v)
+                    w -= np.rint(w)
+                    distance2 = 0.0
+                    for k in range(3):
+                        x = u * lattice[0, k] + v * lattice[1, k] + w * lattice[2, k]
+                        distance2 += x * x
+                    if distance2 < tolerance * tolerance:
+                        hit = True
+                        break
+            if not hit:
+                complete = False
+                break
+        found[c] = complete
+    return found
+
+
+def finer_lattice(lattice: FloatArray, translations: FloatArray) -> FloatArray:
+    """Lattice spanned by the cell and the translations found in it."""
+    n = len(translations)
+    if n == 1:
+        return lattice
+    # Translations form a group of order n, so n times each is an integer vector.
+    rows = [[int(x) for x in row] for row in np.rint(translations * n)]
+    rows += [[n if i == j else 0 for j in range(3)] for i in range(3)]
+    basis = np.array(_integer_basis(rows), dtype=np.float64) / n
+    return basis @ lattice
+
+
+def _integer_basis(rows: list[list[int]]) -> list[list[int]]:
+    """Basis of the lattice spanned by integer rows (Hermite normal form, three columns)."""
+    basis = []
+    for column in range(3):
+        while True:
+            active = [r for r in rows if r[column] != 0]
+            if len(active) <= 1:
+                break
+            pivot = min(active, key=lambda r: abs(r[column]))
+            for row in active:
+                if row is not pivot:
+                    factor = row[column] // pivot[column]
+                    for k in range(3):
+                        row[k] -= factor * pivot[k]
+        basis.append(active[0])
+        rows = [r for r in rows if r is not active[0]]
+    return basis
+
+
+def minkowski_reduced(lattice: FloatArray) -> FloatArray:
+    """Right-handed basis of the same lattice with the shortest possible vectors.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+
+    Notes
+    -----
+    Greedy reduction in three dimensions: Nguyen & Stehlé 2004, 10.1007/978-3-540-24847-7_26.
+    """
+    basis = np.array(lattice, dtype=np.float64)
+    for _ in range(200):
+        basis = basis[np.argsort((basis**2).sum(axis=1).round(9), kind="stable")]
+        shorter = basis[2] - _closest_in_plane(basis[0], basis[1], basis[2])
+        if (
+            basis[1] @ basis[1] > 0
+            and abs(basis[0] @ basis[1]) * 2 > basis[0] @ basis[0] * 1.0000001
+        ):
+            basis[1] -= np.rint(basis[0] @ basis[1] / (basis[0] @ basis[0])) * basis[0]
+            continue
+        if shorter @ shorter >= basis[2] @ basis[2] * (1 - 1e-9):
+            break
+        basis[2] = shorter
+    if np.linalg.det(basis) < 0:
+        basis = -basis
+    return np.ascontiguousarray(basis)
+
+
+def _closest_in_plane(a: FloatArray, b: FloatArray, point: FloatArray) -> FloatArray:
+    """Vector of the lattice spanned by a and b that is closest to a point."""
+    gram = np.array([[a @ a, a @ b], [a @ b, b @ b]])
+    start = np.floor(np.linalg.solve(gram, np.array([a @ point, b @ point])))
+    candidates = (start + _AROUND) @ np.stack([a, b])
+    distance = ((point - candidates) ** 2).sum(axis=1)
+    # The first of those that are equally close, whatever the rounding.
+    return np.asarray(candidates[np.argmax(distance <= distance.min() * (1 + 1e-12))])
+
+
+def merge_coincident(
+    lattice: FloatArray, frac: FloatArray, kind: IntArray, tolerance_A: float
+) -> tuple[IntArray, IntArray]:
+    """First of each set of coinciding atoms, and to which of them each atom belongs.
+
+    Parameters
+    ----------
+    lattice : array (3, 3), Å
+    frac : array (n, 3)
+    kind : array (n,)
+        Atoms of different kinds never coincide.
+    tolerance_A : float
+        Å; atoms closer than this coincide.
+
+    Returns
+    -------
+    first : array (n_distinct,)
+    belongs : array (n,)
+        Number of the set of each atom.
+    """
+    found: tuple[IntArray, IntArray] = _coincident(lattice, frac, kind, tolerance_A)
+    return found
+
+
+@njit(cache=True)
+def _coincident(
+    lattice: FloatArray, frac: FloatArray, kind: IntArray, tolerance: float
+) -> tuple[IntArray, IntArray]:
+    n = len(frac)
+    belongs = np.empty(n, dtype=np.int64)
+    first = np.empty(n, dtype=np.int64)
+    count = 0
+    for a in range(n):
+        belongs[a] = -1
+        for c in range(count):
+            b = first[c]
+            if kind[a] == kind[b]:
+                distance2 = 0.0
+                u = frac[a] - frac[b]
+                u = u - np.rint(u)
+                for k in range(3):
+                    x = u[0] * lattice[0, k] + u[1] * lattice[1, k] + u[2] * lattice[2, k]
+                    distance2 += x * x
+                if distance2 < tolerance * tolerance:
+                    belongs[a] = c
+                    break
+        if belongs[a] < 0:
+            belongs[a] = count
+            first[count] = a
+            count += 1
+    return first[:count].copy(), belongs
