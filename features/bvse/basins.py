@@ -11,8 +11,9 @@ from numba import njit
 
 from ...data.records import FloatArray, IntArray
 
-_ROOM = 512
-"""Translations from −512 to 511 along an axis fit into a label."""
+_ROOM = 1024
+"""Translations below half of this along an axis fit into a label."""
+_LATELY = 64
 
 
 @njit(cache=True)
@@ -154,48 +155,37 @@ def passes(
     level : array (n_passes,), eV
         Energy of the higher point.
     """
-    n0, n1, n2 = shape[0], shape[1], shape[2]
     # The last column chains the edges of one first node.
     edges, level = np.empty((1024, 8), dtype=np.int64), np.empty(1024)
     head = np.full(n_nodes, -1, dtype=np.int64)
-    count, e = 0, -1
-    label = _labels(basin, offset)
-    for i in range(n0):
-        for j in range(n1):
-            for k in range(n2):
-                p = (i * n1 + j) * n2 + k
+    label, around = _labels(basin, offset), np.empty((13, 5), dtype=np.int64)
+    # Edge between two labels met lately: the same pass is met at many pairs of points.
+    known = np.full((_LATELY, 3), -1, dtype=np.int64)
+    count, p = 0, -1
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            for k in range(shape[2]):
+                p += 1
                 if energy[p] > highest:
                     continue
-                is_inside = i < n0 - 1 and 0 < j < n1 - 1 and 0 < k < n2 - 1
-                for step in range(14, 27):
-                    q, si, sj, sk = p, 0, 0, 0
-                    if is_inside:
-                        q += ((step // 9 - 1) * n1 + step // 3 % 3 - 1) * n2 + step % 3 - 1
-                        # Most points are inside their basin: nothing else needs to be known.
-                        if label[q] == label[p]:
-                            continue
+                for m in range(_leaving((i, j, k), shape, label, energy, highest, around)):
+                    q, there = around[m, 0], around[m, 4]
+                    lately = known[(label[p] + 7 * there) % _LATELY]
+                    if lately[0] == label[p] and lately[1] == there:
+                        e = lately[2]
                     else:
-                        q, si, sj, sk = _neighbour(i, j, k, step, shape)
-                    if energy[q] > highest:
-                        continue
-                    u, v, x, y, z = _joined(node_of, basin, offset, p, q, (si, sj, sk))
-                    if u == v and x == 0 and y == 0 and z == 0:
-                        continue
-                    # Most often it is the pass of the neighbour just looked at.
-                    if e < 0 or not _is_edge(edges[e], u, v, x, y, z):
-                        e = head[u]
-                        while e >= 0 and not _is_edge(edges[e], u, v, x, y, z):
-                            e = edges[e, 7]
-                    if e < 0:
-                        if count == len(level):
-                            edges, level = _doubled(edges, level)
-                        e = count
-                        count += 1
-                        edges[e, 0], edges[e, 1] = u, v
-                        edges[e, 2], edges[e, 3], edges[e, 4] = x, y, z
-                        edges[e, 7] = head[u]
-                        head[u] = e
-                        level[e] = np.inf
+                        edge = _joined(node_of, basin, offset, p, around[m])
+                        e = _edge(edges[:count], head, edge)
+                        if e < 0:
+                            if count == len(level):
+                                edges, level = _doubled(edges, level)
+                            e = count
+                            count += 1
+                            edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], edges[e, 4] = edge
+                            edges[e, 7] = head[edge[0]]
+                            head[edge[0]] = e
+                            level[e] = np.inf
+                        lately[0], lately[1], lately[2] = label[p], there, e
                     height = max(energy[p], energy[q])
                     if height < level[e]:
                         level[e] = height
@@ -209,49 +199,85 @@ def _labels(basin: IntArray, offset: IntArray) -> IntArray:
     """One number for basin and translation of each point, (n_points,)."""
     label = np.empty(len(basin), dtype=np.int64)
     for p in range(len(basin)):
-        label[p] = basin[p]
-        for x in range(3):
-            label[p] = label[p] * (2 * _ROOM) + offset[p, x] + _ROOM
+        label[p] = _label(basin[p], offset[p, 0], offset[p, 1], offset[p, 2])
     return label
 
 
 @njit(cache=True)
-def _neighbour(i: int, j: int, k: int, step: int, shape: IntArray) -> tuple[int, int, int, int]:
-    """Flat index of a neighbour (``step`` 14 to 26), and the translation of its cell."""
-    a, b, c = i + step // 9 - 1, j + step // 3 % 3 - 1, k + step % 3 - 1
-    si = 1 if a >= shape[0] else 0
-    sj = 1 if b >= shape[1] else (-1 if b < 0 else 0)
-    sk = 1 if c >= shape[2] else (-1 if c < 0 else 0)
-    a, b, c = a - si * shape[0], b - sj * shape[1], c - sk * shape[2]
-    return (a * shape[1] + b) * shape[2] + c, si, sj, sk
+def _label(basin: int, x: int, y: int, z: int) -> int:
+    """Basin and translation in one number; the sum of two labels is that of the translations."""
+    return ((basin * _ROOM + x) * _ROOM + y) * _ROOM + z
+
+
+@njit(cache=True)
+def _leaving(
+    point: tuple[int, int, int],
+    shape: IntArray,
+    label: IntArray,
+    energy: FloatArray,
+    highest: float,
+    around: IntArray,
+) -> int:
+    """List the neighbours of a point that belong to other basins, in one of each two directions.
+
+    Most points are inside their basin and have none. Into the rows of ``around`` (13, 5): flat
+    index, translation of the cell (3), and label as seen from here. Returns how many.
+    """
+    i, j, k = point
+    n0, n1, n2 = shape[0], shape[1], shape[2]
+    p = (i * n1 + j) * n2 + k
+    here = label[p]
+    count = 0
+    if i < n0 - 1 and 0 < j < n1 - 1 and 0 < k < n2 - 1:
+        for step in range(14, 27):
+            q = p + ((step // 9 - 1) * n1 + step // 3 % 3 - 1) * n2 + step % 3 - 1
+            if label[q] != here and energy[q] <= highest:
+                around[count, 0], around[count, 4] = q, label[q]
+                around[count, 1], around[count, 2], around[count, 3] = 0, 0, 0
+                count += 1
+        return count
+    for step in range(14, 27):
+        a, b, c = i + step // 9 - 1, j + step // 3 % 3 - 1, k + step % 3 - 1
+        si, sj, sk = int(a >= n0), int(b >= n1) - int(b < 0), int(c >= n2) - int(c < 0)
+        q = ((a - si * n0) * n1 + b - sj * n1) * n2 + c - sk * n2
+        there = label[q] + _label(0, si, sj, sk)
+        if there != here and energy[q] <= highest:
+            around[count, 0], around[count, 4] = q, there
+            around[count, 1], around[count, 2], around[count, 3] = si, sj, sk
+            count += 1
+    return count
 
 
 @njit(cache=True)
 def _joined(
-    node_of: IntArray,
-    basin: IntArray,
-    offset: IntArray,
-    p: int,
-    q: int,
-    cell: tuple[int, int, int],
+    node_of: IntArray, basin: IntArray, offset: IntArray, p: int, neighbour: IntArray
 ) -> tuple[int, int, int, int, int]:
-    """Nodes of two neighbouring points, and the translation of the second as seen from the first.
+    """Nodes of a point and a neighbour, and the translation of the second as seen from the first.
 
     Of the two directions always the same one, so that a pass and its reverse meet.
     """
+    q = neighbour[0]
     u, v = node_of[basin[p]], node_of[basin[q]]
-    x = cell[0] + offset[q, 0] - offset[p, 0]
-    y = cell[1] + offset[q, 1] - offset[p, 1]
-    z = cell[2] + offset[q, 2] - offset[p, 2]
+    x = neighbour[1] + offset[q, 0] - offset[p, 0]
+    y = neighbour[2] + offset[q, 1] - offset[p, 1]
+    z = neighbour[3] + offset[q, 2] - offset[p, 2]
     if v < u or (u == v and (x < 0 or (x == 0 and (y < 0 or (y == 0 and z < 0))))):
         return v, u, -x, -y, -z
     return u, v, x, y, z
 
 
 @njit(cache=True)
-def _is_edge(edge: IntArray, u: int, v: int, x: int, y: int, z: int) -> bool:
-    """Whether an edge joins these nodes with this translation."""
-    return edge[0] == u and edge[1] == v and edge[2] == x and edge[3] == y and edge[4] == z
+def _edge(edges: IntArray, head: IntArray, edge: tuple[int, int, int, int, int]) -> int:
+    """Index of the edge that joins these nodes with this translation; −1 if there is none."""
+    e = head[edge[0]]
+    while e >= 0:
+        same = edges[e, 1] == edge[1]
+        for x in range(2, 5):
+            same = same and edges[e, x] == edge[x]
+        if same:
+            break
+        e = edges[e, 7]
+    return e
 
 
 @njit(cache=True)

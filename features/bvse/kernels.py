@@ -216,39 +216,42 @@ def pair_curves(parameters, cutoff, bins):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def energy_at(point, position, kind, weight, parameters, curves, cutoff):  # type: ignore[no-untyped-def]
-    """Energy (eV), gradient (eV/Å) and Hessian (eV/Å²) at one point."""
+def workspace(n_atoms: int) -> tuple[FloatArray, IntArray]:
+    """Room for the terms of so many atoms, for :func:`energy_at`."""
+    return np.empty((7, n_atoms)), np.empty(n_atoms, dtype=np.int64)
+
+
+# Sums may be taken in any order, so that compilers can use wide instructions.
+@njit(cache=True, fastmath={"reassoc", "contract"})
+def energy_at(  # type: ignore[no-untyped-def]
+    point, atoms, parameters, curves, cutoff, room, gradient, hessian
+):
+    """Energy (eV) at one point, with gradient (eV/Å) and Hessian (eV/Å²).
+
+    Parameters
+    ----------
+    point : array (3,), Å
+    atoms : tuple
+        Positions (n, 3), Å, kinds (n,) and weights (n,).
+    parameters, curves, cutoff
+        See :func:`pair_energy` and :func:`pair_curves`; cutoff in Å.
+    room : tuple
+        From :func:`workspace`, for at least n atoms.
+    gradient : array (3,), out
+    hessian : array (3, 3), out
+
+    Returns
+    -------
+    float
+    """
+    position, kind, weight = atoms
+    terms, kind_of = room
+    n = _terms(point, position, kind, weight, parameters, curves, cutoff, terms, kind_of)
     energy = gx = gy = gz = radial = 0.0
     xx = yy = zz = xy = xz = yz = 0.0
-    limit2 = cutoff * cutoff
-    scale = curves.shape[1] / limit2
-    for a in range(len(position)):
-        x = point[0] - position[a, 0]
-        y = point[1] - position[a, 1]
-        z = point[2] - position[a, 2]
-        r2 = x * x + y * y + z * z
-        if r2 >= limit2 or r2 < 1e-12:
-            continue
-        # Value, slope and curvature as a function of r².
-        if r2 > NOT_STEEP_A2:
-            u = r2 * scale
-            b = int(u)
-            t = u - b
-            c = curves[kind[a], b]
-            e = c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * (c[4] + t * c[5]))))
-            slope = c[1] + t * (2.0 * c[2] + t * (3.0 * c[3] + t * (4.0 * c[4] + t * 5.0 * c[5])))
-            bend = 2.0 * c[2] + t * (6.0 * c[3] + t * (12.0 * c[4] + t * 20.0 * c[5]))
-            slope *= scale
-            bend *= scale * scale
-        else:
-            r = math.sqrt(r2)
-            e, first, second = pair_energy(parameters[kind[a]], r)
-            slope = 0.5 * first / r
-            bend = 0.25 * (second - first / r) / r2
-        w = weight[a]
-        energy += w * e
-        slope *= 2.0 * w
-        bend *= 4.0 * w
+    for a in range(n):
+        x, y, z, slope, bend = terms[0, a], terms[1, a], terms[2, a], terms[5, a], terms[6, a]
+        energy += terms[4, a]
         radial += slope
         gx += slope * x
         gy += slope * y
@@ -259,14 +262,54 @@ def energy_at(point, position, kind, weight, parameters, curves, cutoff):  # typ
         xy += bend * x * y
         xz += bend * x * z
         yz += bend * y * z
-    hessian = np.empty((3, 3))
     hessian[0, 0], hessian[1, 1], hessian[2, 2] = xx + radial, yy + radial, zz + radial
     hessian[0, 1] = hessian[1, 0] = xy
     hessian[0, 2] = hessian[2, 0] = xz
     hessian[1, 2] = hessian[2, 1] = yz
-    gradient = np.empty(3)
     gradient[0], gradient[1], gradient[2] = gx, gy, gz
-    return energy, gradient, hessian
+    return energy
+
+
+@njit(cache=True, fastmath={"reassoc", "contract"})
+def _terms(  # type: ignore[no-untyped-def]
+    point, position, kind, weight, parameters, curves, cutoff, terms, kind_of
+):
+    """What each atom within the cutoff adds; returns the number of these atoms.
+
+    Into the rows of ``terms`` (7, n): x, y, z (Å, from the atom to the point), r² (Å²), energy,
+    and twice its first and four times its second derivative by r². Into ``kind_of`` (n,): kinds.
+    """
+    px, py, pz = point[0], point[1], point[2]
+    limit2 = cutoff * cutoff
+    n = 0
+    for a in range(len(position)):
+        x, y, z = px - position[a, 0], py - position[a, 1], pz - position[a, 2]
+        r2 = x * x + y * y + z * z
+        # Written in any case, counted where it is in reach: cheaper than a jump.
+        terms[0, n], terms[1, n], terms[2, n], terms[3, n] = x, y, z, r2
+        terms[4, n], kind_of[n] = weight[a], kind[a]
+        n += int(1e-12 <= r2 < limit2)
+    scale = curves.shape[1] / limit2
+    for a in range(n):
+        r2, w = terms[3, a], terms[4, a]
+        # Value, slope and curvature as a function of r².
+        if r2 > NOT_STEEP_A2:
+            u = r2 * scale
+            b = int(u)
+            t = u - b
+            c = curves[kind_of[a], b]
+            e = c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * (c[4] + t * c[5]))))
+            slope = c[1] + t * (2.0 * c[2] + t * (3.0 * c[3] + t * (4.0 * c[4] + t * 5.0 * c[5])))
+            bend = 2.0 * c[2] + t * (6.0 * c[3] + t * (12.0 * c[4] + t * 20.0 * c[5]))
+            slope *= scale
+            bend *= scale * scale
+        else:
+            r = math.sqrt(r2)
+            e, first, second = pair_energy(parameters[kind_of[a]], r)
+            slope = 0.5 * first / r
+            bend = 0.25 * (second - first / r) / r2
+        terms[4, a], terms[5, a], terms[6, a] = w * e, 2.0 * w * slope, 4.0 * w * bend
+    return n
 
 
 @njit(cache=True)
@@ -388,25 +431,19 @@ def stationary_point(  # type: ignore[no-untyped-def]
 
     Returns its energy, position and whether it was found within ``farthest`` (Å) of the start.
     """
-    point, center = start.copy(), start.copy()
-    step = np.empty(3)
-    near, near_kind, near_weight = in_reach(start, position, kind, weight, cutoff + _SKIN_A)
+    point, center, step = start.copy(), start.copy(), np.empty(3)
+    gradient, hessian = np.empty(3), np.empty((3, 3))
+    near = in_reach(start, position, kind, weight, cutoff + _SKIN_A)
+    room = workspace(len(position) + 1)
     energy = 0.0
     for _ in range(40):
         if distance2(point, center) > _SKIN_A * _SKIN_A:
             center[:] = point
-            near, near_kind, near_weight = in_reach(
-                center, position, kind, weight, cutoff + _SKIN_A
-            )
-        energy, gradient, hessian = energy_at(
-            point, near, near_kind, near_weight, parameters, curves, cutoff
-        )
+            near = in_reach(center, position, kind, weight, cutoff + _SKIN_A)
+        energy = energy_at(point, near, parameters, curves, cutoff, room, gradient, hessian)
         values, modes = eigen(hessian)
         if max(abs(gradient[0]), abs(gradient[1]), abs(gradient[2])) < 1e-4:
-            negative = 0
-            for m in range(3):
-                negative += values[m] < 0.0
-            return energy, point, negative == order
+            return energy, point, (values < 0.0).sum() == order
         step[:] = 0.0
         for m in range(3):
             # Uphill along the lowest modes of a pass, downhill along all others.
@@ -453,19 +490,18 @@ def ways_down(  # type: ignore[no-untyped-def]
 ):
     """Where the two ways down from passes (n, 3) end: the minimum on either side, (n, 2, 3), Å."""
     ends = np.empty((len(tops), 2, 3))
-    here = np.empty(3)
+    gradient, hessian, here = np.empty(3), np.empty((3, 3)), np.empty(3)
+    room = workspace(len(position) + 1)
     for t in range(len(tops)):
         # 0.9 Å down by steps, then at most 2 Å by stationary_point.
-        near, near_kind, near_weight = in_reach(tops[t], position, kind, weight, cutoff + 0.9)
-        _, _, hessian = energy_at(tops[t], near, near_kind, near_weight, parameters, curves, cutoff)
+        near = in_reach(tops[t], position, kind, weight, cutoff + 0.9)
+        energy_at(tops[t], near, parameters, curves, cutoff, room, gradient, hessian)
         _, modes = eigen(hessian)
         for side in range(2):
             for x in range(3):
                 here[x] = tops[t, x] + (0.1 if side == 0 else -0.1) * modes[x, 0]
             for _ in range(8):
-                _, gradient, _ = energy_at(
-                    here, near, near_kind, near_weight, parameters, curves, cutoff
-                )
+                energy_at(here, near, parameters, curves, cutoff, room, gradient, hessian)
                 steepness = math.sqrt(gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2)
                 if steepness < 0.05:
                     break

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from ...data.records import FloatArray, IntArray
+from ..void.blocks import points_at
 from ..void.percolation import PercolationLevels, percolation_levels
 from ..void.symmetry import PairOrbits, SymmetricGrid, pair_orbits
 from .basins import descend, passes
@@ -111,8 +112,8 @@ class Network:
         return percolation_levels(self.node_level, self.first, self.second, self.shift, self.level)
 
     def _points_A(self, index: IntArray) -> FloatArray:
-        triple = np.stack(np.unravel_index(index, tuple(self.grid.shape)), axis=-1)
-        return np.asarray(triple / self.grid.shape @ self.lattice + self.grid.start_A)
+        found: FloatArray = points_at(index, self.grid.shape, self.grid.start_A, self.lattice)
+        return found
 
     def _refine_minima(self, minima: IntArray) -> None:
         near = np.flatnonzero(self.node_level < self.node_level.min() + _MINIMA_EV)
@@ -148,24 +149,24 @@ class Network:
     def _refine_passes(self, pending: IntArray) -> None:
         self.is_refined[pending] = True
         orbits = pair_orbits(self.grid, self.place[pending])
-        # (n_orbits, 2, 3): on both sides of one pass of each orbit.
-        ends = self._points_A(self.place[pending[orbits.first]])
-        difference = (ends[:, 1] - ends[:, 0]) @ self.inverse
+        one = pending[orbits.first]
+        high, low = self._points_A(self.place[one, 0]), self._points_A(self.place[one, 1])
+        difference = (low - high) @ self.inverse
         to_half = 0.5 * (difference - np.rint(difference)) @ self.lattice
         # Two neighbouring grid points may stand on either side of a ridge: look between them.
-        between = energies_at(ends[:, 0] + to_half, *self.field, 0.0)
-        steeper = (between > self.level[pending[orbits.first]])[:, None]
+        between = energies_at(high + to_half, *self.field, 0.0)
+        steeper = (between > self.level[one])[:, None]
         self.level[pending] = np.maximum(self.level[pending], between[orbits.orbit])
         self.grid_level[pending] = self.level[pending]
-        missed = self._refine_from(pending, orbits, np.where(steeper, to_half, 0.0))
-        if len(missed):
-            again = pair_orbits(self.grid, self.place[missed])
-            step = orbits.turned(np.where(steeper, 0.0, to_half))
-            rows = np.searchsorted(pending, missed)[again.first]
-            self._refine_from(missed, again, step[rows])
+        every = np.ones(len(pending), dtype=bool)
+        missed = self._refine_from(pending, orbits, np.where(steeper, to_half, 0.0), every)
+        if missed.any():
+            self._refine_from(pending, orbits, np.where(steeper, 0.0, to_half), missed)
 
-    def _refine_from(self, edges: IntArray, orbits: PairOrbits, steps: FloatArray) -> IntArray:
-        """Refine passes, one of each orbit; returns those where no fitting pass was found.
+    def _refine_from(
+        self, edges: IntArray, orbits: PairOrbits, steps: FloatArray, wanted: np.ndarray
+    ) -> np.ndarray:
+        """Refine passes, one of each orbit; True where no fitting pass was found.
 
         Parameters
         ----------
@@ -173,20 +174,26 @@ class Network:
         orbits : PairOrbits
             Of their grid points.
         steps : array (n_orbits, 3), Å
-            Where to start, as seen from the higher grid point.
+            Where to start, as seen from the higher grid point of the first of each orbit.
+        wanted : bool array (n,)
+            Others stay as they are.
         """
+        chosen = np.flatnonzero(np.bincount(orbits.orbit[wanted], minlength=len(orbits.first)))
         high = self._points_A(self.place[edges, 0])
-        energies, points, found = stationary_points(
-            high[orbits.first] + steps, 1, *self.field, _FARTHEST_A
+        origin = high[orbits.first]
+        energy, way = np.full(len(origin), np.nan), np.zeros_like(origin)
+        energy[chosen], points, is_pass = stationary_points(
+            origin[chosen] + steps[chosen], 1, *self.field, _FARTHEST_A
         )
-        points = high + orbits.turned(points - high[orbits.first])
-        energies, found = energies[orbits.orbit], found[orbits.orbit]
+        energy[chosen[~is_pass]] = np.nan
+        way[chosen] = points - origin[chosen]
+        found_eV = energy[orbits.orbit]
         floor = np.maximum(self.node_level[self.first[edges]], self.node_level[self.second[edges]])
         # A pass below its own basins or well above the grid's is another pass.
-        found &= (energies >= floor - 1e-6) & (energies <= self.level[edges] + 0.02)
-        self.level[edges[found]] = energies[found]
-        self.point[edges[found]] = points[found]
-        return edges[~found]
+        found = wanted & (found_eV >= floor - 1e-6) & (found_eV <= self.level[edges] + 0.02)
+        self.level[edges[found]] = found_eV[found]
+        self.point[edges[found]] = (high + orbits.turned(way))[found]
+        return wanted & ~found
 
     def _pending(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
         """Passes not yet refined that may decide: in use, or a little above a deciding level."""

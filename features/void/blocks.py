@@ -82,3 +82,31 @@ def block_center(corner: tuple[int, int, int], step: FloatArray) -> tuple[float,
         i * step[0, 1] + j * step[1, 1] + k * step[2, 1],
         i * step[0, 2] + j * step[1, 2] + k * step[2, 2],
     )
+
+
+@njit(cache=True)
+def points_at(
+    index: IntArray, shape: IntArray, start: FloatArray, lattice: FloatArray
+) -> FloatArray:
+    """Positions of grid points.
+
+    Parameters
+    ----------
+    index : array (n,)
+        Flat.
+    shape : array (3,)
+    start : array (3,), Å
+        The first point.
+    lattice : array (3, 3), Å
+
+    Returns
+    -------
+    array (n, 3), Å
+    """
+    out = np.empty((len(index), 3))
+    for p in range(len(index)):
+        i, j, k = index[p] // (shape[1] * shape[2]), index[p] // shape[2] % shape[1], index[p]
+        u, v, w = i / shape[0], j / shape[1], k % shape[2] / shape[2]
+        for x in range(3):
+            out[p, x] = start[x] + u * lattice[0, x] + v * lattice[1, x] + w * lattice[2, x]
+    return out

@@ -49,8 +49,8 @@ class SymmetricGrid:
         Points of each orbit.
     turn, move : arrays (n_operations, 3, 3) and (n_operations, 3)
         Operations on grid points: (i, j, k) · turn + move, modulo the shape.
-    rotation : array (n_operations, 3, 3)
-        The same on Cartesian vectors: v · rotation.
+    rotation, back : arrays (n_operations, 3, 3)
+        The same on Cartesian vectors, v · rotation, and its inverse.
     """
 
     shape: IntArray
@@ -61,6 +61,7 @@ class SymmetricGrid:
     turn: IntArray
     move: IntArray
     rotation: FloatArray
+    back: FloatArray
 
     @property
     def is_first(self) -> np.ndarray:
@@ -102,6 +103,7 @@ def symmetric_grid(host: Host, shape: tuple[int, int, int], start: FloatArray) -
         turn=_IDENTITY[None],
         move=np.zeros((1, 3), dtype=np.int64),
         rotation=np.eye(3)[None],
+        back=np.eye(3)[None],
     )
 
 
@@ -113,6 +115,8 @@ class _Group:
     ----------
     rotation, translation
         As in :class:`.reduction.CellSymmetry`.
+    cartesian, back : arrays (n_operations, 3, 3)
+        Rotations of Cartesian vectors, and their inverses.
     origins : array (n_origins, 3)
     denominators : tuple of tuple of 3 int
         For each origin: of the translations as seen from there, along each axis.
@@ -122,6 +126,8 @@ class _Group:
 
     rotation: IntArray
     translation: FloatArray
+    cartesian: FloatArray
+    back: FloatArray
     origins: FloatArray
     denominators: tuple[tuple[int, ...], ...]
     mixes: np.ndarray
@@ -135,22 +141,25 @@ def _groups_of(host: Host) -> list[_Group]:
     known = _KNOWN.get(host)
     if known is None:
         rotation, translation = host.symmetry.rotation, host.symmetry.translation
-        known = [_group(rotation, translation)] if len(rotation) > 1 else []
+        known = [_group(host.lattice, rotation, translation)] if len(rotation) > 1 else []
         inversion = (rotation == -_IDENTITY).all(axis=(1, 2))
         pair = inversion | (rotation == _IDENTITY).all(axis=(1, 2))
         if inversion.any() and len(rotation) > 2:
-            known.append(_group(rotation[pair], translation[pair]))
+            known.append(_group(host.lattice, rotation[pair], translation[pair]))
         _KNOWN[host] = known
     return known
 
 
-def _group(rotation: IntArray, translation: FloatArray) -> _Group:
+def _group(lattice: FloatArray, rotation: IntArray, translation: FloatArray) -> _Group:
+    cartesian = np.linalg.inv(lattice) @ rotation @ lattice
     origins = _origins(rotation, translation)
     # Translations as seen from each of the origins.
     seen = translation + _turned(origins, rotation) - origins[:, None]
     return _Group(
         rotation=rotation,
         translation=translation,
+        cartesian=cartesian,
+        back=np.asarray(np.linalg.inv(cartesian), dtype=np.float64),
         origins=origins,
         denominators=tuple(map(tuple, _denominators(seen))),
         mixes=(rotation != 0).any(axis=0),
@@ -180,7 +189,7 @@ def _fitted(host: Host, shape: tuple[int, int, int], group: _Group) -> Symmetric
     turn = np.rint(group.rotation * (size / size[:, None])).astype(np.int64)
     move = np.rint(start @ turn + group.translation * size - start).astype(np.int64)
     turn, move = turn % size, move % size
-    orbit, first, count = _orbits(*(a.astype(np.uint32) for a in (size, turn, move)))
+    orbit, first, count = _orbits(size, turn, move)
     if len(first) == 0:
         return None
     return SymmetricGrid(
@@ -191,7 +200,8 @@ def _fitted(host: Host, shape: tuple[int, int, int], group: _Group) -> Symmetric
         size=count,
         turn=turn,
         move=move,
-        rotation=np.linalg.inv(host.lattice) @ group.rotation @ host.lattice,
+        rotation=group.cartesian,
+        back=group.back,
     )
 
 
@@ -276,9 +286,10 @@ def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, 
 
     Parameters
     ----------
-    shape : uint32 array (3,)
-    turn : uint32 array (n_operations, 3, 3)
-    move : uint32 array (n_operations, 3)
+    shape : array (3,)
+    turn : array (n_operations, 3, 3)
+        Folded: from 0 to below the number of points along the axis, as is ``move``.
+    move : array (n_operations, 3)
 
     Returns
     -------
@@ -290,18 +301,21 @@ def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, 
     orbit = np.full(total, -1, dtype=np.int64)
     first, size = np.empty(total, dtype=np.int64), np.zeros(total, dtype=np.int64)
     count = 0
-    # Unsigned numbers of 32 bits: the divisions are what this costs.
+    # Multiples of each step beforehand, already folded: the divisions are what this costs.
+    along = _multiples(shape, turn, move)
     for point in range(total):
         if orbit[point] >= 0:
             continue
         first[count] = point
-        flat = np.uint32(point)
-        i, j, k = flat // (shape[1] * shape[2]), flat // shape[2] % shape[1], flat % shape[2]
+        i, j, k = point // (shape[1] * shape[2]), point // shape[2] % shape[1], point % shape[2]
         for g in range(len(turn)):
-            image = np.uint32(0)
+            image = 0
             for x in range(3):
-                steps = i * turn[g, 0, x] + j * turn[g, 1, x] + k * turn[g, 2, x] + move[g, x]
-                image = np.uint32(image * shape[x] + np.uint32(steps) % shape[x])
+                steps = along[g, 0, i, x] + along[g, 1, j, x] + along[g, 2, k, x]
+                # Each of the three is less than one cell.
+                steps -= shape[x] if steps >= shape[x] else 0
+                steps -= shape[x] if steps >= shape[x] else 0
+                image = image * shape[x] + steps
             if orbit[image] < 0:
                 orbit[image] = count
                 size[count] += 1
@@ -311,6 +325,22 @@ def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, 
             return orbit, first[:0], size[:0]
         count += 1
     return orbit, first[:count].copy(), size[:count].copy()
+
+
+@njit(cache=True)
+def _multiples(shape: IntArray, turn: IntArray, move: IntArray) -> IntArray:
+    """Folded images of the steps along each axis, (n_operations, 3, longest axis, 3)."""
+    along = np.empty((len(turn), 3, max(shape[0], shape[1], shape[2]), 3), dtype=np.int64)
+    for g in range(len(turn)):
+        for axis in range(3):
+            for x in range(3):
+                # The translation goes with the first axis.
+                steps = move[g, x] if axis == 0 else 0
+                for n in range(shape[axis]):
+                    along[g, axis, n, x] = steps
+                    steps += turn[g, axis, x]
+                    steps -= shape[x] if steps >= shape[x] else 0
+    return along
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -350,10 +380,7 @@ def pair_orbits(grid: SymmetricGrid, pairs: IntArray) -> PairOrbits:
     key, operation = _standard_pairs(
         pairs, grid.shape, grid.turn, grid.move, grid.first[grid.orbit[pairs[:, 0]]]
     )
-    _, first, orbit = np.unique(key, return_index=True, return_inverse=True)
-    # To where the first pair of the orbit is taken, and back from there.
-    to_standard = grid.rotation[operation]
-    turn = to_standard[first][orbit] @ np.linalg.inv(to_standard)
+    first, orbit, turn = _alike(key, operation, grid.rotation, grid.back)
     return PairOrbits(first=first, orbit=orbit, turn=turn)
 
 
@@ -390,3 +417,32 @@ def _image(point: int, shape: IntArray, turn: IntArray, move: IntArray) -> int:
         steps = i * turn[0, x] + j * turn[1, x] + k * turn[2, x] + move[x]
         image = image * shape[x] + steps % shape[x]
     return image
+
+
+@njit(cache=True)
+def _alike(
+    key: IntArray, operation: IntArray, rotation: FloatArray, back: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Number pairs by their keys, in order of appearance, and turn from the first to each.
+
+    By way of where both are taken: there by ``rotation`` (n_operations, 3, 3), and from there by
+    its inverse, ``back``.
+    """
+    first, orbit = np.empty(len(key), dtype=np.int64), np.empty(len(key), dtype=np.int64)
+    turn = np.zeros((len(key), 3, 3))
+    count = 0
+    for p in range(len(key)):
+        orbit[p] = count
+        for known in range(count):
+            if key[first[known]] == key[p]:
+                orbit[p] = known
+                break
+        if orbit[p] == count:
+            first[count] = p
+            count += 1
+        there, here = rotation[operation[first[orbit[p]]]], back[operation[p]]
+        for x in range(3):
+            for y in range(3):
+                for z in range(3):
+                    turn[p, x, z] += there[x, y] * here[y, z]
+    return first[:count].copy(), orbit, turn

@@ -20,6 +20,7 @@ from ionsieve.features.bvse.kernels import (
     pair_energy,
     stationary_point,
     tabulated,
+    workspace,
 )
 from ionsieve.features.bvse.landscape import (
     CUTOFF_A,
@@ -260,11 +261,18 @@ def test_gradient_and_hessian_are_those_of_finite_differences() -> None:
     host = host_of(prepared)
     arguments = force_field(prepared, host).arguments()
     point = np.array([0.3, 0.4, 0.1]) @ host.lattice
-    _, gradient, hessian = energy_at(point, *arguments)
+    atoms, (parameters, curves, cutoff) = arguments[:3], arguments[3:]
+
+    def at(place: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        gradient, hessian = np.empty(3), np.empty((3, 3))
+        room = workspace(len(atoms[0]) + 1)
+        energy = energy_at(place, atoms, parameters, curves, cutoff, room, gradient, hessian)
+        return energy, gradient, hessian
+
+    energy, gradient, hessian = at(point)
+    assert energy == pytest.approx(energies_at(point[None], *arguments, 0.0)[0], rel=1e-12)
     step = 1e-4 * np.eye(3)
-    ends = np.array(
-        [[energy_at(point + s * d, *arguments) for s in (-1, 1)] for d in step], dtype=object
-    )
+    ends = np.array([[at(point + s * d) for s in (-1, 1)] for d in step], dtype=object)
     slopes = [(above[0] - below[0]) / 2e-4 for below, above in ends]
     np.testing.assert_allclose(gradient, slopes, rtol=1e-5)
     curvatures = [(above[1] - below[1]) / 2e-4 for below, above in ends]
