@@ -81,7 +81,7 @@ def void_map(
     radius = block_radius(step)
     n = len(position)
     order, first = by_channel(channel, n_channels)
-    square = np.empty(n)
+    square, apart = np.empty(n), np.empty(n)
     near, near_weight = np.empty((3, n)), np.empty(n, dtype=np.float32)
     begin = np.zeros(n_channels + 1, dtype=np.int64)
     close_host, close_anion = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
@@ -99,22 +99,25 @@ def void_map(
                     block_center(corner, step), radius, tie, position, anion, square
                 )
                 n_host = _below(square, host_reach, anion, -1, close_host)
-                n_anion = _below(square, anion_reach, anion, 0, close_anion)
-                _gather(
-                    square,
-                    cutoff + radius,
-                    order,
-                    first,
-                    position,
-                    weight,
-                    near,
-                    near_weight,
-                    begin,
-                )
+                # What else is near is looked for when the first point of the block is void.
+                n_anion = -1
                 for p in range(n_points):
                     closest = _closest(point[p], position, close_host[:n_host])
                     if closest < clearance:
                         continue
+                    if n_anion < 0:
+                        n_anion = _below(square, anion_reach, anion, 0, close_anion)
+                        _gather(
+                            square,
+                            cutoff + radius,
+                            order,
+                            first,
+                            position,
+                            weight,
+                            near,
+                            near_weight,
+                            begin,
+                        )
                     _list_nearest(
                         point[p],
                         position,
@@ -122,7 +125,7 @@ def void_map(
                         close_anion[:n_anion],
                         tie,
                         cutoff,
-                        square,
+                        apart,
                         nearest[count],
                         nearest_distance[count],
                     )
@@ -230,8 +233,7 @@ def _list_nearest(
 ) -> None:
     """List the nearest anion and those farther by no more than ``tie`` (Å), within the cutoff.
 
-    Into ``nearest`` (8,) and ``distance`` (8,). ``square`` is working space: those of the block
-    are no longer needed when its points are visited.
+    Into ``nearest`` (8,) and ``distance`` (8,). ``square`` (n,) is working space.
     """
     closest2 = np.inf
     for m in range(len(among)):
