@@ -214,12 +214,12 @@ class StructureRecord:
         """Number of crystallographic sites in the cell, occupied or partly so."""
         return len(self.species)
 
-    @property
+    @cached_property
     def volume_A3(self) -> float:
         """Cell volume, Å³."""
         return abs(float(np.linalg.det(self.lattice)))
 
-    @property
+    @cached_property
     def is_ordered(self) -> bool:
         """True when every site holds one species at full occupancy."""
         return all(

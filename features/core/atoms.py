@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Atoms:
             is_disordered=not record.is_ordered,
         )
 
-    @property
+    @cached_property
     def volume_A3(self) -> float:
         """Cell volume, Å³."""
         return abs(float(np.linalg.det(self.lattice)))

@@ -11,7 +11,7 @@ from ...data.records import FloatArray, IntArray
 _SPARE_A = 1e-8
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class NeighborList:
     """All pairs closer than ``cutoff_A``, sorted by centre, then distance.
 
@@ -21,6 +21,8 @@ class NeighborList:
         Atom indices. Each pair appears twice, once from each side.
     image : array (n_pairs, 3)
         Lattice translation of the neighbour.
+    vector_A : array (n_pairs, 3), Å
+        From centre to neighbour.
     distance_A : array (n_pairs,), Å
     start : array (n_atoms + 1,)
         Pairs of atom i are ``start[i]:start[i + 1]``.
@@ -30,6 +32,7 @@ class NeighborList:
     center: IntArray
     neighbor: IntArray
     image: IntArray
+    vector_A: FloatArray
     distance_A: FloatArray
     start: IntArray
 
@@ -39,15 +42,17 @@ class NeighborList:
 
     def keep(self, mask: np.ndarray) -> NeighborList:
         """The same list without the pairs where ``mask`` is False."""
+        if mask.all():
+            return self
         center = self.center[mask]
-        start = _starts(center, len(self.start) - 1)
         return NeighborList(
             cutoff_A=self.cutoff_A,
             center=center,
             neighbor=self.neighbor[mask],
             image=self.image[mask],
+            vector_A=self.vector_A[mask],
             distance_A=self.distance_A[mask],
-            start=start,
+            start=_starts(center, len(self.start) - 1),
         )
 
 
@@ -87,13 +92,14 @@ def neighbor_list(
     from .pair_search import periodic_pairs
 
     chosen = np.arange(len(frac)) if centers is None else np.sort(centers)
-    start, neighbor, _, distance = periodic_pairs(lattice, frac, cutoff_A + _SPARE_A, chosen)
+    start, neighbor, vector, distance = periodic_pairs(lattice, frac, cutoff_A + _SPARE_A, chosen)
     center = np.repeat(chosen, np.diff(start))
     return NeighborList(
         cutoff_A=float(cutoff_A),
         center=center,
-        neighbor=neighbor[:, 0],
+        neighbor=np.ascontiguousarray(neighbor[:, 0]),
         image=neighbor[:, 1:],
+        vector_A=vector,
         distance_A=distance,
-        start=_starts(center, len(frac)),
+        start=start if centers is None else _starts(center, len(frac)),
     )

@@ -18,8 +18,6 @@ EXACT_A: Final[float] = 1e-7
 """A crystal repeats where its atoms do to this, Å. Coarser translations, of files of eight digits
 and fewer, are left alone: numbers would change with them, if only in their seventh digit."""
 
-_AROUND = np.array([(i, j) for i in (-1, 0, 1, 2) for j in (-1, 0, 1, 2)])
-
 
 def primitive(record: StructureRecord) -> StructureRecord:
     """The record in its primitive cell; as it is where its cell is primitive, or it is disordered.
@@ -144,31 +142,56 @@ def minkowski_reduced(lattice: FloatArray) -> FloatArray:
     Greedy reduction in three dimensions: Nguyen & Stehlé 2004, 10.1007/978-3-540-24847-7_26.
     """
     basis = np.array(lattice, dtype=np.float64)
+    _reduce(basis)
+    return basis
+
+
+@njit(cache=True)
+def _reduce(basis: FloatArray) -> None:
+    """Reduce the rows of a basis in place."""
+    length2, shorter = np.empty(3), np.empty(3)
     for _ in range(200):
-        basis = basis[np.argsort((basis**2).sum(axis=1).round(9), kind="stable")]
-        shorter = basis[2] - _closest_in_plane(basis[0], basis[1], basis[2])
-        if (
-            basis[1] @ basis[1] > 0
-            and abs(basis[0] @ basis[1]) * 2 > basis[0] @ basis[0] * 1.0000001
-        ):
-            basis[1] -= np.rint(basis[0] @ basis[1] / (basis[0] @ basis[0])) * basis[0]
+        for x in range(3):
+            length2[x] = round((basis[x] * basis[x]).sum(), 9)
+        # A stable sort by length.
+        for low, high in ((0, 1), (1, 2), (0, 1)):
+            if length2[high] < length2[low]:
+                length2[low], length2[high] = length2[high], length2[low]
+                for x in range(3):
+                    basis[low, x], basis[high, x] = basis[high, x], basis[low, x]
+        along, square = (basis[0] * basis[1]).sum(), (basis[0] * basis[0]).sum()
+        if abs(along) * 2 > square * 1.0000001:
+            basis[1] -= np.rint(along / square) * basis[0]
             continue
-        if shorter @ shorter >= basis[2] @ basis[2] * (1 - 1e-9):
+        _closest_in_plane(basis[0], basis[1], basis[2], shorter)
+        shorter[:] = basis[2] - shorter
+        if (shorter * shorter).sum() >= (basis[2] * basis[2]).sum() * (1 - 1e-9):
             break
         basis[2] = shorter
-    if np.linalg.det(basis) < 0:
-        basis = -basis
-    return np.ascontiguousarray(basis)
+    a, b, c = basis[0], basis[1], basis[2]
+    volume = a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2])
+    if volume + a[2] * (b[0] * c[1] - b[1] * c[0]) < 0:
+        basis *= -1.0
 
 
-def _closest_in_plane(a: FloatArray, b: FloatArray, point: FloatArray) -> FloatArray:
-    """Vector of the lattice spanned by a and b that is closest to a point."""
-    gram = np.array([[a @ a, a @ b], [a @ b, b @ b]])
-    start = np.floor(np.linalg.solve(gram, np.array([a @ point, b @ point])))
-    candidates = (start + _AROUND) @ np.stack([a, b])
-    distance = ((point - candidates) ** 2).sum(axis=1)
-    # The first of those that are equally close, whatever the rounding.
-    return np.asarray(candidates[np.argmax(distance <= distance.min() * (1 + 1e-12))])
+@njit(cache=True)
+def _closest_in_plane(a: FloatArray, b: FloatArray, point: FloatArray, closest: FloatArray) -> None:
+    """Vector of the lattice spanned by a and b that is closest to a point, into ``closest``."""
+    aa, ab, bb = (a * a).sum(), (a * b).sum(), (b * b).sum()
+    ap, bp = (a * point).sum(), (b * point).sum()
+    area2 = aa * bb - ab * ab
+    m, n = np.floor((bb * ap - ab * bp) / area2), np.floor((aa * bp - ab * ap) / area2)
+    least = np.inf
+    for i in range(-1, 3):
+        for j in range(-1, 3):
+            square = 0.0
+            for x in range(3):
+                square += (point[x] - (m + i) * a[x] - (n + j) * b[x]) ** 2
+            # The first of those that are equally close, whatever the rounding.
+            if square < least * (1 - 1e-12):
+                least = square
+                for x in range(3):
+                    closest[x] = (m + i) * a[x] + (n + j) * b[x]
 
 
 def merge_coincident(

@@ -238,7 +238,9 @@ def _padded(vectors: FloatArray) -> FloatArray:
 
 def _distinct(environments: FloatArray) -> FloatArray:
     """Environments without (near) repetitions, for symmetric crystals have many."""
-    return np.unique(np.round(environments, 5), axis=0)
+    rows = np.round(environments, 5) + 0.0
+    number = {row.tobytes(): k for k, row in enumerate(rows)}
+    return rows[list(number.values())]
 
 
 def _scores(

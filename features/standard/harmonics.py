@@ -81,23 +81,32 @@ def _moments(
 ) -> ComplexArray:
     n, n_channels, top = len(start) - 1, weight.shape[1], len(normalisation)
     moments = np.zeros((n_channels, n, top, top), dtype=np.complex128)
+    # Real and imaginary parts of one site, by order: what the inner loop adds to lies together.
+    real, imaginary = np.empty((n_channels, top, top)), np.empty((n_channels, top, top))
+    term = np.empty(top)
     for i in range(n):
+        real[:], imaginary[:] = 0.0, 0.0
         for f in range(start[i], start[i + 1]):
-            z = direction[f, 2]
-            around = complex(direction[f, 0], direction[f, 1])
-            phase = complex(1.0, 0.0)
-            diagonal = 1.0
+            x, y, z = direction[f, 0], direction[f, 1], direction[f, 2]
+            cosine, sine, diagonal = 1.0, 0.0, 1.0
             for m in range(top):
                 # Legendre recursion in l for P_lm / sin^m, so that the poles need no care.
                 before, current = 0.0, diagonal
                 for degree in range(m, top):
-                    term = phase * (current * normalisation[degree, m])
-                    for c in range(n_channels):
-                        moments[c, i, degree, m] += weight[f, c] * term
+                    term[degree] = current * normalisation[degree, m]
                     following = ((2 * degree + 1) * z * current - (degree + m) * before) / (
                         degree - m + 1
                     )
                     before, current = current, following
-                phase *= around
+                for c in range(n_channels):
+                    a, b = weight[f, c] * cosine, weight[f, c] * sine
+                    for degree in range(m, top):
+                        real[c, m, degree] += a * term[degree]
+                        imaginary[c, m, degree] += b * term[degree]
+                cosine, sine = cosine * x - sine * y, cosine * y + sine * x
                 diagonal *= 2 * m + 1
+        for c in range(n_channels):
+            for m in range(top):
+                for degree in range(m, top):
+                    moments[c, i, degree, m] = complex(real[c, m, degree], imaginary[c, m, degree])
     return moments

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ...data.records import FloatArray
+from ...data.records import FloatArray, IntArray
 from ..core.columns import Column, Notes, Values
-from ..core.prepared import PreparedStructure
+from ..core.prepared import CUTOFF_A, PreparedStructure
 
 if TYPE_CHECKING:
+    from ..core.pair_search import PairArrays
     from .harmonics import ComplexArray
 
 _FAMILY = "anion_packing"
@@ -101,7 +102,9 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     # One point per site: anions that share a site are the same point of the sublattice.
     sites, where = np.unique(atoms.site[is_anion], return_inverse=True)
     weight = np.bincount(where, weights=atoms.occupancy[is_anion]).astype(np.float64)
-    distance = packing_distances(atoms.lattice, prepared.record.frac[sites], weight)
+    distance = packing_distances(
+        atoms.lattice, prepared.record.frac[sites], weight, _anion_pairs(prepared, sites)
+    )
     nearest = distance.argmin(axis=1)
     recognised = distance.min(axis=1) < RECOGNISED
     share = [float(weight[recognised & (nearest == k)].sum() / weight.sum()) for k in range(3)]
@@ -116,6 +119,19 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     return values | {"anion_packing": _label(share)}
 
 
+def _anion_pairs(prepared: PreparedStructure, sites: IntArray) -> PairArrays | None:
+    """Pairs of anions from the shared list; None where sites are no atoms."""
+    if not prepared.record.is_ordered:
+        return None
+    pairs, is_anion = prepared.neighbors, prepared.roles.is_anion
+    chosen = np.flatnonzero(is_anion[pairs.center] & is_anion[pairs.neighbor])
+    number = np.cumsum(is_anion) - 1
+    start = np.searchsorted(chosen, pairs.start[[*sites, -1]])
+    # What pair_search gives, but for translations, which nobody reads here.
+    neighbor = number[pairs.neighbor[chosen]][:, None]
+    return start, neighbor, pairs.vector_A[chosen], pairs.distance_A[chosen]
+
+
 def _label(share: list[float]) -> str:
     by_lattice = dict(zip(LATTICES, share, strict=True))
     for lattice, part in by_lattice.items():
@@ -124,7 +140,9 @@ def _label(share: list[float]) -> str:
     return "close_packed" if by_lattice["fcc"] + by_lattice["hcp"] >= _MAJORITY else "other"
 
 
-def packing_distances(lattice: FloatArray, frac: FloatArray, weight: FloatArray) -> FloatArray:
+def packing_distances(
+    lattice: FloatArray, frac: FloatArray, weight: FloatArray, pairs: PairArrays | None = None
+) -> FloatArray:
     """Distance of the surroundings of each point to ideal fcc, hcp and bcc.
 
     Parameters
@@ -135,13 +153,16 @@ def packing_distances(lattice: FloatArray, frac: FloatArray, weight: FloatArray)
         Fractional coordinates of the sublattice.
     weight : array (n_points,)
         Occupancy of each point.
+    pairs : tuple of arrays, optional
+        Pairs of the points within the reach of the shared neighbour list, as from
+        :func:`~ionsieve.features.core.pair_search.periodic_pairs`.
 
     Returns
     -------
     array (n_points, 3)
         Columns as in ``LATTICES``; 0 is ideal.
     """
-    own = _fingerprint(lattice, frac, weight)
+    own = _fingerprint(lattice, frac, weight, pairs)
     return np.linalg.norm(own[:, None, :] - _ideal_fingerprints(), axis=2) / np.sqrt(2.0)
 
 
@@ -156,15 +177,18 @@ def _ideal_fingerprints() -> FloatArray:
     return np.stack([_fingerprint(a, x, np.ones(len(x)))[0] for a, x in crystals])
 
 
-def _fingerprint(lattice: FloatArray, frac: FloatArray, weight: FloatArray) -> FloatArray:
+def _fingerprint(
+    lattice: FloatArray, frac: FloatArray, weight: FloatArray, pairs: PairArrays | None = None
+) -> FloatArray:
     """Unit power spectrum of each point, shape (n_points, n)."""
     from ..core.pair_search import periodic_pairs
     from .harmonics import harmonic_moments
 
-    unit_A = np.cbrt(abs(np.linalg.det(lattice)) / weight.sum())
-    start, neighbor, vector, distance = periodic_pairs(
-        lattice / unit_A, frac, _FADE_TO, np.arange(len(frac))
-    )
+    unit_A = float(np.cbrt(abs(np.linalg.det(lattice)) / weight.sum()))
+    if pairs is None or unit_A * _FADE_TO > CUTOFF_A:
+        pairs = periodic_pairs(lattice, frac, unit_A * _FADE_TO, np.arange(len(frac)))
+    start, neighbor, vector, distance = pairs
+    vector, distance = vector / unit_A, distance / unit_A
     direction = vector / np.maximum(distance, _TOO_NEAR)[:, None]
     amount = weight[neighbor[:, 0]] * _fade(distance)
     shape = np.exp(-0.5 * ((distance[:, None] - np.array(_CHANNELS)) / _WIDTH) ** 2)

@@ -10,13 +10,15 @@ angles and volumes are those of pymatgen's ``VoronoiNN`` with its defaults.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
 
 from ...data.errors import FeatureError
 from ...data.records import FloatArray, IntArray
+from ..core.neighbors import NeighborList
 from ..core.pair_search import periodic_pairs
 from ..core.prepared import PreparedStructure, once_per_structure
 
@@ -61,7 +63,7 @@ class Tessellation:
     area_A2: FloatArray
     solid_angle: FloatArray
 
-    @property
+    @cached_property
     def center(self) -> IntArray:
         """Centre of each face, shape (n_faces,)."""
         return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
@@ -76,7 +78,9 @@ class Tessellation:
         return self.per_atom(self.area_A2 * self.distance_A) / 6.0
 
 
-def tessellate(lattice: FloatArray, frac: FloatArray) -> Tessellation:
+def tessellate(
+    lattice: FloatArray, frac: FloatArray, pairs: NeighborList | None = None
+) -> Tessellation:
     """Voronoi cells of all points of a periodic structure.
 
     Parameters
@@ -85,6 +89,8 @@ def tessellate(lattice: FloatArray, frac: FloatArray) -> Tessellation:
         Rows are lattice vectors.
     frac : array (n_atoms, 3)
         Fractional coordinates of distinct points.
+    pairs : NeighborList, optional
+        All pairs of the points to some distance, where they are known: most cells need no other.
 
     Raises
     ------
@@ -94,19 +100,31 @@ def tessellate(lattice: FloatArray, frac: FloatArray) -> Tessellation:
     lattice = np.asarray(lattice, dtype=np.float64)
     n = len(frac)
     cutoff_A = _FIRST_REACH * float(np.cbrt(abs(np.linalg.det(lattice)) / n))
+    if pairs is not None:
+        cutoff_A = pairs.cutoff_A
     open_atoms = np.arange(n)
-    parts = []
+    parts: list[tuple[Any, ...]] = []
     while len(open_atoms):
         if cutoff_A > _MAX_CUTOFF_A:
             raise FeatureError(f"a Voronoi cell is not closed within {_MAX_CUTOFF_A} Å")
-        start, neighbor, vector, distance = periodic_pairs(lattice, frac, cutoff_A, open_atoms)
+        if pairs is None or parts:
+            found = periodic_pairs(lattice, frac, cutoff_A, open_atoms)
+            start, vector, distance = found[0], found[2], found[3]
+            neighbor, image = found[1][:, 0], found[1][:, 1:]
+        else:
+            start, vector, distance = pairs.start, pairs.vector_A, pairs.distance_A
+            neighbor, image = pairs.neighbor, pairs.image
         if len(distance) and distance.min() < 1e-3:
             raise FeatureError("two sites coincide; their Voronoi cells are not defined")
-        faces = _clip_all(start, vector, distance, cutoff_A)
-        face_start, pair, area, angle, reach = faces
+        face_start, pair, area, angle, reach = _clip_all(start, vector, distance, cutoff_A)
         closed = reach <= cutoff_A
-        parts.append(_chosen(open_atoms, closed, face_start, pair, area, angle))
-        parts[-1] += (neighbor[parts[-1][1]], vector[parts[-1][1]], distance[parts[-1][1]])
+        owner = np.repeat(open_atoms, np.diff(face_start))
+        if not closed.all():
+            kept = np.repeat(closed, np.diff(face_start))
+            owner, pair, area, angle = owner[kept], pair[kept], area[kept], angle[kept]
+        parts.append(
+            (owner, neighbor[pair], image[pair], vector[pair], distance[pair], area, angle)
+        )
         open_atoms = open_atoms[~closed]
         finite = reach[~closed & np.isfinite(reach)]
         # A cell still bounded by the starting cube tells nothing: widen by half.
@@ -131,36 +149,28 @@ def tessellation(prepared: PreparedStructure) -> Tessellation:
         raise FeatureError(
             f"site {site} is {filling[site]:.3g} full, but Voronoi cells need full sites"
         )
-    return tessellate(record.lattice, record.frac)
+    # The sites of an ordered crystal are its atoms.
+    pairs = prepared.neighbors if record.is_ordered else None
+    return tessellate(record.lattice, record.frac, pairs)
 
 
-def _chosen(
-    atoms: IntArray,
-    closed: np.ndarray,
-    face_start: IntArray,
-    pair: IntArray,
-    area: FloatArray,
-    angle: FloatArray,
-) -> tuple[np.ndarray, ...]:
-    owner = np.repeat(np.arange(len(atoms)), np.diff(face_start))
-    keep = closed[owner]
-    return atoms[owner[keep]], pair[keep], area[keep], angle[keep]
-
-
-def _assembled(n: int, parts: list) -> Tessellation:
-    center, _, area, angle, neighbor, vector, distance = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
-    )
-    order = np.argsort(center, kind="stable")
+def _assembled(n: int, parts: list[tuple[Any, ...]]) -> Tessellation:
+    """One tessellation of the parts in which its atoms were closed."""
+    columns = parts[0]
+    if len(parts) > 1:
+        columns = tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(columns[0], kind="stable")
+        columns = tuple(column[order] for column in columns)
+    center, neighbor, image, vector, distance, area, angle = columns
     start = np.concatenate([[0], np.cumsum(np.bincount(center, minlength=n))]).astype(np.int64)
     return Tessellation(
         start=start,
-        neighbor=neighbor[order, 0],
-        image=neighbor[order, 1:],
-        direction=vector[order] / distance[order, None],
-        distance_A=distance[order],
-        area_A2=area[order],
-        solid_angle=angle[order],
+        neighbor=neighbor,
+        image=image,
+        direction=vector / distance[:, None],
+        distance_A=distance,
+        area_A2=area,
+        solid_angle=angle,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -55,7 +56,7 @@ class Host:
     n_cells: int
     symmetry: CellSymmetry
 
-    @property
+    @cached_property
     def volume_A3(self) -> float:
         """Volume of the host cell, Å³."""
         return abs(float(np.linalg.det(self.lattice)))

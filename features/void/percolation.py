@@ -118,8 +118,9 @@ def region_dimension(inside, shape):  # type: ignore[no-untyped-def]
         Points along each axis; each point touches its 26 neighbours.
     """
     n0, n1, n2 = shape[0], shape[1], shape[2]
-    n = n0 * n1 * n2
-    parent, offset, directions, rank = forest(n)
+    # Nodes are the points of the region alone.
+    node = np.cumsum(inside) - 1
+    parent, offset, directions, rank = forest(node[-1] + 1)
     dimension = 0
     for i in range(n0):
         for j in range(n1):
@@ -135,7 +136,8 @@ def region_dimension(inside, shape):  # type: ignore[no-untyped-def]
                     sk = 1 if c >= n2 else (-1 if c < 0 else 0)
                     q = ((a - si * n0) * n1 + b - sj * n1) * n2 + c - sk * n2
                     if inside[q]:
-                        root, _ = join(parent, offset, directions, rank, p, q, si, sj, sk)
+                        a, b = node[p], node[q]
+                        root, _ = join(parent, offset, directions, rank, a, b, si, sj, sk)
                         dimension = max(dimension, rank[root])
         if dimension == 3:
             break
