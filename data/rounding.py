@@ -52,15 +52,16 @@ def meaningful_array(values: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     flat = array.ravel()
     size = np.abs(flat)
-    with np.errstate(invalid="ignore"):
-        plain = (size >= ZERO_BELOW) & (size < _LARGEST)
+    # False for NaN, too, which stays what it is.
+    plain = (size >= ZERO_BELOW) & (size < _LARGEST)
     size = np.where(plain, size, 1.0)
     digits = (SIGNIFICANT_DIGITS - 1 - np.floor(np.log10(size))).astype(np.int64)
     up, down = _POWERS[np.maximum(digits, 0)], _POWERS[np.maximum(-digits, 0)]
     scaled = size * up / down
     whole = np.rint(scaled)
-    rounded = np.copysign(whole * down / up, flat)
-    doubtful = (np.abs(scaled - whole) > 0.5 - _NEAR_HALF) | (whole < _POWERS[7]) | ~plain
-    for k in np.flatnonzero(doubtful).tolist():
+    rounded = np.where(plain, np.copysign(whole * down / up, flat), flat)
+    rounded[np.abs(flat) < ZERO_BELOW] = 0.0
+    doubtful = (np.abs(scaled - whole) > 0.5 - _NEAR_HALF) | (whole < _POWERS[7])
+    for k in np.flatnonzero(doubtful | (np.abs(flat) >= _LARGEST)).tolist():
         rounded[k] = meaningful(flat[k])
     return rounded.reshape(array.shape)

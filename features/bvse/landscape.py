@@ -217,8 +217,10 @@ def _table(parameters: tuple[float, ...]) -> NDArray[np.float32]:
 def _tables(parameters: FloatArray, farthest: float) -> NDArray[np.float32]:
     """Tabulated pair energies of each kind, zero from the cutoff to ``farthest`` (Å)."""
     rows = np.concatenate([_table(tuple(kind)) for kind in parameters.tolist()])
-    beyond = int(farthest * farthest / (CUTOFF_A * CUTOFF_A / _BINS)) + 3 - rows.shape[1]
-    return np.pad(rows, ((0, 0), (0, max(beyond, 0))))
+    width = int(farthest * farthest / (CUTOFF_A * CUTOFF_A / _BINS)) + 3
+    table = np.zeros((len(rows), max(width, rows.shape[1])), dtype=np.float32)
+    table[:, : rows.shape[1]] = rows
+    return table
 
 
 def _pair_parameters(

@@ -17,7 +17,15 @@ from .union_find import find, forest, join
 
 def heights_A(lattice: FloatArray) -> FloatArray:
     """Distances between opposite faces of the cell, shape (3,), Å."""
-    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0), dtype=np.float64)
+    # By hand: a library call costs more than the arithmetic at this size.
+    (a, b, c), (d, e, f), (g, h, i) = np.asarray(lattice).tolist()
+    normals = (
+        (e * i - f * h, f * g - d * i, d * h - e * g),
+        (h * c - i * b, i * a - g * c, g * b - h * a),
+        (b * f - c * e, c * d - a * f, a * e - b * d),
+    )
+    volume = abs(a * normals[0][0] + b * normals[0][1] + c * normals[0][2])
+    return np.array([volume / math.sqrt(x * x + y * y + z * z) for x, y, z in normals])
 
 
 @njit(cache=True)

@@ -72,7 +72,8 @@ def occupancy_values(prepared: PreparedStructure) -> Values:
 
 def _site_mixing_entropy_kB(atoms: Atoms, chosen: np.ndarray) -> float:
     """Mean over the sites of −Σ P ln P of the chosen species and of what is left empty."""
-    if not chosen.any():
+    # Full atoms have no entropy.
+    if not chosen.any() or (atoms.occupancy == 1.0).all():
         return 0.0
     sites = atoms.site[chosen]
     p = atoms.occupancy[chosen]
@@ -150,7 +151,8 @@ def host_units(prepared: PreparedStructure) -> HostUnits:
     shared = np.column_stack(
         [atoms.site[pairs.neighbor[bonds]], atoms.site[pairs.center[bonds]], -pairs.image[bonds]]
     )
-    sharing = np.bincount(np.unique(shared, axis=0)[:, 0], minlength=n_sites)
+    distinct = set(map(tuple, shared.tolist()))
+    sharing = np.bincount(np.array([row[0] for row in distinct], dtype=np.int64), minlength=n_sites)
     is_host = np.zeros(n_sites, dtype=bool)
     is_host[atoms.site[framework_cations(prepared) | prepared.roles.is_anion]] = True
     return HostUnits(np.where(is_host, unit, -1), dimension, sharing)

@@ -25,6 +25,7 @@ from .site_symmetry import host_site_symmetry
 _FAMILY = "isolated_anions"
 _YANG = "Yang 2025, 10.1038/s41524-025-01559-9"
 _NO_ANION = "no isolated anion"
+_ANION_NUMBERS = {element: ATOMIC_NUMBER[element] for element in ANION_ELEMENTS}
 
 
 def _column(name: str, unit: str, definition: str, **options: object) -> Column:
@@ -193,11 +194,12 @@ def _symmetry_values(prepared: PreparedStructure, isolated: np.ndarray, notes: N
 
 
 def _by_element(prepared: PreparedStructure, found: IsolatedAnions) -> Values:
-    atoms, is_anion = prepared.atoms, prepared.roles.is_anion
+    z, weight = prepared.atoms.z, prepared.atoms.occupancy
+    n = len(SYMBOLS) + 1
+    total = np.bincount(z, weights=weight * prepared.roles.is_anion, minlength=n).tolist()
+    isolated = np.bincount(z, weights=weight * found.is_isolated, minlength=n).tolist()
     values: Values = {}
-    for element in ANION_ELEMENTS:
-        members = is_anion & (atoms.z == SYMBOLS.index(element) + 1)
-        total = float(atoms.occupancy[members].sum())
-        isolated = float(atoms.occupancy[members & found.is_isolated].sum())
-        values[f"isolated_fraction_{element}"] = isolated / total if total > 0 else np.nan
+    for element, k in _ANION_NUMBERS.items():
+        share = isolated[k] / total[k] if total[k] > 0 else np.nan
+        values[f"isolated_fraction_{element}"] = share
     return values

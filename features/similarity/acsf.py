@@ -62,7 +62,9 @@ def environment_vectors(host: Host, points_A: FloatArray) -> FloatArray:
 
 def element_channels(host: Host) -> IntArray:
     """Index of each host atom's element among the elements of the host, shape (n_host,)."""
-    return np.unique(host.z, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    z = host.z.tolist()
+    number = {element: k for k, element in enumerate(sorted(set(z)))}
+    return np.array([number[element] for element in z], dtype=np.int64)
 
 
 @njit(cache=True)

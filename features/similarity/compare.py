@@ -232,7 +232,8 @@ def _map(
 def _padded(vectors: FloatArray) -> FloatArray:
     """Vectors with each element's columns padded to the width that the kernel uses."""
     by_element = vectors.reshape(len(vectors), -1, N_RADIAL)
-    padded = np.pad(by_element, ((0, 0), (0, 0), (0, WIDTH - N_RADIAL)))
+    padded = np.zeros((*by_element.shape[:2], WIDTH))
+    padded[:, :, :N_RADIAL] = by_element
     return padded.reshape(len(vectors), -1)
 
 

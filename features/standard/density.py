@@ -9,6 +9,7 @@ import numpy as np
 from ...data.elements import SYMBOLS
 from ...data.records import FloatArray
 from ...data.units import AMU_A3_TO_G_CM3
+from ..core.atoms import weighted_mean
 from ..core.columns import Column, Notes, Values
 from ..core.elements import atomic_masses_amu, covalent_radii_A, slater_radii_A
 from ..core.prepared import PreparedStructure
@@ -97,7 +98,7 @@ def _mean_nearest(prepared: PreparedStructure, partner: np.ndarray) -> float:
     reached = is_mobile & np.isfinite(nearest)
     if not reached.any():
         return np.nan
-    return float(np.average(nearest[reached], weights=prepared.atoms.occupancy[reached]))
+    return weighted_mean(nearest[reached], prepared.atoms.occupancy[reached])
 
 
 def _filled(weight: FloatArray, radius_A: FloatArray, volume_A3: float) -> float:

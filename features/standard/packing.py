@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ...data.records import FloatArray, IntArray
+from ..core.atoms import weighted_mean
 from ..core.columns import Column, Notes, Values
 from ..core.prepared import CUTOFF_A, PreparedStructure
 
@@ -108,13 +109,11 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     nearest = distance.argmin(axis=1)
     recognised = distance.min(axis=1) < RECOGNISED
     share = [float(weight[recognised & (nearest == k)].sum() / weight.sum()) for k in range(3)]
-    mean = np.average(distance, axis=0, weights=weight)
+    mean = weight @ distance / weight.sum()
     values: Values = {
         f"anion_packing_distance_{lattice}": float(mean[k]) for k, lattice in enumerate(LATTICES)
     }
-    values["anion_packing_distance_nearest"] = float(
-        np.average(distance.min(axis=1), weights=weight)
-    )
+    values["anion_packing_distance_nearest"] = weighted_mean(distance.min(axis=1), weight)
     values |= {f"anion_packing_share_{e}": s for e, s in zip(LATTICES, share, strict=True)}
     return values | {"anion_packing": _label(share)}
 

@@ -141,10 +141,10 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     share, elements = site_fractions(record)
     row = [
         *_geometry(cells, record.volume_A3),
-        *chemical_ordering(cells, share),
-        *_differences(cells, share, elements, notes).ravel(),
+        *chemical_ordering(cells, share).tolist(),
+        *_differences(cells, share, elements, notes).ravel().tolist(),
     ]
-    return dict(zip(_NAMES, (float(value) for value in row), strict=True))
+    return dict(zip(_NAMES, row, strict=True))
 
 
 def site_fractions(record: StructureRecord) -> tuple[FloatArray, IntArray]:
@@ -171,17 +171,18 @@ def _geometry(cells: Tessellation, volume_A3: float) -> list[float]:
     nearest = np.minimum.reduceat(cells.distance_A, start[:-1])
     length = cells.per_atom(area * cells.distance_A) / total
     spread = cells.per_atom(area * np.abs(cells.distance_A - length[center])) / total / length
-    relative = site_statistics(length / length.mean())
-    size = site_statistics(cells.cell_volume_A3)
     coordination = total**2 / cells.per_atom(area**2)
+    relative, size, variation, count = site_statistics(
+        np.stack([length / length.mean(), cells.cell_volume_A3, spread, coordination], axis=1)
+    ).tolist()
     return [
         float((np.pi / 6.0 * nearest**3).sum()) / volume_A3,
         relative[4],
         relative[1],
         relative[0],
-        *site_statistics(spread),
+        *variation,
         size[4] / size[3],
-        *site_statistics(coordination),
+        *count,
     ]
 
 
