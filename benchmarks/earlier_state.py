@@ -23,6 +23,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
 
 WORKER = """
@@ -70,7 +72,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    pool = sample(list(lithium_crystals(arguments.pool)), arguments.n, arguments.seed)
+    rng = np.random.default_rng(arguments.seed)
+    pool = sample(list(lithium_crystals(arguments.pool)), arguments.n, rng)
     with checked_out(arguments.base) as folder:
         base, now = compare([folder, ROOT], pool, arguments.rounds)
     print(f"{len(pool)} crystals, mean {mean(r.n_sites for r in pool):.0f} atoms\n")

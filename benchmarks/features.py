@@ -1,6 +1,6 @@
 """What the descriptors cost, and whether other libraries get the same numbers.
 
-    python benchmarks/features.py POOL --out FOLDER
+    python benchmarks/features.py POOL --out FOLDER --base COMMIT
 
 POOL is a folder of CIF or POSCAR files, or a file of JSON lines with ``id``, ``lattice``,
 ``species`` and ``frac``. CPU time of this process (user and system), one thread, after warm-up;
@@ -24,6 +24,7 @@ from statistics import mean, median
 from typing import Any
 
 import numpy as np
+from earlier_state import ROOT, checked_out, compare, table
 from reference_libraries import Reference, references
 
 from ionsieve.data import IonsieveError, StructureRecord
@@ -64,7 +65,7 @@ def main() -> None:
         _child(arguments)
         return
     rng = np.random.default_rng(arguments.seed)
-    pool = _sample(list(lithium_crystals(arguments.pool)), arguments.n, rng)
+    pool = sample(list(lithium_crystals(arguments.pool)), arguments.n, rng)
     warm_up()
     report = [f"# Cost of the descriptors\n\n{_machine()}\n\n{_described(pool)}\n"]
     results: dict[str, Any] = {"n": len(pool)}
@@ -75,6 +76,7 @@ def main() -> None:
         ("Cost against number of atoms", lambda: scaling(pool, rng)),
         ("Start of a second process, and memory", lambda: processes(arguments)),
         ("Beside other libraries", lambda: side_by_side(pool, arguments, rng)),
+        ("Beside an earlier state", lambda: beside_earlier(pool, arguments)),
     ):
         lines, numbers = part()
         report.append(f"## {title}\n\n{lines}\n")
@@ -91,6 +93,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=200, help="crystals for our own cost")
     parser.add_argument("--n-references", type=int, default=20, help="crystals beside others")
     parser.add_argument("--slow-atoms", type=int, default=40, help="largest for slow references")
+    parser.add_argument("--base", help="an earlier commit, run on the same crystals in turn")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -122,7 +125,7 @@ def _records(path: Path) -> Iterator[StructureRecord]:
                 )
 
 
-def _sample(
+def sample(
     records: list[StructureRecord], count: int, rng: np.random.Generator
 ) -> list[StructureRecord]:
     if not records:
@@ -284,7 +287,7 @@ def _fresh(arguments: Sequence[str]) -> dict[str, Any]:
 def _child(arguments: argparse.Namespace) -> None:
     """Report the peak memory of a process that featurizes the sample and one large crystal."""
     rng = np.random.default_rng(arguments.seed)
-    pool = _sample(list(lithium_crystals(arguments.pool)), arguments.n, rng)
+    pool = sample(list(lithium_crystals(arguments.pool)), arguments.n, rng)
     for record in pool:
         featurize_one(record, families())
     result = {"n": len(pool), "pool_MB": _max_rss_MB()}
@@ -304,7 +307,7 @@ def side_by_side(
 ) -> tuple[str, Any]:
     """Ours and theirs on the same crystals, one after the other in the same run."""
     found, messages = references()
-    chosen = _sample(list(pool), arguments.n_references, rng)
+    chosen = sample(list(pool), arguments.n_references, rng)
     small = [r for r in chosen if r.n_sites <= arguments.slow_atoms]
     numbers = {r.name: _compare(r, small if r.is_slow else chosen) for r in found}
     rows = [[r.name, r.library, *_cells(r, numbers[r.name])] for r in found]
@@ -317,6 +320,17 @@ def side_by_side(
         "for barriers on a grid). A crystal on which the other library fails is left out."
     )
     return "\n\n".join([markdown(header, rows) + note, *messages]), numbers
+
+
+def beside_earlier(
+    pool: Sequence[StructureRecord], arguments: argparse.Namespace
+) -> tuple[str, Any]:
+    """This state and an earlier one on the same crystals, in turn."""
+    if not arguments.base:
+        return "No commit was given (--base).", {}
+    with checked_out(arguments.base) as folder:
+        before, now = compare([folder, ROOT], pool[:100], rounds=3)
+    return table(before, now), {"before_ms": before, "now_ms": now}
 
 
 def _compare(reference: Reference, crystals: Sequence[StructureRecord]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ionsieve.features.bvse.landscape import force_field
 from ionsieve.features.similarity import compare
 from ionsieve.features.void.host import Host, host_of
 from ionsieve.features.void.reduction import CellSymmetry
-from ionsieve.features.void.symmetry import SymmetricGrid, symmetric_grid
+from ionsieve.features.void.symmetry import SymmetricGrid, pair_orbits, symmetric_grid
 
 NAMES = ["Li6PS5Cl_F43m", "Li2S", "Li8SiSe6_hcp", "Li3PS4_gamma", "LGPS_exp", "Li7N2I_R3m"]
 START = np.array([0.37, 0.23, 0.41])
@@ -122,3 +122,31 @@ def test_noise_of_rounded_coordinates_costs_no_operation(noise: int) -> None:
         id="noisy", lattice=record.lattice, species=record.species, frac=record.frac + shift
     )
     assert len(host_of(prepare(moved)).symmetry.rotation) == 24
+
+
+@pytest.mark.parametrize("name", ["Li6PS5Cl_F43m", "Li8SiSe6_hcp", "LiVPO4F_triclinic"])
+def test_pairs_of_an_orbit_are_turned_onto_each_other(name: str) -> None:
+    host = host_named(name)
+    grid = symmetric_grid(host, (12, 12, 12), START)
+    rng = np.random.default_rng(5)
+    one = rng.integers(0, len(grid.orbit), 40)
+    # Neighbours along an axis, and what the operations make of the pairs.
+    triple = np.stack(np.unravel_index(one, tuple(grid.shape)), axis=1)
+    other = np.ravel_multi_index(
+        tuple(((triple + np.array([1, 0, 0])) % grid.shape).T), tuple(grid.shape)
+    )
+    pairs = np.concatenate([_moved(grid, np.stack([one, other], 1), g) for g in range(3)])
+    found = pair_orbits(grid, pairs)
+    assert (found.orbit[:40] == found.orbit[40:80]).all()
+    assert (found.orbit[:40] == found.orbit[80:]).all()
+    points = grid_points_A(host, grid)
+    step = (points[pairs[:, 1]] - points[pairs[:, 0]]) @ np.linalg.inv(host.lattice)
+    step = (step - np.rint(step)) @ host.lattice
+    np.testing.assert_allclose(found.turned(step[found.first]), step, rtol=0, atol=1e-4)
+
+
+def _moved(grid: SymmetricGrid, pairs: np.ndarray, operation: int) -> np.ndarray:
+    g = operation % len(grid.turn)
+    triple = np.stack(np.unravel_index(pairs, tuple(grid.shape)), axis=-1)
+    image = (triple @ grid.turn[g] + grid.move[g]) % grid.shape
+    return np.ravel_multi_index(tuple(np.moveaxis(image, -1, 0)), tuple(grid.shape))
