@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Final
 
@@ -130,6 +131,24 @@ class TransportLabel:
             "sources": list(self.sources),
             "warnings": list(self.warnings),
         }
+
+    def __repr__(self) -> str:
+        given = self.settings
+        value, upper = (self._numbers()[k] for k in ("sigma_mS_cm", "sigma_upper_mS_cm"))
+        found = "no conductivity" if upper is None else f"σ below {upper:.3g} mS/cm"
+        if value is not None:
+            low, high = (self._numbers()[f"sigma_{end}_mS_cm"] for end in ("low", "high"))
+            found = f"σ {value:.3g} [{low:.3g}, {high:.3g}] mS/cm"
+        return f"<{given.mobile} at {given.temperature_K:g} K: {self.verdict}, {found}>"
+
+    def _repr_html_(self) -> str:
+        """What is one number or one word, and the warnings, for notebooks."""
+        facts = {k: v for k, v in self.as_dict().items() if isinstance(v, (str, int, float))}
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>"
+            for name, value in [*facts.items(), *(("warning", w) for w in self.warnings)]
+        )
+        return f"<p>{escape(repr(self)[1:-1])}</p><table>{rows}</table>"
 
     def _numbers(self) -> dict[str, object]:
         fit, upper = self.fit, self.diffusivity_upper_cm2_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final
 
 import numpy as np
@@ -63,6 +64,17 @@ class GroupedEvaluation:
 
     def __str__(self) -> str:
         return self.table().T.to_string()
+
+    def __repr__(self) -> str:
+        labels = len(self.predictions) // max(len(self.outcomes), 1)
+        return (
+            f"<evaluation of {self.quantity}: {labels} labels of {self.n_groups} groups in "
+            f"{self.n_folds} folds; {', '.join(self.outcomes)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Scores by method, for notebooks."""
+        return f"<p>{escape(repr(self)[1:-1])}</p>{self.table().T.to_html()}"
 
 
 def baselines(quantity: str = "sigma_S_cm") -> dict[str, Factory]:

@@ -1,6 +1,8 @@
 """Verdicts, errors and bounds: walks with known diffusivity, real runs, published numbers."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -335,3 +337,14 @@ def test_lgps_is_too_short(shared_data: Path):
     assert "3.7 effective hops" in label.evidence.reason
     assert label.fit is None
     assert label.diffusivity_upper_cm2_s is not None
+
+
+def test_a_run_shows_itself_in_a_line_and_a_table():
+    rng = np.random.default_rng(1)
+    confined = analyse(run_of(cage(rng, 500, 8), crystal(rng, 500)), SETTINGS)
+    assert re.fullmatch(r"<Li at \d+ K: confined, σ below [\d.e-]+ mS/cm>", repr(confined))
+    walk = analyse(run_of(hops(rng, 1000, 20, 0.02), crystal(rng, 1000)), SETTINGS)
+    assert re.fullmatch(r"<Li at \d+ K: diffusive, σ \S+ \[\S+, \S+\] mS/cm>", repr(walk))
+    page = replace(walk, warnings=("<script>",))._repr_html_()
+    assert "<td>diffusivity_cm2_s</td>" in page
+    assert "<script>" not in page

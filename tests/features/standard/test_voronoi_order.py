@@ -83,7 +83,8 @@ def mobile_of(record: StructureRecord) -> str:
 
 def test_pool_equals_matminer(shared_data: Path) -> None:
     compared = 0
-    for record in pool.crystals(shared_data, max_sites=7):
+    # Fifty of a hundred: matminer takes a second for each.
+    for record in pool.crystals(shared_data, every=2, max_sites=7):
         try:
             ours = our_row(record, mobile_of(record))
         except RoleError:
@@ -91,9 +92,9 @@ def test_pool_equals_matminer(shared_data: Path) -> None:
         reference = matminer_row(record)
         np.testing.assert_allclose(ours, reference, rtol=1e-8, atol=1e-8, err_msg=record.id)
         compared += 1
-        if compared == 105:
+        if compared == 52:
             break
-    assert compared >= 100
+    assert compared >= 50
 
 
 def simple_ordering(cells: Tessellation, kinds: list[str]) -> list[float]:
