@@ -1,6 +1,7 @@
 """The smallest cell of a crystal."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_what_repeats_roughly_is_left_alone() -> None:
     record = structures.get("Li2S", conventional=True)
     frac = np.array(record.frac)
     frac[0, 0] += 1e-6
-    moved = StructureRecord(record.id, record.lattice, record.species, frac)
+    moved = replace(record, frac=frac)
     assert primitive(moved) is moved
 
 
