@@ -2,12 +2,14 @@
 
     python benchmarks/benchmark_tables.py rows
     python benchmarks/benchmark_tables.py baselines [--cache FOLDER]
+    python benchmarks/benchmark_tables.py shipped --from FOLDER
 
 ``rows`` writes ``benchmark_rows.csv``: joined groups (experiment: publication and composition;
 AIMD: family and formula) dealt to five folds, largest first to the emptiest fold. Changing it
 changes what a score means: do so only with a new version of the benchmark. ``baselines`` trains
 every plain method and ionsieve's trees without evidence on four folds, predicts the fifth, and
-writes ``benchmark_baselines.csv``. Both write their hashes into the registry.
+writes ``benchmark_baselines.csv``. ``shipped`` adds the answers of the shipped pair of models on
+the same folds to it, from the output folder of external.py. All write hashes into the registry.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from experiment_tables import register
+from external import MODEL, SHIPPED_ENTRY
 
 from ionsieve.data.atomic import write_text_atomic
 from ionsieve.data.disorder.representative import representative
@@ -63,15 +66,20 @@ LANDMARKS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("rows", "baselines"))
+    parser.add_argument("what", choices=("rows", "baselines", "shipped"))
+    parser.add_argument("--from", type=Path, dest="folder", help="Output folder of external.py.")
     parser.add_argument("--cache", type=Path, help="Folder for features.")
     given = parser.parse_args()
     if given.what == "rows":
         table = pd.concat([rows_of(on).assign(on=on) for on in TABLES])
         write(ROW_TABLE, table[["on", "id", "temperature_K", "group", "fold", "landmark"]])
-    else:
+    elif given.what == "baselines":
         table = pd.concat([baselines_of(on, given.cache) for on in TABLES])
         write(BASELINE_TABLE, table)
+    else:
+        entry = pd.read_csv(given.folder / SHIPPED_ENTRY, dtype={"id": str})
+        known = pd.read_csv(TABLE_FOLDER / BASELINE_TABLE, dtype={"id": str})
+        write(BASELINE_TABLE, pd.concat([entry, known[known["method"] != MODEL]]))
 
 
 def write(name: str, table: pd.DataFrame) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,6 +81,28 @@ SCORES: Final[Mapping[str, Callable[[Outcome], float]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class LandmarkAnswer:
+    """A material known to be fast or slow, and where a method puts it.
+
+    Attributes
+    ----------
+    formula : str
+    known : str
+        ``fast`` or ``slow``.
+    n : int
+        Entries; numbers are medians over them.
+    label, prediction : float
+        log10 of S/cm; a label that is a bound counts at its end.
+    """
+
+    formula: str
+    known: str
+    n: int
+    label: float
+    prediction: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchmarkResult:
     """Scores of one method, beside those of others on the same folds."""
 
@@ -96,6 +118,8 @@ class BenchmarkResult:
     """Mean absolute error of the method minus that of another, paired bootstrap, decades."""
     landmarks: Mapping[str, float]
     """By method: share of (fast, slow) pairs of landmarks that are ordered right."""
+    landmark_answers: tuple[LandmarkAnswer, ...]
+    """Of the method scored, fast ones first, each group from fast to slow."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what is not defined is null."""
@@ -111,6 +135,7 @@ class BenchmarkResult:
             },
             "mae_difference": {name: _plain(score) for name, score in self.differences.items()},
             "landmarks": {m: _number(v) for m, v in self.landmarks.items()},
+            "landmark_answers": [asdict(one) for one in self.landmark_answers],
         }
 
 
@@ -217,7 +242,32 @@ def score_predictions(
         scores=scores,
         differences=differences,
         landmarks=landmarks,
+        landmark_answers=_landmark_answers(answers, asked, on),
     )
+
+
+def _landmark_answers(
+    answers: pd.DataFrame, asked: pd.DataFrame, on: Table
+) -> tuple[LandmarkAnswer, ...]:
+    labels = benchmark_labels(on)
+    ends = _log10_bounds(labels)
+    end = np.where(np.isfinite(ends[:, 1]), ends[:, 1], ends[:, 0])
+    known = labels[["structure_id", "temperature_K", "formula"]].assign(label=end)
+    rows = asked.assign(prediction=answers[ANSWER].to_numpy())
+    rows = rows[rows["landmark"] != ""].merge(
+        known, left_on=["id", "temperature_K"], right_on=["structure_id", "temperature_K"]
+    )
+    found = [
+        LandmarkAnswer(
+            formula=str(formula),
+            known=str(mark),
+            n=int(part["id"].nunique()),
+            label=round(float(part["label"].median()), 4),
+            prediction=round(float(part["prediction"].median()), 4),
+        )
+        for (mark, formula), part in rows.groupby(["landmark", "formula"])
+    ]
+    return tuple(sorted(found, key=lambda one: (one.known, -one.prediction, one.formula)))
 
 
 def _difference(own: Outcome, other: Outcome, seed: int) -> Score:

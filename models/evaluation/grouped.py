@@ -95,6 +95,7 @@ def evaluate_grouped(
     threshold: float = 1e-3,
     temperature_K: float | None = None,
     top_k: int = 50,
+    folds: Mapping[str, int] | None = None,
 ) -> GroupedEvaluation:
     """Leave whole groups out, predict their labels, score against values and bounds.
 
@@ -120,6 +121,8 @@ def evaluate_grouped(
         label at its own temperature.
     top_k : int
         For precision and enrichment among the first; at most half of the labels.
+    folds : mapping of structure id to number, optional
+        Fixed folds, in place of folds drawn over the groups.
 
     Returns
     -------
@@ -134,9 +137,15 @@ def evaluate_grouped(
     arrays = target.read(labels, features.index)
     judged = _EventAt(threshold, temperature_K)
     n_groups = len(np.unique(arrays.group))
-    folds = list(grouped_folds(arrays.group, n_folds or n_groups, seed))
+    if folds is None:
+        parts = list(grouped_folds(arrays.group, n_folds or n_groups, seed))
+    else:
+        number = np.array([folds[str(i)] for i in features.index[arrays.row]])
+        parts = [
+            (np.flatnonzero(number != k), np.flatnonzero(number == k)) for k in np.unique(number)
+        ]
     outcomes = {
-        name: _held_out(factory, features, labels, arrays, folds, target, judged)
+        name: _held_out(factory, features, labels, arrays, parts, target, judged)
         for name, factory in (methods or default).items()
     }
     wanted = {**REGRESSION_SCORES, **event_scores(max(min(top_k, len(arrays.row) // 2), 1))}
@@ -153,7 +162,7 @@ def evaluate_grouped(
         scores=scores,
         outcomes=outcomes,
         n_groups=n_groups,
-        n_folds=len(folds),
+        n_folds=len(parts),
     )
 
 

@@ -116,10 +116,26 @@ def _show(result: BenchmarkResult) -> None:
             str(result.differences[name]) if name in result.differences else "",
         )
     console().print(table)
+    _show_landmarks(result)
     typer.echo(
-        "MAE and width in decades; Spearman within temperature; Δ MAE: this method minus the "
-        "other, below zero where it is better; brackets: 95 % of a bootstrap over groups"
+        "labels and predictions in log10 of S/cm, MAE and width in decades; Spearman within "
+        "temperature; Δ MAE: this method minus the other, below zero where it is better; brackets: "
+        "95 % of a bootstrap over groups"
     )
+
+
+def _show_landmarks(result: BenchmarkResult) -> None:
+    from rich.table import Table
+
+    from .progress import console
+
+    table = Table(title=f"landmarks, {result.method}", title_justify="left")
+    for heading in ("known conductor", "known to be", "label", "prediction"):
+        table.add_column(heading, justify="right" if heading in ("label", "prediction") else "left")
+    for one in result.landmark_answers:
+        numbers = (f"{v:.2f}".replace("-", "−") for v in (one.label, one.prediction))
+        table.add_row(one.formula, one.known, *numbers)
+    console().print(table)
 
 
 def _cell(value: float, text: str) -> str:

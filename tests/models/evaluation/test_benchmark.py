@@ -206,3 +206,23 @@ def scored_alone(low: float, high: float):
     answers = check_predictions(FLAT["experiment"].assign(low=low, high=high), "experiment")
     result = score_predictions(answers, "experiment", beside_baselines=False)
     return result.scores["predictions"]
+
+
+@pytest.mark.parametrize("on", TABLES)
+def test_each_landmark_shows_what_is_known_and_what_is_predicted(on: str) -> None:
+    result = score_predictions(
+        check_predictions(truth(on), on), on, "truth", beside_baselines=False
+    )
+    rows = benchmark_rows(on)
+    marked = rows[rows["landmark"] != ""]
+    found = result.landmark_answers
+    assert sum(one.n for one in found) == marked["id"].nunique()
+    order = [one.known for one in found]
+    assert order == sorted(order)
+    for one in found:
+        assert one.prediction == pytest.approx(one.label, abs=1.01)
+    by_formula = {one.formula: one for one in found}
+    if on == "experiment":
+        assert by_formula["Li10Ge(PS6)2"].known == "fast"
+        assert by_formula["Li3PO4"].known == "slow"
+    assert result.as_dict()["landmark_answers"][0]["known"] == "fast"
