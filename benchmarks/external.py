@@ -19,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from model_data import cached_features, mlip_records, mlip_table
+from model_data import cached_features, mlip_records, mlip_table, pool_records
 
 from ionsieve.data.atomic import write_text_atomic
+from ionsieve.data.embedded.aimd import load_aimd_classes, load_aimd_labels
 from ionsieve.data.embedded.benchmark import Table, benchmark_rows
 from ionsieve.data.records import reduced_formula
 from ionsieve.models import StructureModel
@@ -60,7 +61,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     rows = [*mlip(found, options.data, options.cache), *aimd(found)]
     measured, judged = experiment(found)
-    table = pd.DataFrame([*rows, *measured])
+    rows += [*measured, *classes(found, options.data, options.cache)]
+    table = pd.DataFrame(rows)
     entry = pd.concat(
         [benchmark_entry("experiment", judged), benchmark_entry("aimd", fixed(found))]
     )
@@ -132,6 +134,38 @@ def _early_by_chance(table: str, stated: np.ndarray, onset: np.ndarray) -> list[
         }
         for part in np.array_split(np.argsort(stated, kind="stable"), 5)
     ]
+
+
+def classes(found: KindModels, data: Path, cache: Path) -> list[dict[str, object]]:
+    """Formulas that simulations called fast or slow without a number; never trained on."""
+    wanted = load_aimd_classes()
+    wanted = wanted[~wanted["formula"].isin(load_aimd_labels()["formula"])]
+    crystals = {i: row for row in wanted.to_dict("records") for i in row["pool_ids"].split()}
+    records = list(pool_records(data, set(crystals)))
+    features = cached_features("class_rows", records, cache)
+    answer = found.aimd.predict(features, ROOM_K)["p_exceeds"]
+    barrier = -features[BARRIER].fillna(features[BARRIER].max())
+    facts = pd.DataFrame({MODEL: answer, "bond valence alone": barrier})
+    for name in ("formula", "class"):
+        facts[name] = [crystals[i][name] for i in features.index]
+    # Polymorphs of one formula are one row: the class is of the formula.
+    rows = facts.groupby(["formula", "class"], sort=True).median().reset_index()
+    groups = np.arange(len(rows))
+    nothing = np.full((len(rows), 2), np.nan)
+    outcomes = {
+        name: Outcome(
+            bounds=nothing,
+            prediction=rows[name].to_numpy(),
+            interval=nothing,
+            group=groups,
+            stratum=np.zeros(len(rows)),
+            event=(rows["class"] == "fast").to_numpy(dtype=np.float64),
+            event_score=rows[name].to_numpy(),
+        )
+        for name in (MODEL, "bond valence alone")
+    }
+    name = f"AIMD, {len(rows)} formulas with a class only, never trained on"
+    return _rows(name, outcomes, {"AUC of fast against slow": auc})
 
 
 def _spearman_of_onsets(outcome: Outcome) -> float:

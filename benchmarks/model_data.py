@@ -31,7 +31,11 @@ GRID_K = 100.0
 
 
 def mlip_records(data: Path) -> Iterator[StructureRecord]:
-    wanted = set(pd.read_csv(data / "mlip_md" / "labels.csv")["material_id"])
+    return pool_records(data, set(pd.read_csv(data / "mlip_md" / "labels.csv")["material_id"]))
+
+
+def pool_records(data: Path, wanted: set[str]) -> Iterator[StructureRecord]:
+    """Crystals of the phonon database by id."""
     with gzip.open(data / "pool" / "phonondb.jsonl.gz", "rt") as stream:
         for line in stream:
             row = json.loads(line)

@@ -113,7 +113,7 @@ class CalibratedEnsemble:
         self.levels_ = self._levels(rows)
         self.label_sd_ = label_sd
         self.trust_ = measure_trust(
-            self.levels_, bounds, self.label_sd_, self.coverage, self.expected_
+            self.levels_, bounds, self.label_sd_, self.coverage, self.expected_, self.recalls
         )
         self.learners_ = self._fit_members(rows)
         self.domain_ = _domain(X, groups, materials)
@@ -139,6 +139,11 @@ class CalibratedEnsemble:
             evidence=scaled,
             groups=np.arange(len(X)),
         )
+
+    @property
+    def recalls(self) -> tuple[bool, ...]:
+        """Which members give back what they were trained on."""
+        return tuple(LEARNERS[name].recalls for name in self.members)
 
     def prior_weights(self, n_evidence: int) -> FloatArray:
         """Of the evidence within what the learners answer, shape (n_evidence,)."""

@@ -91,6 +91,7 @@ def held_out_outcomes(
             ensemble.label_sd_,
             ensemble.coverage,
             expected=ensemble.expected_,
+            recalls=ensemble.recalls,
         )
         answers = {MODEL: model, **_naive(level, bounds, arrays.group)}
         found[name] = {

@@ -68,6 +68,8 @@ class Learner:
         Settings for the many fits of calibration, where they may differ.
     state : callable
         Numbers of a fitted estimator that its file does not hold.
+    recalls : bool
+        It gives back what it was trained on; False where it smooths over it.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Learner:
     shares: Callable[[Any, FloatArray], FloatArray] | None = None
     held_out: Mapping[str, Any] = field(default_factory=dict)
     state: Callable[[Any], dict[str, float]] = lambda learner: {}
+    recalls: bool = True
 
     @property
     def file(self) -> str:

@@ -113,6 +113,7 @@ GAUSSIAN_PROCESS: Final = Learner(
     space=_process_space,
     tuning_share=0.2,
     shares=process_shares,
+    recalls=False,
 )
 
 LEARNERS: Final[dict[str, Learner]] = {

@@ -193,6 +193,7 @@ def measure_trust(
     label_sd: float,
     coverage: float,
     expected: FloatArray | None = None,
+    recalls: Sequence[bool] | None = None,
 ) -> Trust:
     """Measure how much to believe at each distance.
 
@@ -208,6 +209,9 @@ def measure_trust(
         Wanted share of labels inside the interval, each material counting once.
     expected : array (s,), optional
         Weights of evidence expected before any label is seen; 0 by default.
+    recalls : sequence of bool, length m
+        Which learners give back what they were trained on: at distance zero they are asked alone.
+        All by default.
     """
     weights = [stacking_weights(bounds, h.means, h.groups, h.evidence, expected) for h in levels]
     knots = _knots(levels)
@@ -215,7 +219,7 @@ def measure_trust(
     nothing = np.zeros(_N_TERMS)
     shape = Trust(
         distance=knots,
-        weights=np.array([_known(weights[0], n_learners), *weights, *[weights[-1]] * 2]),
+        weights=np.array([_known(weights[0], n_learners, recalls), *weights, *[weights[-1]] * 2]),
         factor=np.ones(len(knots)),
         variance=nothing,
         n_learners=n_learners,
@@ -236,11 +240,12 @@ def _knots(levels: Sequence[HeldOut]) -> FloatArray:
     return knots
 
 
-def _known(weights: FloatArray, n_learners: int) -> FloatArray:
+def _known(weights: FloatArray, n_learners: int, recalls: Sequence[bool] | None) -> FloatArray:
     """Weights at distance zero: the learners have seen the material, evidence adds nothing."""
-    learners = weights[:n_learners]
+    asked = np.ones(n_learners) if recalls is None or not any(recalls) else np.array(recalls, float)
+    learners = asked * weights[:n_learners]
     total = learners.sum()
-    share = learners / total if total > 0 else np.full(n_learners, 1.0 / n_learners)
+    share = learners / total if total > 0 else asked / asked.sum()
     return np.concatenate([share, np.zeros(len(weights) - n_learners)])
 
 
@@ -293,6 +298,7 @@ def cross_fitted(
     coverage: float,
     n_folds: int = 20,
     expected: FloatArray | None = None,
+    recalls: Sequence[bool] | None = None,
 ) -> Combined:
     """Answers for held-out rows whose trust was measured without their group.
 
@@ -301,7 +307,7 @@ def cross_fitted(
     levels : sequence of HeldOut
     which : int
         Level whose rows are answered.
-    bounds, label_sd, coverage, expected
+    bounds, label_sd, coverage, expected, recalls
         As in :func:`measure_trust`.
     n_folds : int
         Groups are taken out one by one up to this number, else in as many lots.
@@ -313,7 +319,7 @@ def cross_fitted(
     for test in (lot == k for k in np.unique(lot)):
         rest = ~test
         known = [h.take(rest) for h in levels]
-        trust = measure_trust(known, bounds[rest], label_sd, coverage, expected)
+        trust = measure_trust(known, bounds[rest], label_sd, coverage, expected, recalls)
         answer = trust.combine(level.take(test))
         answers[:, test] = answer.mean, answer.spread, answer.disagreement, answer.half_width
     return Combined(*answers)

@@ -102,3 +102,14 @@ def test_a_saved_model_takes_the_same_for_granted(learned, tmp_path):
     features = found.aimd_features.drop(columns="experiment_sigma_S_cm")
     pd.testing.assert_frame_equal(again.predict(features), found.aimd.predict(features))
     assert again.unfitted().remainder
+
+
+def test_a_labelled_material_is_answered_by_what_recalls_it(learned):
+    """A Gaussian process smooths over labels: at distance zero the forest is asked alone."""
+    found, _ = learned
+    ensemble = found.aimd.ensemble_
+    assert ensemble.recalls == (True, False)
+    assert ensemble.trust_.weights[0].tolist() == [1.0] + [0.0] * (
+        ensemble.trust_.weights.shape[1] - 1
+    )
+    assert ensemble.trust_.weights[1][1] > 0
