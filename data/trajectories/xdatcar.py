@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..elements import ATOMIC_NUMBER
 from ..errors import TornFrameError, TrajectoryError
 from .clock import Clock, first_time_fs, frame_spacing, restarts
+from .incar import Incar, incar_beside
 from .limits import MAX_LINE, checked_count
 from .trajectory import IN_MEMORY_BYTES, FloatArray, Segment, Trajectory
 
@@ -242,7 +243,8 @@ def read_xdatcar(
         (positive: factor; negative: volume in Å³), element labels after the coordinates, and any
         spacing in ``Direct configuration=``.
     frame_spacing_fs : float, optional
-        Time between frames, fs (POTIM × NBLOCK); the file does not say it.
+        Time between frames, fs (POTIM × NBLOCK); the file does not say it. An INCAR beside a file
+        of VASP's own name does, and must not contradict; so of the temperature.
     in_memory_bytes : int
         Coordinates beyond this size are kept in a mapped temporary file.
     torn_end : bool
@@ -257,13 +259,13 @@ def read_xdatcar(
         VASP 5 or later, when the atoms change, or a number of a configuration is left out.
     """
     path = Path(path)
+    incar = incar_beside(path)
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as stream:
             source = _Source(cast(IO[bytes], stream), str(path))
-            return _read(
-                source, str(path), (frame_spacing_fs, time_step_fs), in_memory_bytes, torn_end
-            )
+            given_fs = (frame_spacing_fs, time_step_fs)
+            return _read(source, str(path), given_fs, in_memory_bytes, torn_end, incar)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TrajectoryError(f"{path}: the gzip file is cut off or damaged ({error})") from error
 
@@ -274,6 +276,7 @@ def _read(
     given_fs: tuple[float | None, float | None],
     limit: int,
     torn_end: bool,
+    incar: Incar | None,
 ) -> Trajectory:
     title = source.line()
     if title is None:
@@ -295,6 +298,9 @@ def _read(
     del lattices[frames.count :], numbers[frames.count :]
     constant = all(np.array_equal(other, lattices[0]) for other in lattices[1:])
     clock = _clock(numbers)
+    if incar is not None:
+        clock = incar.clock(name, clock, frames.count)
+        warnings += _from_incar(name, incar, given_fs)
     spacing = frame_spacing(name, clock, *given_fs)
     start = first_time_fs(clock, spacing)
     segment = Segment(
@@ -311,7 +317,21 @@ def _read(
         frame_spacing_fs=spacing,
         segments=(segment,),
         warnings=warnings,
+        temperature_K=None if incar is None else incar.temperature_K,
     )
+
+
+def _from_incar(
+    name: str, incar: Incar, given_fs: tuple[float | None, float | None]
+) -> tuple[str, ...]:
+    """Remarks: what was not asked for because the INCAR says it, and a ramp."""
+    said: tuple[str, ...] = ()
+    if given_fs == (None, None) and incar.step_fs is not None:
+        said = (
+            f"{name}: time from the INCAR beside it, POTIM = {incar.step_fs:g} fs, "
+            f"NBLOCK = {incar.block}",
+        )
+    return (*said, *((f"{name}: {incar.ramp}",) if incar.ramp else ()))
 
 
 def _read_frames(
