@@ -65,7 +65,7 @@ def read_trajectory(
     for file in files:
         path = Path(file)
         _check_file(path)
-        with _told_as_one_line(path):
+        with told_as_one_line(path):
             read = _TORN.get(_reader(path), _reader(path)) if torn_end else _reader(path)
             parts.append(read(path, frame_spacing_fs, time_step_fs, cell, elements))
     return join(parts, consecutive)
@@ -80,8 +80,14 @@ Reader = Callable[
 
 
 @contextlib.contextmanager
-def _told_as_one_line(path: Path) -> Iterator[None]:
-    """Whatever a damaged file does to a reader or its library is an error that names the file."""
+def told_as_one_line(path: Path) -> Iterator[None]:
+    """Whatever a damaged file does to a reader or its library is an error that names the file.
+
+    Raises
+    ------
+    TrajectoryError
+        For anything but errors of ours and of the operating system.
+    """
     try:
         yield
     except (IonsieveError, OSError) as error:

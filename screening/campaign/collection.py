@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ...data.errors import InputError
+from ...data.errors import InputError, TrajectoryError
+from ...data.trajectories.readers import told_as_one_line
 from ..jobs.failures import Failure, retry_settings
 from ..jobs.ladder import NextStep, RunOutcome, next_step
 from ..jobs.plan import AimdPlan, RelaxPlan, at_temperature, plan_from_dict, relaxed_run
@@ -37,7 +38,8 @@ class Collection:
         New or changed results → verdict.
     failed, blocked, interrupted, refused : mapping
         → reason. Blocked: the machine lacks something; interrupted: goes on when submitted again;
-        refused: a trajectory of the user's is not of this job, which is as it was.
+        refused: a trajectory of the user's is not of this job, or what lies there is damaged; the
+        job is as it was.
     waiting : tuple of str
         Jobs without output yet.
     stopped_early : mapping
@@ -120,9 +122,12 @@ def settle_ended(store: CampaignStore, settings: CampaignSettings, job_id: str) 
     job = next(job for job in store.jobs() if job.id == job_id)
     if job.state != "submitted":
         return Collection()
-    progress = engine_of(job, settings).progress(
-        plan_from_dict(job.plan), store.folder / job.folder
-    )
+    plan, folder = plan_from_dict(job.plan), store.folder / job.folder
+    try:
+        with told_as_one_line(folder):
+            progress = engine_of(job, settings).progress(plan, folder)
+    except TrajectoryError as error:
+        return Collection(refused={job.id: str(error)})
     return Collection() if progress.failure is None else _settle(store, job, progress.failure)
 
 

@@ -19,7 +19,6 @@ from ...models.labels.targets import ArrheniusTarget
 from ..engines.ase_engine import AseEngine
 from ..engines.md import run_md
 from ..engines.md_job import PLAN
-from ..jobs.failures import Failure
 from ..jobs.plan import ProtocolSettings, make_plan
 from .force_check import ForceCheck
 from .labels import analyse_job
@@ -151,8 +150,7 @@ def _run_one(
     except IonsieveError as error:
         return {**row, "reason": str(error)}
     if not isinstance(found, Result):
-        reason = found.text if isinstance(found, Failure) else "the run left no frames"
-        return {**row, "reason": reason}
+        return {**row, "reason": "the run left no frames" if found is None else str(found)}
     label = found.label or {}
     return {
         **row,

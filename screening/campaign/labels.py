@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...data.errors import TrajectoryError
-from ...data.trajectories.readers import read_trajectory
+from ...data.trajectories.readers import read_trajectory, told_as_one_line
 from ...data.trajectories.trajectory import Trajectory
 from ...data.transport.analysis import AnalysisSettings, TransportLabel, analyse
 from ..engines.engine import Engine
@@ -33,9 +33,12 @@ FINISHED_EARLY: Final[str] = "finished_early"
 
 @dataclass(frozen=True)
 class RefusedTrajectory:
-    """A trajectory of the user's that is not one of this job: the job is as it was."""
+    """A trajectory that is not one of this job, or damaged output: the job is as it was."""
 
     reason: str
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 def analyse_job(
@@ -47,8 +50,19 @@ def analyse_job(
     -------
     Result, RefusedTrajectory, Failure or None
         The result so far (complete once the run has ended), why the user's own trajectory cannot
-        be it, why the run failed, or None where there is nothing to read yet.
+        be it or a damaged file cannot be read, why the run failed, or None where there is nothing
+        to read yet.
     """
+    try:
+        with told_as_one_line(folder):
+            return _analyse(engine, job, plan, folder, settings)
+    except TrajectoryError as error:
+        return RefusedTrajectory(str(error))
+
+
+def _analyse(
+    engine: Engine, job: Job, plan: AimdPlan, folder: Path, settings: CampaignSettings
+) -> Result | RefusedTrajectory | Failure | None:
     given = sorted(folder.glob(GIVEN))
     progress = engine.progress(plan, folder)
     if not given and progress.state == "waiting":

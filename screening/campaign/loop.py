@@ -38,6 +38,7 @@ from .rows import inside
 from .settings import CampaignSettings
 from .setup import FEATURES, TRAINING_FEATURES, TRAINING_LABELS
 from .store import CampaignStore
+from .tables import campaign_table
 
 _ROUND_SEED: Final[int] = 1_000
 
@@ -189,8 +190,9 @@ def _pool(store: CampaignStore, settings: CampaignSettings, prescreen: Use) -> _
         tier = tier[tier != DOES_NOT]
     entry = store.models()[-1]
     model = load_model(store.folder / entry.folder)
-    features = pd.read_parquet(store.folder / FEATURES)
-    chosen = features.loc[[c.id for c in left]]
+    ids = [c.id for c in left]
+    features = campaign_table(store.folder, FEATURES, ids, numeric_columns())
+    chosen = features.loc[ids]
     cost = cost_model(store)
     protocol = settings.protocol
     hours = [
@@ -228,8 +230,8 @@ def _incumbent(store: CampaignStore, model: StructureModel, features: pd.DataFra
     temperatures.
     """
     labelled = sorted({r.label["structure_id"] for r in store.results() if r.label})
-    training = pd.read_parquet(store.folder / TRAINING_FEATURES)
     columns = numeric_columns()
+    training = campaign_table(store.folder, TRAINING_FEATURES, columns=columns)
     known = pd.concat([training[columns], features.loc[labelled, columns]])
     return float(model.predict(known, ROOM_TEMPERATURE_K)["prediction"].max())
 
@@ -483,9 +485,9 @@ def retrain(folder: str | Path, with_demonstration: bool = False) -> Retraining:
 
 def _training_tables(store: CampaignStore, own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     columns, folder = numeric_columns(), store.folder
-    labels = pd.read_parquet(folder / TRAINING_LABELS)
+    labels = campaign_table(folder, TRAINING_LABELS)
     # With evidence of another kind, predicted out of fold, beside the catalogue's columns.
-    features = pd.read_parquet(folder / TRAINING_FEATURES)
+    features = campaign_table(folder, TRAINING_FEATURES, columns=columns)
     if own.empty:
         return labels, features
     candidates = campaign_features(store, columns)

@@ -22,7 +22,6 @@ from ..engines.md import run_md
 from ..engines.md_job import PLAN
 from ..engines.potentials import POTENTIALS, potential
 from ..engines.registry import ENGINES
-from ..jobs.failures import Failure
 from ..jobs.plan import AimdPlan, make_plan
 from ..jobs.structure_json import record_from_json
 from .access import open_campaign
@@ -211,7 +210,7 @@ def _run(
     )
     result = analyse_job(chosen, job, plan, where, settings)
     if not isinstance(result, Result):
-        return result.text if isinstance(result, Failure) else "the run left no frames"
+        return "the run left no frames" if result is None else str(result)
     label = None if result.label is None else {**result.label, "grade": FOLDER}
     return result.verdict, label, result.details
 

@@ -10,6 +10,7 @@ import pandas as pd
 from ...data.convert import from_pymatgen, to_pymatgen
 from ...data.errors import TrajectoryError
 from ...data.records import StructureRecord
+from ...data.trajectories.readers import told_as_one_line
 from ...data.units import ROOM_TEMPERATURE_K
 from ...features.catalogue import families
 from ...features.featurizer import featurize_one, numeric_columns, rows_to_frame
@@ -19,10 +20,12 @@ from ..jobs.collapse import Survival, survival
 from ..jobs.failures import Cause, Failure
 from ..jobs.plan import RelaxPlan
 from ..jobs.structure_json import record_to_dict
+from .labels import RefusedTrajectory
 from .records import Job, Result
 from .settings import CampaignSettings
 from .setup import FEATURES
 from .store import CampaignStore
+from .tables import campaign_table
 
 RELAXED: Final[str] = "relaxed"
 FELL_APART: Final[str] = "fell_apart"
@@ -31,14 +34,26 @@ _PRIMITIVE_A: Final[float] = 0.05
 
 def analyse_relaxation(
     engine: Engine, job: Job, plan: RelaxPlan, store: CampaignStore, settings: CampaignSettings
-) -> Result | Failure | None:
+) -> Result | RefusedTrajectory | Failure | None:
     """Read a relaxation.
 
     Returns
     -------
-    Result, Failure or None
-        The result once it has ended, why it failed, or None while it runs.
+    Result, RefusedTrajectory, Failure or None
+        The result once it has ended, why what is there cannot be read, why it failed, or None
+        while it runs.
     """
+    folder = store.folder / job.folder
+    try:
+        with told_as_one_line(folder):
+            return _analyse(engine, job, plan, store, settings)
+    except TrajectoryError as error:
+        return RefusedTrajectory(str(error))
+
+
+def _analyse(
+    engine: Engine, job: Job, plan: RelaxPlan, store: CampaignStore, settings: CampaignSettings
+) -> Result | Failure | None:
     folder = store.folder / job.folder
     progress = engine.progress(plan, folder)
     if progress.failure is not None:
@@ -95,7 +110,8 @@ def _believed(
     if not models:
         return {"features": after}
     model = load_model(store.folder / models[-1].folder)
-    before = pd.read_parquet(store.folder / FEATURES).loc[[job.candidate_id], columns]
+    table = campaign_table(store.folder, FEATURES, [job.candidate_id], columns)
+    before = table.loc[[job.candidate_id], columns]
     both = pd.concat([before, features])
     predicted = model.predict(both, ROOM_TEMPERATURE_K)["prediction"].to_numpy()
     return {
@@ -117,7 +133,7 @@ def _finite(value: float) -> float | None:
 
 def campaign_features(store: CampaignStore, columns: list[str]) -> pd.DataFrame:
     """Descriptors of the candidates; of those that were relaxed, of the relaxed cell."""
-    table = pd.read_parquet(store.folder / FEATURES)[columns]
+    table = campaign_table(store.folder, FEATURES, columns=columns)[columns]
     jobs = {job.id: job.candidate_id for job in store.jobs()}
     for result in store.results():
         if own := result.details.get("features"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from ...data.atomic import write_text_atomic
 from ...data.csv_text import csv_text
+from ...data.errors import TrajectoryError
+from ...data.trajectories.readers import told_as_one_line
 from ..acquisition.cost import CostModel
 from ..engines.engine import Progress
 from ..jobs.plan import RelaxPlan, plan_from_dict
@@ -22,6 +24,8 @@ from .records import RUN_HERE, Job
 from .rows import inside
 from .settings import CampaignSettings
 from .store import CampaignStore
+
+UNREADABLE: Final[str] = "unreadable"
 
 
 def status(folder: str | Path) -> dict[str, Any]:
@@ -85,7 +89,11 @@ def _job_state(store: CampaignStore, settings: CampaignSettings, job: Job) -> di
     if job.state in ("done", "failed", "proposed"):
         return {"state": job.state, "verdict": None, "n_steps": planned}
     folder = store.folder / job.folder
-    seen = engine_of(job, settings).progress(plan_from_dict(job.plan), folder)
+    try:
+        with told_as_one_line(folder):
+            seen = engine_of(job, settings).progress(plan_from_dict(job.plan), folder)
+    except TrajectoryError as error:
+        return {"state": UNREADABLE, "verdict": None, "n_steps": planned, "why": str(error)}
     facts = {"verdict": None, "done_steps": seen.n_steps, "n_steps": planned}
     if is_running(folder):
         left = None if seen.step_s is None else (planned - seen.n_steps) * seen.step_s / 3600.0

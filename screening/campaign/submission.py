@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ...data.errors import InputError
+from ...data.errors import InputError, TrajectoryError
+from ...data.trajectories.readers import told_as_one_line
 from ..jobs.plan import plan_from_dict
 from .access import open_campaign
 from .collection import Collection, settle_ended
@@ -168,7 +169,12 @@ def _not_ended(store: CampaignStore, settings: CampaignSettings) -> list[Job]:
 
 
 def _ended(job: Job, settings: CampaignSettings, folder: Path) -> bool:
-    progress = engine_of(job, settings).progress(plan_from_dict(job.plan), folder / job.folder)
+    where = folder / job.folder
+    try:
+        with told_as_one_line(where):
+            progress = engine_of(job, settings).progress(plan_from_dict(job.plan), where)
+    except TrajectoryError:
+        return False  # the job itself says what it cannot read
     return progress.state in ("finished", "failed")
 
 

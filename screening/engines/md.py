@@ -174,9 +174,15 @@ def _write_checkpoint(
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
     """State of a run, or None where it has not got to its first checkpoint."""
+    return read_arrays(path)
+
+
+def read_arrays(path: Path) -> dict[str, Any] | None:
+    """Arrays of an ``.npz`` by name, never pickled; None where there is no such file."""
     if not path.exists():
         return None
-    with np.load(path, allow_pickle=False) as content:
+    # NumPy leaves a file that is no archive open.
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         return {name: content[name] for name in content.files}
 
 

@@ -20,7 +20,7 @@ from ...data.records import FloatArray
 from ..jobs.plan import RelaxPlan
 from .engine import Relaxed
 from .inputs import atoms_of
-from .md import EV_A3_GPA, FAILED, LOCK, keep_failure
+from .md import EV_A3_GPA, FAILED, LOCK, keep_failure, read_arrays
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -107,11 +107,7 @@ def _write(
 
 
 def _state(folder: Path) -> dict[str, Any] | None:
-    path = folder / RELAXED
-    if not path.exists():
-        return None
-    with np.load(path, allow_pickle=False) as content:
-        return {name: content[name] for name in content.files}
+    return read_arrays(folder / RELAXED)
 
 
 def read_relaxation(plan: RelaxPlan, folder: Path) -> Relaxed:
