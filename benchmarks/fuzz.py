@@ -38,7 +38,8 @@ MEMORY_BYTES: Final = 2_000_000_000
 MAX_MESSAGE: Final = 2000
 GOOD: Final = ("accepted", "quarantined", "refused")
 BAD: Final = ("defect", "hang", "memory", "signal")
-MODEL, CAMPAIGN = "model/", "campaign/"
+FOLDERS: Final = ("model/", "campaign/", "jobs/")
+JOB: Final = "001-LiCl-4572eb-800K"
 
 
 def structures(path: Path) -> str:
@@ -139,6 +140,16 @@ def campaign(path: Path) -> str:
     return "accepted"
 
 
+def jobs(path: Path) -> str:
+    """Look at a campaign whose jobs have run, and collect from it."""
+    from ionsieve.screening.campaign.collection import collect
+    from ionsieve.screening.campaign.status import status
+
+    status(path)
+    found = collect(path)
+    return "refused" if found.refused else "accepted"
+
+
 TARGETS: Final[Mapping[str, Callable[[Path], str]]] = {
     **dict.fromkeys(
         ("a.cif", "b.cif", "c.cif.gz", "POSCAR", "a.extxyz", "a.jsonl", "a.json", "a.json.bz2",
@@ -160,6 +171,7 @@ TARGETS: Final[Mapping[str, Callable[[Path], str]]] = {
     "model/xgboost.ubj": model,
     "model/domain.parquet": model,
     "campaign/campaign.sqlite": campaign,
+    **dict.fromkeys(("jobs/checkpoint.npz", "jobs/frames.jsonl", "jobs/run-1.ener"), jobs),
 }  # fmt: skip
 """What reads each kind."""
 
@@ -172,6 +184,7 @@ def write_seeds(folder: Path) -> None:
         (folder / name).write_bytes(data)
     _write_model(folder / "model")
     _write_campaign(folder / "campaign")
+    _write_jobs(folder / "jobs")
 
 
 def _write_model(folder: Path) -> None:
@@ -227,14 +240,56 @@ def _write_campaign(folder: Path) -> None:
         )
 
 
+def _write_jobs(folder: Path) -> None:
+    """Two campaigns of one job that has run for eight steps, by GPAW and by CP2K."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    import numpy as np
+
+    import campaigns
+    from ionsieve.screening.campaign.store import CampaignStore
+
+    folder.mkdir()
+    for engine in ("gpaw", "cp2k"):
+        name = campaigns.one_job(folder / engine, engine, campaigns.small_plan())
+        with CampaignStore(folder / engine) as store, store.transaction() as t:
+            t.add_model("models/000", "", {"n_labels": 0, "n_campaign_labels": 0})
+            t.move_job(name, "ready", "submitted")
+    places = [[[0.1 * k, 0.0, 0.0], [2.5, 2.5, 2.5]] for k in range(5)]
+    where = folder / "gpaw" / "jobs" / JOB
+    np.savez(where / "checkpoint.npz", step=8, positions_A=places[-1], core_seconds=9.0)
+    facts = {"energy_eV": -1.0, "temperature_K": 800.0, "conserved_eV": -1.0, "pressure_GPa": None}
+    (where / "frames.jsonl").write_text(
+        "".join(
+            json.dumps({"step": 2 * k, **facts, "positions_A": place}) + "\n"
+            for k, place in enumerate(places)
+        )
+    )
+    where = folder / "cp2k" / "jobs" / JOB
+    (where / "run-pos-1.xyz").write_text(
+        "".join(
+            f"2\n i = {k}, time = {2.0 * k}, E = -1.0\nLi {0.1 * k} 0 0\nCl 2.5 2.5 2.5\n"
+            for k in range(5)
+        )
+    )
+    (where / "run-1.cell").write_text("# cell\n0 0.0 5.1 0 0 0 5.1 0 0 0 5.1 132.651\n")
+    (where / "run-1.ener").write_text(
+        "".join(f" {k} {2.0 * k} 0.01 800.0 -1.0 -0.99 3.0\n" for k in range(5))
+    )
+    (where / "cp2k.out").write_text("PROGRAM STARTED AT\n")
+
+
 def input_of(kind: str, number: int, seed: int, seeds: Path, folder: Path) -> Path:
     """Write input ``number`` of a kind; number 0 is the sound one."""
     rng = random.Random(f"{seed}:{kind}:{number}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if kind.startswith((MODEL, CAMPAIGN)):
+    if kind.startswith(FOLDERS):
         top, name = kind.split("/")
         shutil.copytree(seeds / top, folder / top)
+        if top == "jobs":
+            engine = "cp2k" if name == "run-1.ener" else "gpaw"
+            _spoil_part(folder / top / engine / "jobs" / JOB, name, number, rng)
+            return folder / top / engine
         _spoil_part(folder / top, name, number, rng)
         return folder / top
     content = (seeds / kind).read_bytes()
@@ -255,7 +310,7 @@ def _spoil_part(folder: Path, name: str, number: int, rng: random.Random) -> Non
         spoiled_database(path, rng)
         return
     path.write_bytes(spoiled_file(name, path.read_bytes(), rng))
-    if name != "model.json":
+    if (folder / "model.json").exists() and name != "model.json":
         # Whoever changes a file can write its hash, too.
         description = json.loads((folder / "model.json").read_text())
         description["files"][name] = sha256(path.read_bytes()).hexdigest()

@@ -41,6 +41,7 @@ def kinds() -> list[str]:
         "md-pos-1.xyz", "md.extxyz", "vasprun.xml", "a.npz", "labels.csv", "points.csv",
         "compositions.csv", "settings.yaml", "settings.toml", "filters.yaml", "entries.json",
         "model/model.json", "model/domain.parquet", "campaign/campaign.sqlite",
+        "jobs/checkpoint.npz", "jobs/frames.jsonl", "jobs/run-1.ener",
     ]  # fmt: skip
 
 
