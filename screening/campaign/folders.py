@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ...data.atomic import file_lock, write_json_atomic, write_text_atomic
+from ...data.atomic import file_lock, remove_leftovers, write_json_atomic, write_text_atomic
 from ..engines.engine import Engine
 from ..engines.md import LOCK
 from ..engines.md_job import PLAN
@@ -37,6 +37,7 @@ def write_job_folders(store: CampaignStore, settings: CampaignSettings) -> list[
         plan, chosen = plan_from_dict(job.plan), engine_of(job, settings)
         folder = inside(store.folder, job.folder)
         folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
         write_plan(folder, job, chosen.name)
         chosen.write_inputs(plan, folder)
         write_text_atomic(folder / JOB_SCRIPT, job_script(chosen.script(plan)))
@@ -70,6 +71,7 @@ def write_array_scripts(folder: Path, jobs: Sequence[Job]) -> list[str]:
     for number in sorted({job.round for job in jobs}):
         own = [job.id for job in jobs if job.round == number]
         where = inside(folder, array_folder(number, own))
+        remove_leftovers(where)
         write_text_atomic(where / "jobs.txt", "".join(f"{name}\n" for name in own))
         for scheduler, head in _array_heads(len(own), f"ionsieve-{number:03d}").items():
             write_text_atomic(where / f"{scheduler}.sh", head + _ARRAY_BODY)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ...data.atomic import write_text_atomic
+from ...data.atomic import remove_leftovers, write_text_atomic
 from ...data.csv_text import csv_text
 from ...data.errors import TrajectoryError
 from ...data.trajectories.readers import told_as_one_line
@@ -131,6 +131,7 @@ def report(folder: str | Path) -> dict[str, Any]:
         facts |= {"core_hours_spent": spent, "cost_model": asdict(cost)}
         page = render_page(store, facts, jobs)
     where = inside(Path(folder), "report")
+    remove_leftovers(where)
     for name, table in {"jobs": jobs, "labels": labels, "history": history}.items():
         write_text_atomic(where / f"{name}.csv", csv_text(table))
     write_text_atomic(where / "report.html", page)

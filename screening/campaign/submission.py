@@ -41,7 +41,7 @@ class Submission:
     Parameters
     ----------
     scripts : tuple of str
-        Array scripts, relative to the campaign.
+        Array scripts, relative to the campaign; none where jobs are run here.
     ready : tuple of str
         Jobs that could be handed over.
     ran : mapping
@@ -68,7 +68,7 @@ def submit(
     limit: int | None = None,
     again: bool = False,
 ) -> Submission:
-    """Hand jobs over: write array scripts, and run them here or by a scheduler's command.
+    """Hand jobs over: run them here, or write array scripts for a scheduler, and call it.
 
     Parameters
     ----------
@@ -101,7 +101,8 @@ def submit(
                 check_handover(store.folder, job, settings)
             if run:
                 _refuse_if_not_here(store, settings)
-            scripts = write_array_scripts(store.folder, ready)
+            # Runs here take no array; one of the jobs left after a kill would be of no use.
+            scripts = [] if run else write_array_scripts(store.folder, ready)
             if command:
                 _hand_over(store, settings, command, again)
         here = _run_here(store, settings, limit) if run else _RunHere()
