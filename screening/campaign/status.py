@@ -130,11 +130,13 @@ def report(folder: str | Path) -> dict[str, Any]:
         spent = float(jobs["core_hours"].sum()) if len(jobs) else 0.0
         facts |= {"core_hours_spent": spent, "cost_model": asdict(cost)}
         page = render_page(store, facts, jobs)
-    where = inside(Path(folder), "report")
-    remove_leftovers(where)
-    for name, table in {"jobs": jobs, "labels": labels, "history": history}.items():
-        write_text_atomic(where / f"{name}.csv", csv_text(table))
-    write_text_atomic(where / "report.html", page)
+        where = inside(Path(folder), "report")
+        # One writer at a time: what another writes must not be taken for a leftover.
+        with store.exclusive():
+            remove_leftovers(where)
+            for name, table in {"jobs": jobs, "labels": labels, "history": history}.items():
+                write_text_atomic(where / f"{name}.csv", csv_text(table))
+            write_text_atomic(where / "report.html", page)
     return facts
 
 
