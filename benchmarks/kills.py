@@ -132,7 +132,10 @@ def campaign_verbs(scratch: Path) -> dict[str, Verb]:
     loop.load_model, loop.save_model = campaigns.quick_load, campaigns.quick_save  # type: ignore[assignment]
     cifs = campaigns.write_cifs(scratch / "campaign-cifs")
     runs: dict[str, Callable[[Path], object]] = {
-        "init": lambda work: init_campaign(work / "out", [cifs], campaigns.settings()),
+        # Over a campaign that is there, whole, it would be refused.
+        "init": lambda work: (
+            (work / "out").exists() or init_campaign(work / "out", [cifs], campaigns.settings())
+        ),
         "propose": lambda work: loop.propose(work / "out"),
         "submit": lambda work: submit(work / "out", run=True),
         "collect": lambda work: collect(work / "out"),
