@@ -65,8 +65,11 @@ fuzz: $(VENV)/.installed-dev
 quick: check
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $$($(BIN)/python tests/changed.py)
 
+# Kernels count where they run as Python; compiled code is no line that anybody sees.
 coverage: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov=ionsieve --cov-report=term
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=
+	@NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(KERNEL_TESTS) -k "$(KERNELS)" --cov --cov-append --cov-report=
+	@$(BIN)/coverage report
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	@echo "installing what the documentation needs into $(VENV) (once)"
@@ -140,4 +143,4 @@ format: $(VENV)/.installed-dev
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(OUT) dist site .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest $(OUT) dist site .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
