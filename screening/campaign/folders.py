@@ -12,7 +12,7 @@ from ..engines.engine import Engine
 from ..engines.md import LOCK
 from ..engines.md_job import PLAN
 from ..engines.registry import engine
-from ..engines.scripts import job_script
+from ..engines.scripts import START_LOCK, job_script
 from ..jobs.plan import plan_from_dict
 from .records import Job
 from .rows import inside
@@ -54,10 +54,18 @@ def write_plan(folder: Path, job: Job, engine_name: str) -> None:
 
 
 def is_running(folder: Path) -> bool:
-    """True if a process on this machine holds the job's lock."""
-    if not (folder / LOCK).exists():
+    """True if a process on this machine holds the job's lock, or its script does.
+
+    A Python job takes its own lock only after minutes of imports on a slow machine; its script has
+    been running since.
+    """
+    return any(_is_held(folder / name) for name in (LOCK, START_LOCK))
+
+
+def _is_held(lock: Path) -> bool:
+    if not lock.exists():
         return False
-    with file_lock(folder / LOCK, wait=False) as free:
+    with file_lock(lock, wait=False) as free:
         return not free
 
 

@@ -45,9 +45,13 @@ run() {{
 """
 
 
+START_LOCK: Final[str] = ".start"
+"""Held by the script of a program that holds ``.lock`` itself."""
+
+
 def job_script(script: Script) -> str:
     """``job.sh``: one process at a time, the exit status kept, then the engine's lines."""
-    lock = ".start" if script.locks_itself else ".lock"
+    lock = START_LOCK if script.locks_itself else ".lock"
     return _FRAME.format(lock=lock) + script.lines
 
 

@@ -20,6 +20,7 @@ from ionsieve.screening.campaign.status import report, status
 from ionsieve.screening.campaign.store import CampaignStore
 from ionsieve.screening.campaign.submission import submit
 from ionsieve.screening.engines.md import LOCK
+from ionsieve.screening.engines.scripts import START_LOCK
 
 FREE_FLIGHT = Path(__file__).parents[2] / "free_flight.py"
 
@@ -99,6 +100,16 @@ def test_a_job_that_runs_already_is_left_alone_and_named(study, monkeypatch) -> 
     said = "\n".join(submitted_lines(folder, done, True, None))
     assert f"{name}: left alone, a process here runs it already" in said
     assert submit(folder, run=True).ran == {name: 0}
+
+
+def test_a_job_that_still_loads_its_program_runs(study) -> None:
+    """A Python job takes its own lock after its imports; its script holds another before."""
+    folder, name, where = study
+    submit(folder, command="true")
+    with file_lock(where / START_LOCK, wait=False) as mine:
+        assert mine
+        assert status(folder)["open_jobs"][name]["state"] == "running"
+    assert status(folder)["open_jobs"][name]["state"] != "running"
 
 
 def test_data_sets_are_put_together_from_their_folder(study, tmp_path: Path, monkeypatch) -> None:
