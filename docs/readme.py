@@ -1,8 +1,7 @@
 """Write the parts of README.md that a run prints: ``make readme``.
 
 Runs the main job, and puts what it prints at 80 columns, the accuracy of the shipped ranking and a
-picture of the page between the marks of README.md. A test compares the shortlist there with that
-of a run.
+picture of the page between the marks of README.md. Tests say when output or accuracy are old.
 """
 
 from __future__ import annotations
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "README.md"
 PICTURE = ROOT / "docs" / "images" / "report.png"
-COLUMNS = "80"
+OUT = "screen-out"
+"""Folder that ``make screen`` writes, below the working directory."""
+TERMINAL = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
 METHODS = ("shipped model", "bond valence alone", "composition alone")
 
 
@@ -35,11 +36,11 @@ def main() -> None:
     parser.add_argument("--picture", action="store_true", help="also take the picture of the page")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        out = arguments.screen or Path(folder) / "screen-out"
+        out = arguments.screen or Path(folder) / OUT
         printed = out / "terminal.txt"
         if not printed.exists():
             printed.write_text(run_screen(out), encoding="utf-8")
-        text = between(PAGE.read_text("utf-8"), "screen", shown(printed.read_text("utf-8"), out))
+        text = between(PAGE.read_text("utf-8"), "screen", shown(printed.read_text("utf-8")))
         text = between(text, "accuracy", accuracy())
         PAGE.write_text(text, encoding="utf-8")
         if arguments.picture:
@@ -48,15 +49,20 @@ def main() -> None:
 
 def run_screen(out: Path) -> str:
     """What ``ionsieve screen`` prints at 80 columns, without colour."""
-    environment = {**os.environ, "COLUMNS": COLUMNS, "NO_COLOR": "1", "TERM": "dumb"}
-    command = [sys.executable, "-m", "ionsieve.cli.main", "screen", "--out", str(out)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "ionsieve.cli.main", "screen", "--out", out.name],
+        cwd=out.parent,
+        env={**os.environ, **TERMINAL},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout
 
 
-def shown(printed: str, out: Path) -> str:
-    """The output as a block, with the folder that ``make screen`` uses."""
-    lines = [line.rstrip() for line in printed.replace(str(out), "screen-out").splitlines()]
+def shown(printed: str) -> str:
+    """The output as a block."""
+    lines = [line.rstrip() for line in printed.splitlines()]
     return "```\n" + "\n".join(lines).strip("\n") + "\n```"
 
 
@@ -80,6 +86,11 @@ def _cell(table: pd.DataFrame, name: str, score: str, method: str) -> str:
         return "–"
     row = table.loc[(name, score, method)]
     return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def block(page: str, name: str) -> str:
+    """What stands between two marks of the page."""
+    return page.split(f"<!-- {name} -->\n")[1].split(f"\n<!-- end of {name} -->")[0]
 
 
 def between(page: str, name: str, content: str) -> str:

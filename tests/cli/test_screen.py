@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src"
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
+README = runpy.run_path(str(ROOT / "docs" / "readme.py"))
 OUTSIDE = [
     "id",
     "formula",
@@ -28,20 +31,24 @@ FLAGS = {"uncertain", "out_of_domain", "models_disagree", "novel_mechanism"}
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(SOURCE)}
+    return {**os.environ, **README["TERMINAL"], "PYTHONPATH": str(SOURCE)}
 
 
-def run(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
+def run(
+    environment: dict[str, str], *arguments: object, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ionsieve.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, cwd=cwd
+    )
 
 
 @pytest.fixture(scope="module")
 def embedded(
     environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    out = tmp_path_factory.mktemp("run") / "out"
-    return out, run(environment, "screen", "--out", out)
+    folder = tmp_path_factory.mktemp("run")
+    return folder / README["OUT"], run(environment, "screen", "--out", README["OUT"], cwd=folder)
 
 
 def test_no_input_ranks_the_embedded_candidates(
@@ -67,6 +74,11 @@ def test_terminal_shows_the_top_ten_and_the_next_step(
     assert "quarantined" in lines
     assert "next: open" in lines
     assert "optimistic against experiment" in lines
+
+
+def test_readme_shows_the_scores_that_ship() -> None:
+    page = README["PAGE"].read_text("utf-8")
+    assert README["block"](page, "accuracy") == README["accuracy"](), "make readme"
 
 
 def test_json_is_one_object_and_the_ranking_is_the_same(
