@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from numba import int64, njit
 from numpy.typing import NDArray
 
 from ...data.records import FloatArray, IntArray
-from ..void.blocks import block_center, block_radius, points_of_block
+from ..void.blocks import block_center, block_radius, grid_step, points_of_block
 from ..void.grid import BLOCK
 
 _TWO_OVER_ROOT_PI = 1.1283791670955126
@@ -99,7 +99,7 @@ def energy_grid(
         eV; zero where not wanted.
     """
     out = np.zeros(len(wanted))
-    step = lattice / shape.reshape(3, 1)
+    step = grid_step(lattice, shape)
     reach = cutoff + block_radius(step)
     index, point = np.empty(BLOCK**3, dtype=np.int64), np.empty((BLOCK**3, 3))
     near, near_weight = np.empty((3, len(position))), np.empty(len(position))
@@ -443,7 +443,10 @@ def stationary_point(  # type: ignore[no-untyped-def]
         energy = energy_at(point, near, parameters, curves, cutoff, room, gradient, hessian)
         values, modes = eigen(hessian)
         if max(abs(gradient[0]), abs(gradient[1]), abs(gradient[2])) < 1e-4:
-            return energy, point, (values < 0.0).sum() == order
+            negative = 0
+            for m in range(3):
+                negative += values[m] < 0.0
+            return energy, point, negative == order
         step[:] = 0.0
         for m in range(3):
             # Uphill along the lowest modes of a pass, downhill along all others.
@@ -491,7 +494,7 @@ def ways_down(  # type: ignore[no-untyped-def]
     """Where the two ways down from passes (n, 3) end: the minimum on either side, (n, 2, 3), Å."""
     ends = np.empty((len(tops), 2, 3))
     gradient, hessian, here = np.empty(3), np.empty((3, 3)), np.empty(3)
-    room = workspace(len(position) + 1)
+    room, order = workspace(len(position) + 1), int64(0)
     for t in range(len(tops)):
         # 0.9 Å down by steps, then at most 2 Å by stationary_point.
         near = in_reach(tops[t], position, kind, weight, cutoff + 0.9)
@@ -508,7 +511,7 @@ def ways_down(  # type: ignore[no-untyped-def]
                 for x in range(3):
                     here[x] -= gradient[x] * (0.1 / steepness)
             _, end, found = stationary_point(
-                here, 0, position, kind, weight, parameters, curves, cutoff, 2.0
+                here, order, position, kind, weight, parameters, curves, cutoff, 2.0
             )
             for x in range(3):
                 ends[t, side, x] = end[x] if found else here[x]

@@ -44,7 +44,8 @@ def periodic_pairs(
     Linked cells in fractional space (Allen & Tildesley 1987, ch. 5.3), about half the cutoff
     wide: the cost grows with the number of pairs, whatever the shape of the cell.
     """
-    lattice = np.ascontiguousarray(lattice, dtype=np.float64)
+    # A copy: read-only arrays of a record would compile the kernel once more.
+    lattice = np.array(lattice, dtype=np.float64)
     inverse = np.linalg.inv(lattice)
     heights = 1.0 / np.sqrt((inverse * inverse).sum(axis=0))
     # More bins than atoms would only be empty.

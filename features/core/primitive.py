@@ -146,39 +146,58 @@ def minkowski_reduced(lattice: FloatArray) -> FloatArray:
     return basis
 
 
+# Loops over numbers, here and in other kernels: expressions of arrays take seconds to compile.
 @njit(cache=True)
 def _reduce(basis: FloatArray) -> None:
     """Reduce the rows of a basis in place."""
-    length2, shorter = np.empty(3), np.empty(3)
+    length2, shorter, gram = np.empty(3), np.empty(3), np.empty((3, 3))
     for _ in range(200):
+        _products(basis, gram)
         for x in range(3):
-            length2[x] = round((basis[x] * basis[x]).sum(), 9)
+            length2[x] = round(gram[x, x], 9)
         # A stable sort by length.
         for low, high in ((0, 1), (1, 2), (0, 1)):
             if length2[high] < length2[low]:
                 length2[low], length2[high] = length2[high], length2[low]
                 for x in range(3):
                     basis[low, x], basis[high, x] = basis[high, x], basis[low, x]
-        along, square = (basis[0] * basis[1]).sum(), (basis[0] * basis[0]).sum()
-        if abs(along) * 2 > square * 1.0000001:
-            basis[1] -= np.rint(along / square) * basis[0]
+        _products(basis, gram)
+        if abs(gram[0, 1]) * 2 > gram[0, 0] * 1.0000001:
+            times = np.rint(gram[0, 1] / gram[0, 0])
+            for x in range(3):
+                basis[1, x] -= times * basis[0, x]
             continue
-        _closest_in_plane(basis[0], basis[1], basis[2], shorter)
-        shorter[:] = basis[2] - shorter
-        if (shorter * shorter).sum() >= (basis[2] * basis[2]).sum() * (1 - 1e-9):
+        if _from_plane(basis, gram, shorter) >= gram[2, 2] * (1 - 1e-9):
             break
-        basis[2] = shorter
-    a, b, c = basis[0], basis[1], basis[2]
-    volume = a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2])
-    if volume + a[2] * (b[0] * c[1] - b[1] * c[0]) < 0:
-        basis *= -1.0
+        for x in range(3):
+            basis[2, x] = shorter[x]
+    volume = 0.0
+    for x in range(3):
+        y, z = (x + 1) % 3, (x + 2) % 3
+        volume += basis[0, x] * (basis[1, y] * basis[2, z] - basis[1, z] * basis[2, y])
+    if volume < 0:
+        for x in range(3):
+            for y in range(3):
+                basis[x, y] = -basis[x, y]
 
 
 @njit(cache=True)
-def _closest_in_plane(a: FloatArray, b: FloatArray, point: FloatArray, closest: FloatArray) -> None:
-    """Vector of the lattice spanned by a and b that is closest to a point, into ``closest``."""
-    aa, ab, bb = (a * a).sum(), (a * b).sum(), (b * b).sum()
-    ap, bp = (a * point).sum(), (b * point).sum()
+def _products(basis: FloatArray, gram: FloatArray) -> None:
+    """Scalar products of all rows, into ``gram`` (3, 3)."""
+    for i in range(3):
+        for j in range(3):
+            gram[i, j] = 0.0
+            for x in range(3):
+                gram[i, j] += basis[i, x] * basis[j, x]
+
+
+@njit(cache=True)
+def _from_plane(basis: FloatArray, gram: FloatArray, vector: FloatArray) -> float:
+    """From the closest point of the lattice of the first two rows to the third, into ``vector``.
+
+    ``gram`` holds the scalar products. Returns the square of the vector.
+    """
+    aa, ab, bb, ap, bp = gram[0, 0], gram[0, 1], gram[1, 1], gram[0, 2], gram[1, 2]
     area2 = aa * bb - ab * ab
     m, n = np.floor((bb * ap - ab * bp) / area2), np.floor((aa * bp - ab * ap) / area2)
     least = np.inf
@@ -186,12 +205,13 @@ def _closest_in_plane(a: FloatArray, b: FloatArray, point: FloatArray, closest: 
         for j in range(-1, 3):
             square = 0.0
             for x in range(3):
-                square += (point[x] - (m + i) * a[x] - (n + j) * b[x]) ** 2
+                square += (basis[2, x] - (m + i) * basis[0, x] - (n + j) * basis[1, x]) ** 2
             # The first of those that are equally close, whatever the rounding.
             if square < least * (1 - 1e-12):
                 least = square
                 for x in range(3):
-                    closest[x] = (m + i) * a[x] + (n + j) * b[x]
+                    vector[x] = basis[2, x] - (m + i) * basis[0, x] - (n + j) * basis[1, x]
+    return least
 
 
 def merge_coincident(
@@ -232,10 +252,10 @@ def _coincident(
             b = first[c]
             if kind[a] == kind[b]:
                 distance2 = 0.0
-                u = frac[a] - frac[b]
-                u = u - np.rint(u)
+                u, v, w = frac[a, 0] - frac[b, 0], frac[a, 1] - frac[b, 1], frac[a, 2] - frac[b, 2]
+                u, v, w = u - np.rint(u), v - np.rint(v), w - np.rint(w)
                 for k in range(3):
-                    x = u[0] * lattice[0, k] + u[1] * lattice[1, k] + u[2] * lattice[2, k]
+                    x = u * lattice[0, k] + v * lattice[1, k] + w * lattice[2, k]
                     distance2 += x * x
                 if distance2 < tolerance * tolerance:
                     belongs[a] = c

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ...data.records import FloatArray, IntArray
-from ..void.blocks import block_center, block_radius, points_of_block
+from ..void.blocks import block_center, block_radius, grid_step, points_of_block
 from ..void.grid import BLOCK
 
 WIDTH = 8
@@ -77,7 +77,7 @@ def void_map(
     vectors = np.empty((most, n_channels * WIDTH), dtype=np.float32)
     nearest = np.full((most, MAX_NEAREST), -1, dtype=np.int32)
     nearest_distance = np.full((most, MAX_NEAREST), np.inf, dtype=np.float32)
-    step = lattice / shape.reshape(3, 1)
+    step = grid_step(lattice, shape)
     radius = block_radius(step)
     n = len(position)
     order, first = by_channel(channel, n_channels)

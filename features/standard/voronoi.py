@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
+from numba import int64, njit
 
 from ...data.errors import FeatureError
 from ...data.records import FloatArray, IntArray
@@ -192,7 +192,8 @@ def _clip_all(
     kept, depth = np.empty((_MAX_VERTICES + 2, 3)), np.empty(_MAX_VERTICES)
     count = 0
     for k in range(n):
-        n_faces = _cube(vertices, n_vertices, owner, cutoff_A)
+        # Typed numbers, here and below: a constant would compile what it is given to once more.
+        n_faces = int64(_cube(vertices, n_vertices, owner, cutoff_A))
         radius2 = 3.0 * cutoff_A * cutoff_A
         for p in range(start[k], start[k + 1]):
             if distance[p] * distance[p] >= 4.0 * radius2:
@@ -275,7 +276,7 @@ def _cut(
 ) -> tuple[int, bool]:
     """Cut the cell by one bisector plane; returns the number of faces (-1: too many) and if cut."""
     nx, ny, nz = vector[0] / distance, vector[1] / distance, vector[2] / distance
-    n_rim = 0
+    n_rim = int64(0)
     cut = False
     f = 0
     while f < n_faces:
@@ -319,7 +320,7 @@ def _cut_polygon(
     polygon: FloatArray, n: int, depth: FloatArray, rim: FloatArray, n_rim: int, kept: FloatArray
 ) -> tuple[int, int]:
     """Keep the part of a polygon below the plane (Sutherland–Hodgman); note where it is cut."""
-    m = 0
+    m = int64(0)
     for v in range(n):
         w = v + 1 if v + 1 < n else 0
         if depth[v] <= _DEPTH_A:
@@ -378,7 +379,7 @@ def _lid(
             at -= 1
         turn[at] = part
         rim[at, 0], rim[at, 1], rim[at, 2] = x, y, z
-    m = 0
+    m = int64(0)
     for v in range(n_rim):
         m = _append(polygon, m, rim[v, 0], rim[v, 1], rim[v, 2])
     return _closed(polygon, m)

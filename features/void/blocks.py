@@ -26,9 +26,21 @@ def block_radius(step: FloatArray) -> float:
     for i in (-half, half):
         for j in (-half, half):
             for k in (-half, half):
-                corner = i * step[0] + j * step[1] + k * step[2]
-                radius = max(radius, np.sqrt((corner * corner).sum()))
+                square = 0.0
+                for x in range(3):
+                    square += (i * step[0, x] + j * step[1, x] + k * step[2, x]) ** 2
+                radius = max(radius, np.sqrt(square))
     return radius
+
+
+@njit(cache=True)
+def grid_step(lattice: FloatArray, shape: IntArray) -> FloatArray:
+    """From a grid point to the next along each axis, (3, 3), Å."""
+    step = np.empty((3, 3))
+    for axis in range(3):
+        for x in range(3):
+            step[axis, x] = lattice[axis, x] / shape[axis]
+    return step
 
 
 @njit(cache=True)
