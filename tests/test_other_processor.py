@@ -75,7 +75,7 @@ def computed(environment: dict[str, str], program: str = PROGRAM) -> Any:
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=1500,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -139,7 +139,7 @@ def started(folder: Path, *command: str, stdin: str | None = None) -> str:
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1500,
     )
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""

@@ -69,7 +69,6 @@ def two_crystals(folder: Path) -> Path:
 
 
 @needs_gpaw
-@pytest.mark.timeout(600)
 def test_a_real_loop(tmp_path: Path) -> None:
     folder = tmp_path / "study"
     init_campaign(folder, [two_crystals(tmp_path / "cifs")], demonstration())
@@ -120,7 +119,6 @@ def kill_when_there_is(where: Path, name: str, environment: dict[str, str]) -> N
 
 
 @needs_gpaw
-@pytest.mark.timeout(600)
 def test_gpaw_relaxation_killed_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "study"
     cifs = two_crystals(tmp_path / "cifs")
@@ -135,7 +133,6 @@ def test_gpaw_relaxation_killed_goes_on(tmp_path: Path) -> None:
 
 
 @needs_gpaw
-@pytest.mark.timeout(600)
 def test_gpaw_killed_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "study"
     cifs = two_crystals(tmp_path / "cifs")

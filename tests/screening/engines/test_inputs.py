@@ -91,7 +91,7 @@ def test_cp2k_accepts_the_input(name: str, plans, tmp_path: Path) -> None:
                    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # fmt: skip
     checked = subprocess.run(
         [program, "--check", "cp2k.inp"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert "SUCCESS" in checked.stdout, checked.stdout[-2000:] + checked.stderr[-500:]
 
