@@ -70,7 +70,7 @@ def described_rows(
     """
     names = tuple(chosen or FAMILY_NAMES)
     rows: dict[int, FeatureRow] = {}
-    with _opened(cache) as database:
+    with opened_cache(cache) as database:
         keys = _keys(records, names, mobile) if database else []
         if database:
             rows = _known(database, keys)
@@ -127,8 +127,8 @@ def _keys(records: Sequence[StructureRecord], names: tuple[str, ...], mobile: st
 
 
 @contextlib.contextmanager
-def _opened(cache: Path | None) -> Iterator[sqlite3.Connection | None]:
-    """The database, made anew where it is damaged; None without a folder."""
+def opened_cache(cache: Path | None) -> Iterator[sqlite3.Connection | None]:
+    """The database in a folder, made anew where it is damaged; None without a folder."""
     if cache is None:
         yield None
         return
@@ -145,7 +145,10 @@ def _opened(cache: Path | None) -> Iterator[sqlite3.Connection | None]:
 
 def _connected(file: Path) -> sqlite3.Connection:
     database = sqlite3.connect(file, timeout=_WAIT_S)
-    database.execute("CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, row BLOB NOT NULL)")
+    for table in ("rows", "answers"):
+        database.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} (key TEXT PRIMARY KEY, row BLOB NOT NULL)"
+        )
     database.commit()
     return database
 
@@ -180,4 +183,4 @@ def _read(blob: bytes) -> FeatureRow | None:
     return FeatureRow(str(record_id), values, str(reason))
 
 
-__all__ = ["FILE", "MOST_KEPT", "described_rows"]
+__all__ = ["FILE", "MOST_KEPT", "described_rows", "opened_cache"]

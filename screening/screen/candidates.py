@@ -15,9 +15,9 @@ from ...data.records import Quarantined, StructureRecord, reduced_formula
 from ...data.sources.files import iter_structures, structure_files
 from ...data.store.open import is_store
 from ...data.store.store import Store, stored_records
-from ..generate.prototypes import embedded_candidates
 from .filters import STORE_COLUMNS, Filter, is_unknown, split_by_cost
 from .funnel import Funnel
+from .kept import kept_candidates
 
 Advance = Callable[[str, int, int], None]
 """Called with (stage, done, total); total 0 means unknown."""
@@ -53,6 +53,7 @@ def collect_candidates(
     advance: Advance,
     read: ReadFiles = iter_structures,
     records: Sequence[StructureRecord] = (),
+    cache: Path | None = None,
 ) -> Candidates:
     """Read the inputs; apply the filters on the store's columns and the disorder policy.
 
@@ -70,6 +71,8 @@ def collect_candidates(
         Reads CIF and POSCAR files, in order; by default here, in this process.
     records : sequence of StructureRecord
         Structures held in memory, treated like those of files.
+    cache : path, optional
+        Folder where the embedded candidates are kept between runs.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def collect_candidates(
             _from_memory(records, candidates, sieve),
         )
     else:
-        found = _embedded(mobile, candidates, sieve)
+        found = _embedded(mobile, candidates, sieve, cache)
     _apply_policy(_unique(found, candidates), mobile, policy, candidates)
     return candidates
 
@@ -144,8 +147,10 @@ class _Sieve:
         return True
 
 
-def _embedded(mobile: str, candidates: Candidates, sieve: _Sieve) -> Iterator[StructureRecord]:
-    generated = embedded_candidates(mobile)
+def _embedded(
+    mobile: str, candidates: Candidates, sieve: _Sieve, cache: Path | None
+) -> Iterator[StructureRecord]:
+    generated = kept_candidates(mobile, cache)
     candidates.quarantined += generated.dropped
     candidates.n_input = generated.n_generated
     candidates.funnel.count("input", kept=generated.n_generated)

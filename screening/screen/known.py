@@ -63,7 +63,7 @@ def find_known(
         One for each candidate. Primitive cells of more than 80 sites are not matched.
     """
     table: dict[_Signature, list[tuple[StructureRecord, Shape]]] = defaultdict(list)
-    for known in training:
+    for known in training if records else ():
         table[_signature(known, training_mobile)].append((known, shape_of(known)))
     found = []
     for done, record in enumerate(records, start=1):

@@ -28,7 +28,8 @@ from .disorder import order_candidates
 from .filters import families_of, is_unknown, split_by_cost
 from .flags import add_flags
 from .follow_up import FollowUp, add_follow_up
-from .known import Known, find_known
+from .kept import kept_known
+from .known import Known
 from .labelled import leave_out_known
 from .options import ScreenSettings
 from .ranking import DECIMALS, in_order, rank_candidates
@@ -133,6 +134,7 @@ def run_screen(
         advance,
         partial(_read, settings=settings),
         records,
+        cache,
     )
     _need_any(candidates)
     meter.stage("ordering")
@@ -164,12 +166,13 @@ def run_screen(
     _take(described, candidates, "descriptors", "descriptors could not be computed")
     _need_any(candidates)
     meter.stage("known")
-    known = find_known(
+    known = kept_known(
         described.records,
         trained.structures,
         settings.mobile,
         trained.range.mobile,
         lambda done, total: advance("known", done, total),
+        cache,
     )
     meter.stage("ranking")
     ranking = _rank(described.features, described.records, known, trained, settings, ordering.notes)
