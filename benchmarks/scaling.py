@@ -1,8 +1,8 @@
 """What many structures cost, stage by stage: ``python benchmarks/scaling.py POOL --sizes 1000``.
 
-Structures of the pool are copied under new ids, each a little strained, until there are enough:
-ingest → descriptors (one worker, two, Dask) → predictions. Every stage runs in a process of its
-own, which says its CPU time with all its children, its wall time and its peak memory. The table
+Lithium structures of the pool are copied under new ids, each a little strained, until there are
+enough: ingest → descriptors (one worker, two, Dask) → predictions. Every stage runs in a process of
+its own, which says its CPU time with all its children, its wall time and its peak memory. The table
 goes to standard output and, with ``--out``, to ``scaling.csv``.
 """
 
@@ -122,7 +122,7 @@ class Copies:
         rng = np.random.default_rng(0)
         for copy in count():
             for item in open_source(str(self.pool), IngestRun().sources("Li")).items(None):
-                if isinstance(item.entry, StructureRecord):
+                if isinstance(item.entry, StructureRecord) and "Li" in item.entry.composition:
                     strain = np.eye(3) * (1 + 0.005 * rng.standard_normal())
                     record = item.entry
                     yield replace(record, id=f"{record.id}-{copy}", lattice=record.lattice @ strain)

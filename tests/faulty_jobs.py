@@ -4,9 +4,11 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ionsieve.data.sources.paths import SourceFile
 from ionsieve.screening.batch.reading import Entry, FileToRead
 
 
@@ -72,6 +74,17 @@ class FileTrap(FileToRead):
         if self.identifier == "Li2S":
             bytearray(10_000_000_000)
         return super().entries()
+
+
+class SourceFileTrap(SourceFile):
+    """The same for a file of a source."""
+
+    def entries(self, skip: int = 0) -> Iterator[Entry]:
+        if self.identifier == "LiF":
+            time.sleep(1000)
+        if self.identifier == "LiCl":
+            ctypes.string_at(0)
+        return super().entries(skip)
 
 
 def _pass() -> None:

@@ -33,6 +33,50 @@ def _read_structure_file(path: Path, context: Context, skip: int) -> Iterator[En
     return islice(iter(read_file(path, context.identifier, context.provenance)), skip, None)
 
 
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of a known format, and how it is read.
+
+    Parameters
+    ----------
+    path : Path
+    identifier : str
+        Of its structure, or the first part of those of several.
+    licence : str
+    stability_field : str, optional
+    """
+
+    path: Path
+    identifier: str
+    licence: str = "unknown"
+    stability_field: str | None = None
+
+    @property
+    def context(self) -> Context:
+        """What entries of the file have in common."""
+        file = printable(str(self.path))
+        origin = Provenance(source="user file", licence=self.licence, file=file)
+        return Context(self.identifier, origin, self.stability_field)
+
+    def entries(self, skip: int = 0) -> Iterator[Entry]:
+        """Structures and quarantine entries behind the first ones."""
+        reader = reader_of(self.path)
+        assert reader is not None, self.path
+        context = self.context
+        try:
+            yield from reader(self.path, context, skip)
+        except IonsieveError:
+            raise
+        except Exception as error:
+            # What a library raises between two entries ends this file, and no other.
+            reason = f"cannot be read ({type(error).__name__}: {reason_of(error)})"[:400]
+            yield context.quarantined(clean_id(self.identifier), reason)
+
+    def failed(self, reason: str) -> list[Entry]:
+        """What stands for the file if reading it came to no end."""
+        return [self.context.quarantined(clean_id(self.identifier), reason)]
+
+
 @dataclass
 class PathSource:
     """Structures of one file, or of all files of known formats under one folder.
@@ -102,22 +146,13 @@ class PathSource:
         first, done = after or (0, 0)
         for number, (path, identifier) in enumerate(self.files[first:], start=first):
             skip = done if number == first else 0
-            for index, entry in enumerate(self._entries(path, identifier, skip), start=skip + 1):
+            entries = self.file(path, identifier).entries(skip)
+            for index, entry in enumerate(entries, start=skip + 1):
                 yield Item(entry, [number, index])
 
-    def _entries(self, path: Path, identifier: str, skip: int) -> Iterator[Entry]:
-        reader = reader_of(path)
-        assert reader is not None, path
-        origin = Provenance(source="user file", licence=self.licence, file=printable(str(path)))
-        context = Context(identifier, origin, self.stability_field)
-        try:
-            yield from reader(path, context, skip)
-        except IonsieveError:
-            raise
-        except Exception as error:
-            # What a library raises between two entries ends this file, and no other.
-            reason = f"cannot be read ({type(error).__name__}: {reason_of(error)})"[:400]
-            yield context.quarantined(clean_id(identifier), reason)
+    def file(self, path: Path, identifier: str) -> SourceFile:
+        """One of the files, as it is read."""
+        return SourceFile(path, identifier, self.licence, self.stability_field)
 
     def notices(self) -> list[str]:
         """Nothing to remark: a file without structures is an entry in quarantine."""

@@ -7,11 +7,10 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +20,6 @@ import pandas as pd
 from ...data.atomic import (
     only_writer,
     remove_leftovers,
-    write_bytes_atomic,
     write_json_atomic,
     write_text_atomic,
 )
@@ -33,6 +31,7 @@ from ...data.sources.files import identifier_of
 from ...data.sources.paths import reader_of
 from ...data.store.open import is_store
 from ...data.store.store import MANIFEST
+from ...data.table_file import open_table
 from ...data.units import ROOM_TEMPERATURE_K
 from ..pages.report import (
     CALIBRATION,
@@ -68,6 +67,8 @@ _PACKAGES: Final[tuple[str, ...]] = (
 REPORT: Final[str] = "report.html"
 COST: Final[str] = "cost.json"
 """CPU time and memory of all processes, by stage."""
+BLOCK_ROWS: Final[int] = 10_000
+"""Rows written at a time."""
 WORK: Final[str] = ".work"
 """Descriptors of an unfinished screen, below the output folder."""
 
@@ -94,19 +95,16 @@ def write_screen(
     # Present means finished: what is being replaced is no finished run.
     (folder / RUN).unlink(missing_ok=True)
     _remove_explanations(folder)
-    csv = csv_text(result.ranking)
-    write_text_atomic(folder / "ranking.csv", csv)
-    write_bytes_atomic(folder / RANKING, _parquet(result.ranking))
-    features = result.features.loc[result.ranking["id"]].rename_axis("id").reset_index()
-    write_bytes_atomic(folder / FEATURES, _parquet(features))
-    write_bytes_atomic(folder / TEMPERATURES, _parquet(result.temperatures))
+    digest = _write_ranking(folder, result.ranking)
+    _write_blocks(folder / FEATURES, _in_order(result.features, result.ranking["id"]))
+    _write_blocks(folder / TEMPERATURES, _blocks(result.temperatures))
     records = {record.id: record for record in result.records}
     write_optimade(folder / OPTIMADE, result.ranking, records)
     write_json_atomic(folder / SERVER, server_settings())
     _write_left_out(folder, result)
     calibration = calibration_frame(result.trained.model.held_out_)
     write_text_atomic(folder / CALIBRATION, csv_text(calibration))
-    run = run_facts(result, inputs, csv)
+    run = run_facts(result, inputs, digest)
     # As it will be read: the page is made of files alone, so that it can be made again.
     run = json.loads(json.dumps({**run, "top_structures": top_structures}, sort_keys=True))
     result.meter.stage("report")
@@ -210,7 +208,7 @@ def removed_work(work: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
 
 
-def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict[str, Any]:
+def run_facts(result: ScreenResult, inputs: list[str], ranking_sha256: str) -> dict[str, Any]:
     """What the run used and what came out, as plain values."""
     return {
         "inputs": [printable(p) for p in inputs] or ["embedded candidates"],
@@ -239,7 +237,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_csv: str) -> dict
             # In one order, whether the model was trained now or came from the cache.
             "held_out": json.loads(json.dumps(result.trained.model.evaluation_, sort_keys=True)),
         },
-        "ranking_sha256": hashlib.sha256(ranking_csv.encode()).hexdigest(),
+        "ranking_sha256": ranking_sha256,
         "versions": {**{p: _version(p) for p in _PACKAGES}, "python": platform.python_version()},
     }
 
@@ -289,10 +287,30 @@ def _value_counts(values: pd.Series) -> dict[str, int]:
     return {str(k): int(v) for k, v in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))}
 
 
-def _parquet(table: pd.DataFrame) -> bytes:
-    buffer = BytesIO()
-    table.to_parquet(buffer, index=False, compression="zstd")
-    return buffer.getvalue()
+def _write_ranking(folder: Path, ranking: pd.DataFrame) -> str:
+    """Both files of the ranking; returns the SHA-256 of the CSV."""
+    _write_blocks(folder / "ranking.csv", _blocks(ranking))
+    _write_blocks(folder / RANKING, _blocks(ranking))
+    with (folder / "ranking.csv").open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_blocks(path: Path, blocks: Iterable[pd.DataFrame]) -> None:
+    with open_table(path, compression="zstd") as table:
+        for block in blocks:
+            table.add(block)
+
+
+def _blocks(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """A table in blocks: as text or as Arrow, one exists at a time."""
+    for start in range(0, max(len(table), 1), BLOCK_ROWS):
+        yield table.iloc[start : start + BLOCK_ROWS]
+
+
+def _in_order(features: pd.DataFrame, ids: pd.Series) -> Iterator[pd.DataFrame]:
+    """Descriptors in the order of the ranking, with their ids as a column."""
+    for start in range(0, max(len(ids), 1), BLOCK_ROWS):
+        yield features.loc[ids.iloc[start : start + BLOCK_ROWS]].rename_axis("id").reset_index()
 
 
 def _files_of(path: Path) -> list[tuple[Path, str]]:

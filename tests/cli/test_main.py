@@ -39,6 +39,25 @@ def test_help_imports_no_science() -> None:
     assert done.stdout.strip() == "[]"
 
 
+SELDOM = ["matminer", "dscribe", "skops", "optuna", "matplotlib", "distributed", "ase", "torch"]
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "ionsieve.screening.screen.pipeline",
+        "ionsieve.screening.results.write",
+        "ionsieve.screening.batch.engines",
+        "ionsieve.models",
+        "ionsieve.data.store.ingest",
+    ],
+)
+def test_what_few_commands_need_is_imported_by_them_alone(module: str) -> None:
+    code = f"import sys; import {module}; print([m for m in {SELDOM!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_version() -> None:
     done = run("--version")
     assert done.stdout.strip() == f"ionsieve {ionsieve.__version__}"

@@ -86,7 +86,7 @@ def featurize(
                 where.engine, where.workers, where.scheduler, where.cluster
             ) as engine:
                 summary = featurize_store(
-                    _store(inputs, out, mobile, part.count),
+                    _store(inputs, out, mobile, part.count, where.workers),
                     out,
                     mobile=mobile,
                     chosen=chosen,
@@ -98,12 +98,13 @@ def featurize(
     typer.echo(json.dumps(_as_dict(summary)) if as_json else _as_text(summary))
 
 
-def _store(inputs: list[str], out: Path, mobile: str, n_parts: int) -> Path:
+def _store(inputs: list[str], out: Path, mobile: str, n_parts: int, workers: int) -> Path:
     """The store among the inputs, or one made of them."""
     from ..data.errors import InputError
     from ..data.store.ingest import ingest
     from ..data.store.open import is_store, open_source
     from ..data.store.options import IngestRun
+    from ..screening.batch.isolated_source import isolated
 
     if len(inputs) == 1 and is_store(Path(inputs[0])):
         return Path(inputs[0])
@@ -114,7 +115,7 @@ def _store(inputs: list[str], out: Path, mobile: str, n_parts: int) -> Path:
         )
     # Every structure shall have its row: equal ones too.
     options = IngestRun(mobile=mobile, duplicates="keep")
-    sources = [open_source(name, options.sources(mobile)) for name in inputs]
+    sources = [isolated(open_source(name, options.sources(mobile)), workers) for name in inputs]
     summary = ingest(sources, out / "store", options.settings(None))
     for notice in summary.notices:
         typer.echo(f"warning: {notice}", err=True)

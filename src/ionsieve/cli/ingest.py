@@ -50,6 +50,7 @@ def ingest(
         help="JSON of computed entries (pymatgen), computed as the energies of the sources were: "
         "competing phases for energies above hull and Li windows.",
     ),
+    workers: int = typer.Option(1, min=1, help="Processes that read CIF and POSCAR files."),
     json: bool = typer.Option(False, "--json", help="Print one JSON object instead of text."),
 ) -> None:
     """Read structures into a store that 'ionsieve screen' reads.
@@ -60,12 +61,13 @@ def ingest(
     from ..data.store.ingest import ingest as run_ingest
     from ..data.store.open import open_source
     from ..data.store.options import IngestRun
+    from ..screening.batch.isolated_source import isolated
     from .progress import stage_progress
 
     renamed = {"filter_": "optimade_filter"}
     chosen = settings_of(ctx, IngestRun, settings, assigned, renamed)
     policies, options = chosen.settings(chosen.entries), chosen.sources(chosen.mobile)
-    opened = [open_source(name, options) for name in sources]
+    opened = [isolated(open_source(name, options), workers) for name in sources]
     with stage_progress(quiet=json) as advance:
         summary = run_ingest(opened, out, policies, advance)
     write_settings(out, chosen)

@@ -94,13 +94,21 @@ def _stores_or_files(
     from ..data.errors import InputError
     from ..data.store.ingest import ingest
     from ..data.store.open import is_plain, is_store, open_source
+    from ..screening.batch.isolated_source import isolated
 
     is_read = all(is_plain(name) or is_store(Path(name)) for name in inputs)
     if is_read and options.entries is None:
         return inputs
     if not inputs:
         raise InputError("--entries: the embedded candidates have no energies; give inputs")
-    sources = [open_source(name, options.ingest.sources(options.mobile)) for name in inputs]
+    sources = [
+        isolated(
+            open_source(name, options.ingest.sources(options.mobile)),
+            options.workers,
+            options.timeout_s,
+        )
+        for name in inputs
+    ]
     summary = ingest(sources, out / "store", options.ingest.settings(options.entries), advance)
     for notice in summary.notices:
         typer.echo(f"warning: {notice}", err=True)

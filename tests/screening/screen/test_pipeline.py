@@ -188,3 +188,19 @@ def test_nothing_to_rank_is_an_error_that_says_why(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "out" / "ranking.csv").empty
     assert list(pd.read_csv(tmp_path / "out" / "quarantine.csv")["id"]) == ["broken"]
     assert list(pd.read_csv(tmp_path / "out" / "funnel.csv")["stage"])[:2] == ["input", "read"]
+
+
+def test_blocks_leave_no_trace_in_what_is_written(
+    result: tuple[ScreenResult, Path],
+    written: tuple[Path, dict],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ionsieve.screening.results.write.BLOCK_ROWS", 1)
+    assert write_screen(result[0], tmp_path, [str(result[1])]) == written[1]
+    for file in sorted(written[0].iterdir()):
+        if file.suffix == ".parquet":
+            one, many = pd.read_parquet(file), pd.read_parquet(tmp_path / file.name)
+            pd.testing.assert_frame_equal(many, one)
+        elif file.name != "cost.json":
+            assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
