@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ...data.atomic import only_writer
 from ...data.records import StructureRecord
@@ -20,7 +20,9 @@ from ...data.store.store import MANIFEST, Store
 from ...data.store.write import written_store
 from ...features.catalogue import catalogue
 from ...features.rows import FeatureRow
+from .batch import BatchSummary, OnProgress
 from .engines import PartRunner, compute_parts, opened_engine
+from .featurize_store import featurize_store
 from .shards import Layout, Row, read_rows
 from .store_parts import PartTask, finished_part, part_tasks
 
@@ -83,6 +85,46 @@ def shared_rows(
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def featurize_shared(
+    records: Sequence[StructureRecord],
+    chosen: Sequence[str] | None,
+    mobile: str,
+    timeout_s: float,
+    shared: SharedEngine,
+    on_progress: OnProgress | None = None,
+) -> BatchSummary:
+    """Files of descriptors of structures in memory; for more of them than rows should be held.
+
+    Parameters
+    ----------
+    records : sequence of StructureRecord
+        Ids must be unique.
+    chosen : sequence of str, optional
+        Descriptor families; all by default.
+    mobile, timeout_s, shared
+        As for :func:`shared_rows`.
+    on_progress : callable, optional
+        As for :func:`.featurize_store.featurize_store`.
+
+    Returns
+    -------
+    BatchSummary
+        Its files, in order, hold the rows in the order of the records.
+    """
+    folder = shared.folder / f"files-{_digest(records)}-{mobile}"
+    folder.mkdir(parents=True, exist_ok=True)
+    store = _store(records, folder / "store", MOST_PER_PART)
+    return featurize_store(
+        store.folder,
+        folder,
+        mobile=mobile,
+        chosen=chosen,
+        engine=shared.engine,
+        timeout_s=timeout_s,
+        on_progress=on_progress,
+    )
+
+
 def _store(records: Sequence[StructureRecord], folder: Path, size: int) -> Store:
     is_there = (folder / MANIFEST).exists()
     return Store(folder) if is_there else written_store(records, folder, size)
@@ -143,4 +185,4 @@ def opened_shared(
             folder.rmdir()
 
 
-__all__: list[Any] = ["SharedEngine", "opened_shared", "shared_rows"]
+__all__ = ["SharedEngine", "featurize_shared", "opened_shared", "shared_rows"]

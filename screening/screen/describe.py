@@ -12,11 +12,11 @@ import pandas as pd
 from ...data.records import Quarantined, StructureRecord
 from ...features.catalogue import catalogue
 from ...features.featurizer import rows_to_frame
-from ..batch.batch import featurize_source
+from ..batch.batch import BatchSummary, featurize_source
 from ..batch.limits import TIMEOUT_S
 from ..batch.parts import RecordsInMemory
 from ..batch.row_cache import MOST_KEPT, described_rows
-from ..batch.shared_rows import SharedEngine
+from ..batch.shared_rows import SharedEngine, featurize_shared
 
 FEW: Final[int] = 150
 """So many are computed again after a kill; rows of more are kept on the way."""
@@ -78,8 +78,9 @@ def describe(
     on_done : callable
         Called with (number done, number of all).
     """
-    is_kept = run.cache is not None and len(records) <= MOST_KEPT
-    if run.work is None or run.shared or is_kept or len(records) <= FEW:
+    is_kept = (run.cache is not None or run.shared is not None) and len(records) <= MOST_KEPT
+    has_folder = run.work is not None or run.shared is not None
+    if not has_folder or is_kept or len(records) <= FEW:
         rows = described_rows(
             records,
             names,
@@ -125,18 +126,23 @@ def _through_files(
     run: DescriptorRun,
     on_done: Callable[[int, int], None],
 ) -> tuple[pd.DataFrame, list[str], list[bool]]:
-    assert run.work is not None
-    # They have no path: a screen is continued from any working directory.
-    source = RecordsInMemory([], records)
-    summary = featurize_source(
-        source,
-        run.work,
-        mobile=mobile,
-        chosen=names,
-        workers=run.workers,
-        timeout_s=run.timeout_s,
-        on_progress=lambda state, total: on_done(state.rows, total),
-    )
+    def on_progress(state: BatchSummary, total: int) -> None:
+        on_done(state.rows, total)
+
+    if run.shared is not None:
+        summary = featurize_shared(records, names, mobile, run.timeout_s, run.shared, on_progress)
+    else:
+        assert run.work is not None
+        summary = featurize_source(
+            # They have no path: a screen is continued from any working directory.
+            RecordsInMemory([], records),
+            run.work,
+            mobile=mobile,
+            chosen=names,
+            workers=run.workers,
+            timeout_s=run.timeout_s,
+            on_progress=on_progress,
+        )
     folder = Path(summary.folder)
     shards = [pd.read_parquet(folder / shard) for shard in sorted(summary.shards)]
     table = pd.concat(shards, ignore_index=True).set_index("id")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import poisonous
@@ -16,6 +17,8 @@ from ionsieve.screening.batch import store_parts
 from ionsieve.screening.batch.row_cache import described_rows
 from ionsieve.screening.batch.shared_rows import SharedEngine, shared_rows
 from ionsieve.screening.batch.store_parts import PartResult, PartTask, compute_part
+from ionsieve.screening.screen import describe as describe_module
+from ionsieve.screening.screen.describe import DescriptorRun, describe
 
 FAMILIES = ("density", "composition", "isolated_anions")
 
@@ -63,6 +66,23 @@ def test_rows_are_those_of_workers_here(records: list[StructureRecord], tmp_path
     assert rows_to_frame([r for r in kept if r.values], FAMILIES).equals(
         rows_to_frame(good[0], FAMILIES)
     )
+
+
+def test_many_structures_of_a_screen_go_through_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same table, refusals and notes, without a row of each in memory."""
+    names = ("LiCl", "Li2S", "AgI_zb", "Li3OCl", "Li3N_alpha")
+    given = [structures.get(name) for name in names]
+    run = DescriptorRun(shared=SharedEngine(HereEngine(), tmp_path))
+    few = describe(given, FAMILIES, "Li", run, lambda *_: None)
+    monkeypatch.setattr(describe_module, "MOST_KEPT", 2)
+    monkeypatch.setattr(describe_module, "FEW", 2)
+    many = describe(given, FAMILIES, "Li", run, lambda *_: None)
+    pd.testing.assert_frame_equal(many.features, few.features)
+    assert many.refused == few.refused
+    assert many.notes == few.notes
+    assert [r.id for r in many.records] == ["LiCl", "Li2S", "Li3OCl", "Li3N_alpha"]
 
 
 def test_an_engine_that_is_lost_costs_what_was_under_way(tmp_path: Path) -> None:
