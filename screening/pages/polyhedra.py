@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,6 +15,45 @@ Edge = tuple[int, int]
 Face = tuple[int, int, int]
 
 _COPLANAR: Final[float] = 1e-3
+
+
+@dataclass(frozen=True)
+class Hull:
+    """Triangles, counter-clockwise from outside, and edges, as indices of the points."""
+
+    faces: tuple[Face, ...] = ()
+    edges: tuple[Edge, ...] = ()
+
+    def named(self, labels: Sequence[int]) -> tuple[tuple[Face, ...], tuple[Edge, ...]]:
+        """Faces and edges in terms of labels, sorted, the smallest label of a face first."""
+        faces = [_rotated(labels[a], labels[b], labels[c]) for a, b, c in self.faces]
+        ends = [(labels[i], labels[j]) for i, j in self.edges]
+        edges = [(i, j) if i < j else (j, i) for i, j in ends]
+        return tuple(sorted(faces)), tuple(sorted(set(edges)))
+
+
+def hull_of(points: FloatArray) -> Hull:
+    """Convex hull of points; empty where they do not span a volume.
+
+    Parameters
+    ----------
+    points : array (n, 3), Å
+    """
+    if len(points) < 4:
+        return Hull()
+    try:
+        found = ConvexHull(points)
+    except QhullError:
+        return Hull()
+    normals, simplices = found.equations[:, :3], found.simplices
+    corners = points[simplices]
+    turn = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    is_clockwise = (turn * normals).sum(axis=1) < 0
+    faces = np.where(is_clockwise[:, None], simplices[:, [0, 2, 1]], simplices)
+    bends = (normals[:, None, :] * normals[found.neighbors]).sum(axis=2) < 1.0 - _COPLANAR
+    # The neighbour of a corner lies behind the edge of the other two.
+    edges = simplices[:, [[1, 2], [0, 2], [0, 1]]][bends]
+    return Hull(tuple(map(tuple, faces.tolist())), tuple(map(tuple, edges.tolist())))
 
 
 def convex_hull(points: FloatArray, labels: list[int]) -> tuple[tuple[Face, ...], tuple[Edge, ...]]:
@@ -29,29 +70,8 @@ def convex_hull(points: FloatArray, labels: list[int]) -> tuple[tuple[Face, ...]
     faces, edges
         Faces counter-clockwise from outside. Both empty where the points do not span a volume.
     """
-    if len(points) < 4:
-        return (), ()
-    try:
-        hull = ConvexHull(points)
-    except QhullError:
-        return (), ()
-    faces = sorted(
-        _outward([labels[i] for i in simplex], points[simplex], plane[:3])
-        for simplex, plane in zip(hull.simplices, hull.equations, strict=True)
-    )
-    edges = set()
-    for face, simplex in enumerate(hull.simplices):
-        for corner, other in enumerate(hull.neighbors[face]):
-            bend = hull.equations[face, :3] @ hull.equations[other, :3]
-            if bend < 1.0 - _COPLANAR:
-                i, j = sorted(labels[v] for k, v in enumerate(simplex) if k != corner)
-                edges.add((i, j))
-    return tuple(faces), tuple(sorted(edges))
+    return hull_of(points).named(labels)
 
 
-def _outward(labels: list[int], corners: FloatArray, normal: FloatArray) -> Face:
-    """Corners counter-clockwise as seen from outside, the smallest label first."""
-    a, b, c = labels
-    if np.cross(corners[1] - corners[0], corners[2] - corners[0]) @ normal < 0:
-        b, c = c, b
+def _rotated(a: int, b: int, c: int) -> Face:
     return min((a, b, c), (b, c, a), (c, a, b))

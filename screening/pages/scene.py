@@ -29,7 +29,7 @@ from ...features.isolated.definition import (
 )
 from ...features.isolated.net import AnionNet, CriticalNet, critical_net, isolated_nets
 from ...features.standard.symmetry import conventional_rows
-from .polyhedra import Edge, Face, convex_hull
+from .polyhedra import Edge, Face, Hull, hull_of
 
 Role = Literal["mobile", "framework", "isolated", "bonded"]
 ROLE_NAMES: Final[dict[Role, str]] = {
@@ -331,6 +331,8 @@ def _shells(
 ) -> tuple[Shell, ...]:
     """Shells around every centre in the cell; members that stick out are added."""
     shells = []
+    # Images of a centre have one hull: most stand on the faces of the cell, and are drawn twice.
+    hulls: dict[int, Hull] = {}
     for (site, *cell), center in inside.items():
         if site not in members:
             continue
@@ -338,7 +340,9 @@ def _shells(
         around = [drawn.add((s, a, b, c)) for s, a, b, c in keys]
         points = np.array([drawn.sites[i].position_A for i in around]).reshape(-1, 3)
         reach = np.linalg.norm(points - np.array(drawn.sites[center].position_A), axis=1)
-        faces, edges = convex_hull(points, around)
+        if site not in hulls:
+            hulls[site] = hull_of(points)
+        faces, edges = hulls[site].named(around)
         radius = radii.get(site, float(reach.max(initial=0.0)))
         shells.append(
             Shell(center=center, members=tuple(around), faces=faces, edges=edges, radius_A=radius)
