@@ -131,12 +131,15 @@ slim: $(VENV)/.installed
 OLDEST_TESTS := tests/data/test_records.py tests/data/test_roundtrips.py tests/data/formats/test_many.py \
   tests/features/isolated tests/features/standard/test_density.py tests/models/labels \
   tests/models/learners/test_trees.py tests/models/learners/test_booster_checks.py tests/api
-OLDEST_NOT := tests/api/test_api.py::test_a_script_without_a_main_guard
+# Left out: what trains the embedded model, for its time; and xenon, for which old pymatgen has no
+# oxidation states.
+OLDEST_NOT := --deselect tests/api/test_api.py::test_a_script_without_a_main_guard \
+  --deselect tests/features/standard/test_density.py::test_a_missing_radius_is_nan_with_a_reason
 oldest:
 	@$(PYTHON) -m venv $(VENV)-oldest
 	@$(VENV)-oldest/bin/python -m pip install --quiet -c constraints-oldest.txt -e . hypothesis pytest pytest-timeout
 	@$(VENV)-oldest/bin/python -m pytest -q -W default -o addopts=--import-mode=importlib $(OLDEST_TESTS) \
-	  --deselect $(OLDEST_NOT)
+	  $(OLDEST_NOT)
 
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .
