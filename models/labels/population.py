@@ -114,10 +114,7 @@ def fit_arrhenius_population(
         bounds = bounds + np.log10(temperature_K)[:, None]
     else:
         prior[0] = _PRIOR_LOG10_D0
-    blocks = [
-        _Block.of(x[rows], bounds[rows], error_log10[rows] ** 2)
-        for rows in (np.flatnonzero(material == m) for m in np.unique(material))
-    ]
+    blocks = _blocks(x, bounds, error_log10**2, material)
     found = minimize(
         _negative_log_posterior,
         prior,
@@ -187,7 +184,11 @@ def _second_differences(value: Callable[[FloatArray], float], n: int) -> FloatAr
 
 
 class _Block(NamedTuple):
-    """The rows of one material: k with values, m with bounds, of log10(σT)."""
+    """Rows of materials that have k values and m bounds of log10(σT) each.
+
+    Shapes (n_materials, k) for ``x``, ``y`` and ``noise``, (n_materials, m) for the others, and
+    (n_materials, m, 2) for ``bound``.
+    """
 
     x: FloatArray
     y: FloatArray
@@ -196,11 +197,19 @@ class _Block(NamedTuple):
     bound: FloatArray
     noise_bound: FloatArray
 
-    @classmethod
-    def of(cls, x: FloatArray, bounds: FloatArray, noise: FloatArray) -> _Block:
-        exact = is_exact(bounds)
-        rest = ~exact
-        return cls(x[exact], bounds[exact, 0], noise[exact], x[rest], bounds[rest], noise[rest])
+
+def _blocks(
+    x: FloatArray, bounds: FloatArray, noise: FloatArray, material: NDArray[np.int64]
+) -> list[_Block]:
+    """Materials with as many values and bounds together: one calculation for all of them."""
+    exact = is_exact(bounds)
+    alike: dict[tuple[int, int], list[tuple[NDArray[np.intp], NDArray[np.intp]]]] = {}
+    for m in np.unique(material):
+        own = material == m
+        rows = np.flatnonzero(own & exact), np.flatnonzero(own & ~exact)
+        alike.setdefault((len(rows[0]), len(rows[1])), []).append(rows)
+    stacked = [[np.stack(part) for part in zip(*rows, strict=True)] for rows in alike.values()]
+    return [_Block(x[a], bounds[a, 0], noise[a], x[b], bounds[b], noise[b]) for a, b in stacked]
 
 
 def _negative_log_posterior(
@@ -217,16 +226,20 @@ def _log_likelihood(parameters: FloatArray, block: _Block) -> float:
     """
     u2, v2, n2 = np.exp(2.0 * parameters[2:5])
     total, mean, variance = 0.0, 0.0 * block.x_bound, u2 + v2 * block.x_bound**2
-    if len(block.y):
-        covariance = u2 + v2 * np.outer(block.x, block.x) + np.diag(n2 + block.noise)
+    if block.y.shape[1]:
+        own = (n2 + block.noise)[:, :, None] * np.eye(block.y.shape[1])
+        covariance = u2 + v2 * block.x[:, :, None] * block.x[:, None, :] + own
         factor = np.linalg.cholesky(covariance)
         residual = block.y - (parameters[0] - parameters[1] * block.x)
-        white = np.linalg.solve(factor, residual)
-        total = -0.5 * float(white @ white) - float(np.log(np.diag(factor)).sum())
-        gain = np.linalg.solve(factor, u2 + v2 * np.outer(block.x, block.x_bound))
-        mean, variance = gain.T @ white, variance - (gain**2).sum(axis=0)
-    if len(block.x_bound):
+        white = np.linalg.solve(factor, residual[:, :, None])
+        total = -0.5 * float((white**2).sum())
+        total -= float(np.log(np.diagonal(factor, axis1=1, axis2=2)).sum())
+        shared = u2 + v2 * block.x[:, :, None] * block.x_bound[:, None, :]
+        gain = np.linalg.solve(factor, shared)
+        mean, variance = (gain * white).sum(axis=1), variance - (gain**2).sum(axis=1)
+    if block.x_bound.shape[1]:
         centre = parameters[0] - parameters[1] * block.x_bound + mean
         sd = np.sqrt(variance + n2 + block.noise_bound)
-        total += float(log_mass((block.bound - centre[:, None]) / sd[:, None]).sum())
+        scaled = (block.bound - centre[..., None]) / sd[..., None]
+        total += float(log_mass(scaled.reshape(-1, 2)).sum())
     return total
