@@ -113,8 +113,9 @@ def ablate(
     methods = {n: _on(factory, chosen) for n, chosen in variants.items()}
     evaluation = evaluate_grouped(features, labels, methods, seed=seed, **options)
     pairs = {"all": ("all", "standard")}
-    pairs |= {f"+ {n}": (f"standard + {n}", "standard") for n in extra}
-    pairs |= {f"− {n}": ("all", f"all − {n}") for n in extra}
+    # A name that began with a sign would be a formula in a spreadsheet.
+    pairs |= {f"with {n}": (f"standard + {n}", "standard") for n in extra}
+    pairs |= {f"without {n}": ("all", f"all − {n}") for n in extra}
     return Ablation(evaluation, _gains(evaluation, pairs, seed))
 
 

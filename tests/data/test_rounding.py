@@ -55,7 +55,10 @@ EXPONENTS = st.integers(-11, 18)
 @given(st.lists(st.floats() | st.floats(-1e4, 1e4), max_size=20))
 def test_arrays_are_rounded_as_numbers(values: list[float]) -> None:
     expected = np.array([meaningful(value) for value in values], dtype=np.float64)
-    assert meaningful_array(values).tobytes() == expected.tobytes()
+    found = meaningful_array(values)
+    # What is not a number is one all the same; bits of its payload say nothing.
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    assert found[~np.isnan(found)].tobytes() == expected[~np.isnan(expected)].tobytes()
 
 
 @given(st.lists(st.tuples(st.integers(-(10**9), 10**9), EXPONENTS), max_size=20))

@@ -60,11 +60,11 @@ def test_permutation_finds_the_family_that_matters(tables):
 
 def test_ablation_says_what_pays_and_what_does_not(tables):
     found = ablate(*tables, FAMILIES, boosting_only, standard=("noise",), n_folds=3)
-    gain = found.gains.loc["+ signal"]
+    gain = found.gains.loc["with signal"]
     assert gain["mae_low"] > 0
     # The other way round, noise brings nothing that an interval would confirm.
     other = ablate(*tables, FAMILIES, boosting_only, standard=("signal",), n_folds=3)
-    assert other.gains.loc["+ noise", "mae_low"] <= 0
+    assert other.gains.loc["with noise", "mae_low"] <= 0
 
 
 def test_learning_curve_uses_the_same_folds(tables):

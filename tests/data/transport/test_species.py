@@ -1,5 +1,7 @@
 """Other mobile ions: several species, melting judged on the host, cross terms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,7 @@ def test_a_melting_host_is_molten_for_every_species():
     melt = np.cumsum(rng.normal(0, 0.01, (run.n_frames, 32, 3)), axis=0)
     frac = run.frac.copy()
     frac[:, 32:] += melt
-    run = type(run)(run.species, run.lattices, frac - np.floor(frac), SPACING_FS)
+    run = replace(run, frac=frac - np.floor(frac))
     found = analyse_species(run, SETTINGS, ["Li", "Na"])
     assert {label.verdict for label in found.labels.values()} == {"molten"}
     assert found.sigma_sum_mS_cm is None
