@@ -76,6 +76,13 @@ def test_terminal_shows_the_top_ten_and_the_next_step(
     assert "optimistic against experiment" in lines
 
 
+def test_readme_shows_this_run(
+    embedded: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    page = README["PAGE"].read_text("utf-8")
+    assert README["block"](page, "screen") == README["shown"](embedded[1].stdout), "make readme"
+
+
 def test_readme_shows_the_scores_that_ship() -> None:
     page = README["PAGE"].read_text("utf-8")
     assert README["block"](page, "accuracy") == README["accuracy"](), "make readme"
