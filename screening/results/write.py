@@ -232,6 +232,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_sha256: str) -> d
             "key": result.trained.key,
             "label_kind": "aimd",
             "label_mobile": result.trained.range.mobile,
+            "labels_by_mobile": _labels_by_mobile(result.trained.labels),
             "coverage": result.trained.model.coverage,
             "training": result.trained.model.training_,
             # In one order, whether the model was trained now or came from the cache.
@@ -240,6 +241,11 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_sha256: str) -> d
         "ranking_sha256": ranking_sha256,
         "versions": {**{p: _version(p) for p in _PACKAGES}, "python": platform.python_version()},
     }
+
+
+def _labels_by_mobile(labels: pd.DataFrame) -> dict[str, int]:
+    """Labels of each mobile species; a table of the user's own need not say."""
+    return _value_counts(labels["mobile"]) if "mobile" in labels else {}
 
 
 def known_conductors(ranking: pd.DataFrame, labels: pd.DataFrame) -> list[dict[str, Any]]:

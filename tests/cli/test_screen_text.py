@@ -2,6 +2,7 @@
 
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,9 +52,9 @@ def ranking(id_length: int = 40) -> pd.DataFrame:
     )
 
 
-def printed(width: int, id_length: int = 40) -> list[str]:
+def printed(width: int, id_length: int = 40, run: dict[str, Any] = RUN) -> list[str]:
     console = Console(file=StringIO(), width=width)
-    print_screen(console, ranking(id_length), RUN, Path("out"), 10)
+    print_screen(console, ranking(id_length), run, Path("out"), 10)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
 
 
@@ -101,3 +102,11 @@ def test_wide_terminals_show_more_and_certainty_is_not_rounded() -> None:
 
 def test_known_conductors_are_listed_apart() -> None:
     assert "Li6PS5Cl #1" in " ".join(printed(120))
+
+
+def test_a_model_of_several_species_says_how_many_labels_are_of_which() -> None:
+    pooled = RUN["model"] | {"label_mobile": "Na", "labels_by_mobile": {"Li": 98, "Na": 34}}
+    run = RUN | {"settings": {"mobile": "Na"}, "model": pooled}
+    lines = [line.strip() for line in printed(80, run=run)]
+    assert "labels: 34 of Na conductors, 98 of Li" in lines
+    assert not any(line.startswith("labels:") for line in printed(80))

@@ -82,7 +82,14 @@ def _ranking_columns(run: dict[str, Any]) -> list[TableColumn]:
         experiment = "log10_sigma_300K_experiment_S_cm"
         columns.insert(
             -1,
-            TableColumn(heading="measured", text=lambda r: signed_text(r[experiment]), order=2),
+            TableColumn(
+                heading="measured",
+                # The measurements are of lithium conductors: of others they say nothing.
+                text=lambda r: (
+                    signed_text(r[experiment]) if r[experiment] == r[experiment] else "–"
+                ),
+                order=2,
+            ),
         )
     return columns
 
@@ -224,6 +231,7 @@ def closing_lines(run: dict[str, Any], out: Path) -> list[str]:
         f"{training['n_bounds']} of them bounds; mean error in decades, held out:",
         *_held_out_lines(run["model"]["held_out"]),
         *_foreign_lines(run["settings"]["mobile"], run["model"]["label_mobile"]),
+        *_pooled_lines(run["settings"]["mobile"], run["model"].get("labels_by_mobile", {})),
         *(_funnel_lines(run["funnel"]) if counts["filtered"] else []),
         f"{counts['ranked']:,} ranked, {counts['filtered']:,} filtered out (funnel.csv), "
         f"{counts['quarantined']:,} quarantined (quarantine.csv), all in {out}",
@@ -262,6 +270,15 @@ def _foreign_lines(mobile: str, label_mobile: str) -> list[str]:
         f"no label is of {mobile}: the model learned from {label_mobile} conductors alone, and "
         f"neither predictions nor intervals were tested on {mobile}; all are out_of_domain"
     ]
+
+
+def _pooled_lines(mobile: str, labels_by_mobile: dict[str, int]) -> list[str]:
+    """How many labels are of the species asked for, where others were learned from, too."""
+    own = labels_by_mobile.get(mobile, 0)
+    others = [f"{n} of {name}" for name, n in sorted(labels_by_mobile.items()) if name != mobile]
+    if not own or not others:
+        return []
+    return [f"labels: {own} of {mobile} conductors, {', '.join(others)}"]
 
 
 def _held_out_lines(held_out: dict[str, Any]) -> Iterable[str]:
