@@ -90,6 +90,19 @@ def test_train_writes_model_card_and_quarantine(trained):
     assert quarantine["id"].tolist() == ["broken"]
 
 
+def test_a_campaign_starts_from_ones_own_model(trained, folder, tmp_path):
+    study = tmp_path / "study"
+    given = ["campaign", "init", str(study), str(folder / "cifs"), "--model", str(trained[0])]
+    made = runner.invoke(app, [*given, "--engine", "vasp", "--known"], catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+    runner.invoke(app, ["campaign", "propose", str(study)], catch_exceptions=False)
+    told = runner.invoke(app, ["campaign", "status", str(study)], catch_exceptions=False).output
+    assert "model 0 on 18 labels" in told
+    own = json.loads((trained[0] / "model.json").read_text())["settings"]
+    (start,) = (study / "models").glob("*/model.json")
+    assert json.loads(start.read_text())["settings"] == own
+
+
 def test_predict_writes_the_promised_columns(trained, folder):
     out = folder / "predictions.csv"
     result = runner.invoke(
