@@ -17,6 +17,8 @@ Vector = NDArray[np.float32]
 
 TOLERANCE: Final[float] = 1.0
 MOST_HELD_BYTES: Final[int] = 200_000_000
+_BYTES_OF_GROUP: Final[int] = 1000
+"""Of its objects, whatever they hold: most groups have one vector."""
 _FIRST: Final[int] = 32
 """Numbers compared first: in orderings of one lattice hardly two agree in all of them."""
 
@@ -37,11 +39,13 @@ class NearbyIndex:
         )
         database.execute("CREATE INDEX IF NOT EXISTS by_name ON vectors (name)")
         self._held: OrderedDict[str, _Group] = OrderedDict()
+        self._held_bytes = 0
 
     def forget_from(self, block: int) -> None:
         """Remove the vectors of this block and later ones."""
         self._db.execute("DELETE FROM vectors WHERE block >= ?", (block,))
         self._held.clear()
+        self._held_bytes = 0
 
     def near(self, group: str, vector: Vector) -> list[int]:
         """Numbers of the vectors of a group that differ nowhere by more than the tolerance.
@@ -67,13 +71,17 @@ class NearbyIndex:
 
     def _group(self, name: str, length: int, new: tuple[int, Vector] | None = None) -> _Group:
         held = self._held.get(name)
+        before = 0 if held is None else held.n_bytes
         if held is None:
             held = self._held[name] = self._read(name, length)
         elif new is not None:
             held.append(*new)
+        # Counted along: there may be as many groups as structures.
+        self._held_bytes += held.n_bytes - before
         self._held.move_to_end(name)
-        while len(self._held) > 1 and sum(g.n_bytes for g in self._held.values()) > MOST_HELD_BYTES:
-            self._held.popitem(last=False)
+        while len(self._held) > 1 and self._held_bytes > MOST_HELD_BYTES:
+            _, oldest = self._held.popitem(last=False)
+            self._held_bytes -= oldest.n_bytes
         return held
 
     def _read(self, name: str, length: int) -> _Group:
@@ -95,7 +103,7 @@ class _Group:
 
     @property
     def n_bytes(self) -> int:
-        return self._all.nbytes + self._first.nbytes
+        return _BYTES_OF_GROUP + self._all.nbytes + self._first.nbytes
 
     def append(self, n: int, vector: Vector) -> None:
         k = len(self.numbers)
