@@ -2,15 +2,23 @@
 
 Lithium structures of the pool are copied under new ids, each a little strained, until there are
 enough: ingest → descriptors (one worker, two, Dask) → predictions. Every stage runs in a process of
-its own, which says its CPU time with all its children, its wall time and its peak memory. The table
-goes to standard output and, with ``--out``, to ``scaling.csv``.
+its own, which says its CPU time with all its children, its wall time and its peak memory: that of
+its own process when a tenth is done, and at the end. The table goes to standard output and, with
+``--out``, to ``scaling.csv``.
+
+A long run is one command, which goes on where it was stopped when it is given again::
+
+    python benchmarks/scaling.py POOL --sizes 100000 --workers 2 --out FOLDER
+
+Stages that are finished are not repeated; of one that was stopped, ``computed`` says for how many
+structures the cost stands.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,12 +31,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ionsieve.cli.cache import model_cache
+from ionsieve.data.atomic import write_text_atomic
 from ionsieve.data.records import StructureRecord
 from ionsieve.data.sources.base import Item
 from ionsieve.data.store.ingest import IngestSettings, ingest
 from ionsieve.data.store.open import open_source
 from ionsieve.data.store.options import IngestRun
 from ionsieve.data.store.store import Store
+from ionsieve.data.table_file import open_table
+from ionsieve.features.featurizer import numeric_columns
+from ionsieve.screening.batch.batch import BatchSummary
+from ionsieve.screening.batch.engines import opened_engine
+from ionsieve.screening.batch.featurize_store import featurize_store
+from ionsieve.screening.batch.usage import Meter, own_usage
+from ionsieve.screening.screen.training import embedded_model
 
 STAGES = ("ingest", "local 1", "local 2", "dask 1", "predict")
 
@@ -38,71 +55,103 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pool", type=Path)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000])
-    parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--stages", nargs="+", default=list(STAGES))
+    parser.add_argument("--workers", type=int, help="only with so many, on this machine")
+    parser.add_argument("--out", type=Path, help="folder of the table, and of what is kept")
     parser.add_argument("--stage", help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.stage:
         print(json.dumps(_stage(given.stage, given.pool, given.sizes[0], given.work)))
         return
+    stages = ["ingest", f"local {given.workers}", "predict"] if given.workers else given.stages
     rows = []
-    for size in given.sizes:
-        with tempfile.TemporaryDirectory() as work:
-            for stage in given.stages:
-                rows.append(
-                    {"structures": size, "stage": stage, **_run(given.pool, size, stage, work)}
-                )
+    with tempfile.TemporaryDirectory() as temporary:
+        for size in given.sizes:
+            work = (given.out or Path(temporary)) / f"work-{size}"
+            work.mkdir(parents=True, exist_ok=True)
+            for stage in stages:
+                found = _result(given.pool, size, stage, work)
+                rows.append({"structures": size, "stage": stage, **found})
                 print(rows[-1], flush=True)
-    table = pd.DataFrame(rows)
-    print(table.to_markdown(index=False))
-    if given.out:
-        given.out.mkdir(parents=True, exist_ok=True)
-        table.to_csv(given.out / "scaling.csv", index=False)
+        table = pd.DataFrame(rows)
+        print(table.to_markdown(index=False))
+        if given.out:
+            table.to_csv(given.out / "scaling.csv", index=False)
 
 
-def _run(pool: Path, size: int, stage: str, work: str) -> dict[str, Any]:
-    command = [sys.executable, __file__, str(pool), "--sizes", str(size)]
-    done = subprocess.run(
-        [*command, "--stage", stage, "--work", work], check=True, capture_output=True, text=True
-    )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+def _result(pool: Path, size: int, stage: str, work: Path) -> dict[str, Any]:
+    """What a stage cost, from its file if it is finished."""
+    file = work / f"{stage.replace(' ', '-')}.json"
+    if not file.exists():
+        command = [sys.executable, __file__, str(pool), "--sizes", str(size)]
+        done = subprocess.run(
+            [*command, "--stage", stage, "--work", str(work)],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        write_text_atomic(file, done.stdout.splitlines()[-1] + "\n")
+    return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 def _stage(stage: str, pool: Path, size: int, work: Path) -> dict[str, Any]:
     """One stage in this process, and what it cost."""
-    import resource
-
-    from ionsieve.screening.batch.usage import Meter
-
-    meter = Meter()
+    meter, early = Meter(), _Early(size)
     meter.stage("all")
+    computed = size
     if stage == "ingest":
-        ingest([Copies(pool, size)], work / "store", IngestSettings(duplicates="keep"))
+        settings = IngestSettings(duplicates="keep")
+        summary = ingest([Copies(pool, size)], work / "store", settings, early.ingested)
+        computed -= summary.resumed
         size_MB = _size_MB(work / "store")
     elif stage == "predict":
-        size_MB = _predict(work)
+        size_MB = _predict(work, size, early)
     else:
         engine, workers = stage.split()
-        size_MB = _describe(work, engine, int(workers))
+        described = _describe(work, engine, int(workers), early)
+        computed -= described.reused
+        size_MB = _size_MB(Path(described.folder))
     cost = meter.cost()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = cost["cpu_s"] + children.ru_utime + children.ru_stime
     return {
+        "computed": computed,
         "CPU s": round(cpu_s, 1),
         "wall s": round(cost["stages"]["all"]["wall_s"], 1),
-        "ms a structure": round(1e3 * cpu_s / size, 2),
-        "peak MB, parent": round(cost["peak_memory_main_MB"]),
-        "peak MB, worker": round(max(cost["peak_memory_worker_MB"], children.ru_maxrss * 1.024e-3)),
+        "ms a structure": round(1e3 * cpu_s / max(computed, 1), 2),
+        "parent, MB at a tenth": round(early.peak_MB),
+        "parent, MB at the end": round(cost["peak_memory_main_MB"]),
+        "worker, MB": round(max(cost["peak_memory_worker_MB"], children.ru_maxrss * 1.024e-3)),
         "MB on disk": round(size_MB, 1),
     }
+
+
+class _Early:
+    """Peak memory of this process when a tenth is done: flat memory is the same at the end."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.peak_MB = size, 0.0
+
+    def done(self, n: int) -> None:
+        """So many are done."""
+        if not self.peak_MB and 10 * n >= self.size:
+            self.peak_MB = own_usage().peak_MB
+
+    def ingested(self, stage: str, n: int, total: int) -> None:
+        """Progress of an ingest."""
+        self.done(n)
+
+    def described(self, summary: BatchSummary, total: int) -> None:
+        """Progress of descriptors."""
+        self.done(summary.rows)
 
 
 class Copies:
     """Structures of a pool under new ids, each a little strained, as a source."""
 
-    def __init__(self, pool: Path, size: int) -> None:
-        self.pool, self.size = pool, size
+    def __init__(self, pool: Path, size: int, strained: bool = True) -> None:
+        self.pool, self.size, self.strained = pool, size, strained
 
     def identity(self) -> dict[str, Any]:
         """Pool and number."""
@@ -123,37 +172,36 @@ class Copies:
         for copy in count():
             for item in open_source(str(self.pool), IngestRun().sources("Li")).items(None):
                 if isinstance(item.entry, StructureRecord) and "Li" in item.entry.composition:
-                    strain = np.eye(3) * (1 + 0.005 * rng.standard_normal())
+                    strain = np.eye(3) * (1 + 0.005 * rng.standard_normal() * self.strained)
                     record = item.entry
                     yield replace(record, id=f"{record.id}-{copy}", lattice=record.lattice @ strain)
 
 
-def _describe(work: Path, engine: str, workers: int) -> float:
-    from ionsieve.screening.batch.engines import opened_engine
-    from ionsieve.screening.batch.featurize_store import featurize_store
-
-    out = work / "features"
-    shutil.rmtree(out, ignore_errors=True)
+def _describe(work: Path, engine: str, workers: int, early: _Early) -> BatchSummary:
     with opened_engine(engine, workers) as where:
-        featurize_store(work / "store", out, engine=where)
-    return _size_MB(out)
+        return featurize_store(
+            work / "store",
+            work / f"features-{engine}-{workers}",
+            engine=where,
+            on_progress=early.described,
+        )
 
 
-def _predict(work: Path) -> float:
+def _predict(work: Path, size: int, early: _Early) -> float:
     """Predictions of the embedded model for the descriptors that the stage before wrote."""
-    from ionsieve.cli.cache import model_cache
-    from ionsieve.data.table_file import open_table
-    from ionsieve.features.featurizer import numeric_columns
-    from ionsieve.screening.screen.training import embedded_model
-
     model = embedded_model(cache=model_cache()).model
-    shards = sorted((work / "features").rglob("features-*.parquet"))
+    folder = min(work.glob("features-*"))
+    shards = sorted(folder.rglob("features-*.parquet"))
     assert len(shards) == Store(work / "store").n_blocks
+    done = 0
     with open_table(work / "predictions.csv", index=True) as table:
         for shard in shards:
             rows = pd.read_parquet(shard).set_index("id")
             good = rows[rows["status"] != "failed"]
             table.add(model.predict(good[numeric_columns()]))
+            done += len(rows)
+            early.done(done)
+    assert done == size
     return (work / "predictions.csv").stat().st_size / 1e6
 
 
