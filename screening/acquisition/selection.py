@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...data.errors import InputError
-from .scores import AcquisitionSettings, Beliefs, FloatArray, acquisition_score
+from .embedding import Embedding
+from .scores import AcquisitionSettings, Beliefs, FloatArray, IntArray, acquisition_score
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ def choose_batch(
     best: float,
     seed: int,
     cost: FloatArray | None = None,
-    embedding: FloatArray | None = None,
-    systems: Sequence[str] | None = None,
+    embedding: FloatArray | Embedding | None = None,
+    systems: Sequence[str] | IntArray | None = None,
     available: NDArray[np.bool_] | None = None,
 ) -> list[Pick]:
     """Choose a batch, one candidate after the other.
@@ -58,9 +59,9 @@ def choose_batch(
     seed : int
     cost : array (n,), optional
         Any unit; positive.
-    embedding : array (n, k), optional
-        From :func:`diversity_embedding`.
-    systems : sequence of str, length n, optional
+    embedding : array (n, k) or Embedding, optional
+        From :func:`diversity_embedding`, or of more candidates than memory holds.
+    systems : sequence of str or array (n,), optional
         Chemical system of each, for ``max_per_system``.
     available : array (n,) of bool, optional
         Candidates that may be chosen.
@@ -95,8 +96,8 @@ class _Batch:
         beliefs: Beliefs,
         settings: AcquisitionSettings,
         cost: FloatArray | None,
-        embedding: FloatArray | None,
-        systems: Sequence[str] | None,
+        embedding: FloatArray | Embedding | None,
+        systems: Sequence[str] | IntArray | None,
         available: NDArray[np.bool_] | None,
     ) -> None:
         n = len(beliefs)
@@ -136,7 +137,11 @@ class _Batch:
     def _discount_alike(self, index: int) -> None:
         if self._embedding is None or self._scale == 0:
             return
-        squared = ((self._embedding - self._embedding[index]) ** 2).sum(axis=1)
+        where = self._embedding
+        if isinstance(where, np.ndarray):
+            squared = ((where - where[index]) ** 2).sum(axis=1)
+        else:
+            squared = where.squared_distances(index)
         likeness = np.exp(-0.5 * squared / self._scale**2)
         self.preference += np.log10(np.maximum(1.0 - likeness, 1e-300))
 
@@ -183,8 +188,8 @@ def _check_batch(
     n: int,
     size: int,
     cost: FloatArray | None,
-    embedding: FloatArray | None,
-    systems: Sequence[str] | None,
+    embedding: FloatArray | Embedding | None,
+    systems: Sequence[str] | IntArray | None,
     available: NDArray[np.bool_] | None,
 ) -> None:
     if size < 1:

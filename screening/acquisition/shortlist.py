@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import InputError
+from .embedding import Embedding
 from .scores import (
     AcquisitionSettings,
     Beliefs,
     FloatArray,
+    IntArray,
     expected_improvement,
     probability_of_exceeding,
 )
@@ -109,6 +111,22 @@ class Shortlist:
     n_known: int
 
 
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """Which candidates are alike, said once for several shortlists.
+
+    Parameters
+    ----------
+    embedding : Embedding
+        n candidates.
+    systems : array (n,)
+        Equal numbers mean equal chemical systems.
+    """
+
+    embedding: Embedding
+    systems: IntArray
+
+
 def shortlist(
     ranking: pd.DataFrame,
     size: int = 10,
@@ -119,6 +137,7 @@ def shortlist(
     core_hours: Sequence[float] | FloatArray | None = None,
     known: bool = False,
     seed: int = 0,
+    likeness: Likeness | None = None,
 ) -> Shortlist:
     """Choose a batch from a ranking table; needs no campaign.
 
@@ -138,6 +157,8 @@ def shortlist(
     known : bool
         Also candidates that a label table holds.
     seed : int
+    likeness : Likeness, optional
+        Of the rows, instead of ``features``.
 
     Raises
     ------
@@ -173,8 +194,8 @@ def shortlist(
         best,
         seed,
         cost,
-        _embedding(ranking, features),
-        _systems(ranking),
+        likeness.embedding if likeness else _embedding(ranking, features),
+        likeness.systems if likeness else _systems(ranking),
         available,
     )
     chosen = [pick.index for pick in picks]
@@ -253,6 +274,7 @@ def _table(
 
 __all__ = [
     "Expectation",
+    "Likeness",
     "Shortlist",
     "element_fractions",
     "expectation",

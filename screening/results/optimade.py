@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,15 +106,14 @@ COLUMNS: Final[Mapping[str, tuple[str, Property]]] = {
 }
 """Column of the ranking → name under the prefix, and its definition."""
 
+_BLOCK: Final[int] = 10_000
 _DESCRIPTION: Final[str] = (
     "crystal structures ranked by ionsieve; predictions are of AIMD conductivities, which are "
     "optimistic against experiment"
 )
 
 
-def write_optimade(
-    path: Path, ranking: pd.DataFrame, records: Mapping[str, StructureRecord]
-) -> None:
+def write_optimade(path: Path, ranking: pd.DataFrame, records: Iterable[StructureRecord]) -> None:
     """Write the file, best structure first; replaced whole or not at all, one entry in memory.
 
     Parameters
@@ -122,17 +121,26 @@ def write_optimade(
     path : path
     ranking : DataFrame
         Columns :data:`.ranking.RANKING_COLUMNS`.
-    records : mapping of id to StructureRecord
+    records : iterable of StructureRecord, length n
+        In the order of the ranking.
     """
     properties = _properties()
     with open_atomic(path) as stream:
         stream.write(header_line().encode())
         stream.write(info_line(properties, _DESCRIPTION).encode())
-        for row in ranking[["id", *COLUMNS]].to_dict("records"):
+        for row, record in zip(_rows(ranking), records, strict=True):
             values = {
                 PREFIX + name: _value(column, row[column]) for column, (name, _) in COLUMNS.items()
             }
-            stream.write(entry_line(records[row["id"]], values).encode())
+            stream.write(entry_line(record, values).encode())
+
+
+def _rows(ranking: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Rows as plain values, a block of them in memory at a time."""
+    table = ranking[list(COLUMNS)]
+    for start in range(0, len(table), _BLOCK):
+        for row in table.iloc[start : start + _BLOCK].to_dict("records"):
+            yield {str(name): value for name, value in row.items()}
 
 
 def _properties() -> dict[str, Property]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -162,7 +162,9 @@ class FinishedRun:
         return f"nearest: {', '.join(near)}" if near else "see ranking.csv"
 
 
-def report_data(folder: Path, run: dict[str, Any]) -> ReportData:
+def report_data(
+    folder: Path, run: dict[str, Any], ranking: pd.DataFrame | None = None
+) -> ReportData:
     """What the report shows, from the files of a run.
 
     Parameters
@@ -170,26 +172,28 @@ def report_data(folder: Path, run: dict[str, Any]) -> ReportData:
     folder : path
     run : dict
         Content of ``run.json``.
+    ranking : DataFrame, optional
+        Content of ``ranking.parquet``, where it is in memory already.
 
     Raises
     ------
     InputError
         If a file is absent or damaged.
     """
-    ranking = read_table(folder / RANKING)
+    ranking = read_table(folder / RANKING) if ranking is None else ranking
     # The file has the order of the ranking: no more is read than is shown.
     shown = in_page(ranking)
     ids = ranking.loc[shown, "id"].tolist()
     records = islice(read_optimade(folder / OPTIMADE), int(shown.nonzero()[0].max(initial=0)) + 1)
     scenes, undrawn = top_scenes(records, ids, str(run["settings"]["mobile"]))
-    temperatures = read_table(folder / TEMPERATURES)
+    temperatures = read_table(folder / TEMPERATURES, [("id", "in", ids)])
     return ReportData(
         ranking=ranking,
         funnel=read_table(folder / "funnel.csv"),
         quarantine=read_table(folder / "quarantine.csv"),
         run=run,
         calibration=read_table(folder / CALIBRATION),
-        temperatures=temperatures[temperatures["id"].isin(ids)],
+        temperatures=temperatures,
         scenes=scenes,
         undrawn=undrawn,
         n_pictures=int(run["top_structures"]),
@@ -198,8 +202,16 @@ def report_data(folder: Path, run: dict[str, Any]) -> ReportData:
     )
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(
+    path: Path, only: Sequence[tuple[str, str, Sequence[str]]] | None = None
+) -> pd.DataFrame:
     """A CSV or Parquet file of a run; an empty cell is no text, and no number.
+
+    Parameters
+    ----------
+    path : path
+    only : sequence of (column, operator, values), optional
+        Rows wanted of a Parquet file; the others are not held in memory.
 
     Raises
     ------
@@ -210,7 +222,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
+            return pd.read_parquet(path, filters=only)
         table = pd.read_csv(
             path,
             dtype=dict.fromkeys(_TEXT, str),

@@ -44,6 +44,7 @@ from ..screen.follow_up import follow_up_commands
 from ..screen.landmarks import landmarks
 from ..screen.pipeline import NothingToRank, ScreenResult
 from ..screen.ranking import DECIMALS, RANKING_COLUMNS
+from ..screen.record_list import ChosenRecords
 from ..screen.training import TrainedModel
 from .optimade import OPTIMADE, SERVER, server_settings, write_optimade
 from .read import EXPLANATIONS, FEATURES, RANKING, RUN, report_data
@@ -96,9 +97,9 @@ def write_screen(
     (folder / RUN).unlink(missing_ok=True)
     _remove_explanations(folder)
     digest = _write_ranking(folder, result.ranking)
-    _write_blocks(folder / FEATURES, _in_order(result.features, result.ranking["id"]))
-    _write_blocks(folder / TEMPERATURES, _blocks(result.temperatures))
-    records = {record.id: record for record in result.records}
+    _write_blocks(folder / FEATURES, _in_order(result))
+    _write_blocks(folder / TEMPERATURES, result.answers.temperature_blocks(BLOCK_ROWS))
+    records = ChosenRecords(result.described.records, result.order)
     write_optimade(folder / OPTIMADE, result.ranking, records)
     write_json_atomic(folder / SERVER, server_settings())
     _write_left_out(folder, result)
@@ -108,7 +109,7 @@ def write_screen(
     # As it will be read: the page is made of files alone, so that it can be made again.
     run = json.loads(json.dumps({**run, "top_structures": top_structures}, sort_keys=True))
     result.meter.stage("report")
-    write_report(folder, run)
+    write_report(folder, run, result.ranking)
     # In a file of its own: all others are the same, byte for byte, whenever a screen is repeated.
     write_json_atomic(folder / COST, result.meter.cost())
     write_json_atomic(folder / RUN, run)
@@ -140,7 +141,7 @@ def _write_left_out(folder: Path, result: ScreenResult | NothingToRank) -> None:
         "filtered.csv": result.filtered.rename(columns={"stage": "filter"}),
     }
     for name, table in tables.items():
-        write_text_atomic(folder / name, csv_text(table))
+        _write_blocks(folder / name, _blocks(table))
 
 
 def _remove_explanations(folder: Path) -> None:
@@ -150,7 +151,7 @@ def _remove_explanations(folder: Path) -> None:
             page.with_suffix(suffix).unlink(missing_ok=True)
 
 
-def write_report(folder: Path, run: dict[str, Any]) -> Path:
+def write_report(folder: Path, run: dict[str, Any], ranking: pd.DataFrame | None = None) -> Path:
     """Make ``report.html`` from the other files of a run's folder.
 
     Parameters
@@ -158,6 +159,8 @@ def write_report(folder: Path, run: dict[str, Any]) -> Path:
     folder : path
     run : dict
         Content of ``run.json``.
+    ranking : DataFrame, optional
+        Content of ``ranking.parquet``, where it is in memory already.
 
     Raises
     ------
@@ -165,7 +168,7 @@ def write_report(folder: Path, run: dict[str, Any]) -> Path:
         If a file is absent or damaged.
     """
     page = folder / REPORT
-    write_text_atomic(page, render_report(report_data(folder, run)))
+    write_text_atomic(page, render_report(report_data(folder, run, ranking)))
     return page
 
 
@@ -219,7 +222,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_sha256: str) -> d
         "quarantine_by_stage": _value_counts(result.quarantine["stage"]),
         "known_counts": _value_counts(result.ranking["known_relation"]),
         "isolated_class_counts": _value_counts(result.ranking["isolated_class"]),
-        "flag_counts": _value_counts(result.ranking["flags"].str.split(";").explode()),
+        "flag_counts": _flag_counts(result.ranking["flags"]),
         "follow_up": asdict(result.follow_up),
         "follow_up_commands": follow_up_commands(
             "DIR", asdict(result.follow_up), result.settings.mobile
@@ -239,6 +242,7 @@ def run_facts(result: ScreenResult, inputs: list[str], ranking_sha256: str) -> d
             "held_out": json.loads(json.dumps(result.trained.model.evaluation_, sort_keys=True)),
         },
         "ranking_sha256": ranking_sha256,
+        "cost_file": COST,
         "versions": {**{p: _version(p) for p in _PACKAGES}, "python": platform.python_version()},
     }
 
@@ -293,6 +297,11 @@ def _value_counts(values: pd.Series) -> dict[str, int]:
     return {str(k): int(v) for k, v in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))}
 
 
+def _flag_counts(flags: pd.Series) -> dict[str, int]:
+    """How often each flag is raised; few rows of a large screen carry any."""
+    return _value_counts(flags[flags != ""].str.split(";").explode())
+
+
 def _write_ranking(folder: Path, ranking: pd.DataFrame) -> str:
     """Both files of the ranking; returns the SHA-256 of the CSV."""
     _write_blocks(folder / "ranking.csv", _blocks(ranking))
@@ -313,10 +322,11 @@ def _blocks(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield table.iloc[start : start + BLOCK_ROWS]
 
 
-def _in_order(features: pd.DataFrame, ids: pd.Series) -> Iterator[pd.DataFrame]:
+def _in_order(result: ScreenResult) -> Iterator[pd.DataFrame]:
     """Descriptors in the order of the ranking, with their ids as a column."""
-    for start in range(0, max(len(ids), 1), BLOCK_ROWS):
-        yield features.loc[ids.iloc[start : start + BLOCK_ROWS]].rename_axis("id").reset_index()
+    for start in range(0, max(len(result.order), 1), BLOCK_ROWS):
+        rows = result.described.features.rows(result.order[start : start + BLOCK_ROWS])
+        yield rows.rename_axis("id").reset_index()
 
 
 def _files_of(path: Path) -> list[tuple[Path, str]]:

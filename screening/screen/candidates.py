@@ -18,6 +18,7 @@ from ...data.store.store import Store, stored_records
 from .filters import STORE_COLUMNS, Filter, is_unknown, split_by_cost
 from .funnel import Funnel
 from .kept import kept_candidates
+from .record_list import RecordList
 
 Advance = Callable[[str, int, int], None]
 """Called with (stage, done, total); total 0 means unknown."""
@@ -38,7 +39,7 @@ class Candidates:
     """Structures under consideration, and all that left: none is lost."""
 
     funnel: Funnel
-    records: list[StructureRecord] = field(default_factory=list)
+    records: Sequence[StructureRecord] = ()
     quarantined: list[Quarantined] = field(default_factory=list)
     filtered: list[Quarantined] = field(default_factory=list)
     """Sound structures that are not looked for: ``stage`` is the filter's name."""
@@ -54,6 +55,7 @@ def collect_candidates(
     read: ReadFiles = iter_structures,
     records: Sequence[StructureRecord] = (),
     cache: Path | None = None,
+    kept: RecordList | None = None,
 ) -> Candidates:
     """Read the inputs; apply the filters on the store's columns and the disorder policy.
 
@@ -73,6 +75,8 @@ def collect_candidates(
         Structures held in memory, treated like those of files.
     cache : path, optional
         Folder where the embedded candidates are kept between runs.
+    kept : RecordList, optional
+        Empty; what is left goes there. All of it stays in memory by default.
 
     Raises
     ------
@@ -96,7 +100,10 @@ def collect_candidates(
         )
     else:
         found = _embedded(mobile, candidates, sieve, cache)
-    _apply_policy(_unique(found, candidates), mobile, policy, candidates)
+    kept = RecordList(None) if kept is None else kept
+    for record in _under_policy(_unique(found, candidates), mobile, policy, candidates):
+        kept.append(record)
+    candidates.records = kept
     return candidates
 
 
@@ -221,9 +228,9 @@ def _count_ingest(stores: Sequence[Store], candidates: Candidates) -> None:
         candidates.funnel.count(f"ingest_{stage}", kept=left, dropped=dropped)
 
 
-def _apply_policy(
+def _under_policy(
     records: Iterable[StructureRecord], mobile: str, policy: DisorderPolicy, candidates: Candidates
-) -> None:
+) -> Iterator[StructureRecord]:
     candidates.funnel.stage("policy", "no mobile species, no anion, or disorder beyond policy")
     for record in records:
         if reason := reason_against(record, mobile, policy):
@@ -231,8 +238,8 @@ def _apply_policy(
             candidates.quarantined.append(Quarantined(record.id, file, "policy", reason))
             candidates.funnel.count("policy", dropped=1)
         else:
-            candidates.records.append(record)
             candidates.funnel.count("policy", kept=1)
+            yield record
 
 
 def row_of(record: StructureRecord) -> dict[str, Any]:

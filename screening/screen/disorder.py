@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...data.disorder.policy import DisorderPolicy, reason_to_order
@@ -11,6 +11,7 @@ from ...data.disorder.representative import Representative, representative
 from ...data.records import Quarantined, StructureRecord
 from ..batch.workers import run_isolated
 from .candidates import Candidates
+from .record_list import RecordList, in_blocks
 
 STAGE = "disorder"
 
@@ -52,6 +53,7 @@ def order_candidates(
     workers: int,
     timeout_s: float,
     on_done: Callable[[int, int], None] | None = None,
+    kept: RecordList | None = None,
 ) -> Ordering:
     """Replace every candidate beyond the policy by what stands for it, in place.
 
@@ -66,45 +68,64 @@ def order_candidates(
         Longest time for one structure, s.
     on_done : callable, optional
         Called with the number done and their total.
+    kept : RecordList, optional
+        Empty; what is left goes there, where one is replaced. It says how many are worked on at a
+        time; by default all, in memory.
     """
     records = candidates.records
     wanted = [i for i, r in enumerate(records) if reason_to_order(r, mobile, policy)]
-    outcomes = run_isolated(
-        OrderJob(mobile, policy), ((i, records[i]) for i in wanted), workers, timeout_s
-    )
-    found: dict[int, Representative | str] = {}
-    if wanted:
-        for done, outcome in enumerate(outcomes, start=1):
-            found[outcome.index] = outcome.result or outcome.failure
+    if not wanted:
+        return Ordering(notes={}, counts={})
+    kept = RecordList(None) if kept is None else kept
+    taken = _Taken(candidates, kept)
+    job, done = OrderJob(mobile, policy), 0
+    for start, block in in_blocks(records, kept.block):
+        own = [i for i in wanted if start <= i < start + len(block)]
+        found: dict[int, Representative | str] = {}
+        items = ((i, block[i - start]) for i in own)
+        for outcome in run_isolated(job, items, workers, timeout_s) if own else ():
+            found[outcome.index - start] = outcome.result or outcome.failure
+            done += 1
             if on_done is not None:
                 on_done(done, len(wanted))
-    return _take(candidates, found)
-
-
-def _take(candidates: Candidates, found: dict[int, Representative | str]) -> Ordering:
-    if not found:
-        return Ordering(notes={}, counts={})
-    kept: list[StructureRecord] = []
-    notes: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    dropped = 0
-    for index, record in enumerate(candidates.records):
-        item = found.get(index)
-        if item is None:
-            kept.append(record)
-        elif isinstance(item, Representative):
-            kept.append(item.record)
-            notes[record.id] = item.note
-            counts[item.how] += 1
-        else:
-            file = record.provenance.file or ""
-            candidates.quarantined.append(Quarantined(record.id, file, STAGE, item))
-            dropped += 1
+        taken.take(block, found)
     candidates.records = kept
-    shown = " and ".join(f"{n} {_WORDS[how]}" for how, n in sorted(counts.items(), reverse=True))
-    candidates.funnel.stage(STAGE, f"not ordered in time ({shown})")
-    candidates.funnel.count(STAGE, kept=len(kept), dropped=dropped)
-    return Ordering(notes=notes, counts=dict(counts))
+    return taken.ordering()
+
+
+class _Taken:
+    """What became of the candidates so far."""
+
+    def __init__(self, candidates: Candidates, kept: RecordList) -> None:
+        self.candidates, self.kept = candidates, kept
+        self.notes: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
+        self.dropped = 0
+
+    def take(
+        self, block: Sequence[StructureRecord], found: dict[int, Representative | str]
+    ) -> None:
+        for place, record in enumerate(block):
+            item = found.get(place)
+            if item is None:
+                self.kept.append(record)
+            elif isinstance(item, Representative):
+                self.kept.append(item.record)
+                self.notes[record.id] = item.note
+                self.counts[item.how] += 1
+            else:
+                file = record.provenance.file or ""
+                self.candidates.quarantined.append(Quarantined(record.id, file, STAGE, item))
+                self.dropped += 1
+
+    def ordering(self) -> Ordering:
+        """Enter the stage into the funnel."""
+        counts = sorted(self.counts.items(), reverse=True)
+        shown = " and ".join(f"{n} {_WORDS[how]}" for how, n in counts)
+        funnel = self.candidates.funnel
+        funnel.stage(STAGE, f"not ordered in time ({shown})")
+        funnel.count(STAGE, kept=len(self.kept), dropped=self.dropped)
+        return Ordering(notes=self.notes, counts=dict(self.counts))
 
 
 _WORDS = {

@@ -7,8 +7,9 @@ what is flagged can be acted on. Known conductors carry none: their answer is th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -83,10 +84,10 @@ def _isolated_elements(features: pd.DataFrame) -> frozenset[str]:
     )
 
 
-def flag_columns(features: pd.DataFrame) -> list[str]:
-    """Columns of a feature table that flags look at."""
+def flag_columns(columns: Iterable[str]) -> list[str]:
+    """Those columns of a feature table that flags look at."""
     wanted = {"isolated_class", *ISOLATED_COLUMNS, *FRUSTRATION_COLUMNS}
-    return [c for c in features if c in wanted or str(c).startswith(_ELEMENT)]
+    return [c for c in columns if c in wanted or str(c).startswith(_ELEMENT)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,17 +98,17 @@ class Suspicion:
     ----------
     strength : array (n,)
         Larger is more; −inf where there is no reason.
-    reasons : list of str, length n
+    reason : callable
+        The reason of one candidate by its place: texts are made of those that are flagged only.
     """
 
     strength: FloatArray
-    reasons: list[str]
+    reason: Callable[[int], str]
 
-    def raised(self, most: int) -> list[str]:
-        """The reasons of the ``most`` strongest, nothing for the others; ties go by place."""
+    def raised(self, most: int) -> dict[int, str]:
+        """The reasons of the ``most`` strongest, by their places; ties go by place."""
         order = np.argsort(-self.strength, kind="stable")[:most]
-        kept = {int(i) for i in order if np.isfinite(self.strength[i])}
-        return [reason if i in kept else "" for i, reason in enumerate(self.reasons)]
+        return {int(i): self.reason(int(i)) for i in order if np.isfinite(self.strength[i])}
 
 
 def add_flags(
@@ -155,12 +156,13 @@ def add_flags(
     if mobile != training.mobile:
         # Not a matter of rank: no candidate of such a screen lies in the domain.
         foreign = f"mobile species {mobile}, and every label is of {training.mobile}"
-        raised["out_of_domain"] = [
-            "; ".join(filter(None, [reason, foreign])) for reason in raised["out_of_domain"]
-        ]
+        reasons = raised["out_of_domain"]
+        raised["out_of_domain"] = {
+            k: "; ".join(filter(None, [reasons.get(k, ""), foreign])) for k in range(len(new))
+        }
     names, texts = [""] * len(ranking), [""] * len(ranking)
     for k, place in enumerate(new):
-        own_flags = {name: raised[name][k] for name in FLAGS if raised[name][k]}
+        own_flags = {name: raised[name][k] for name in FLAGS if k in raised[name]}
         names[place] = ";".join(own_flags)
         texts[place] = " | ".join(f"{name}: {reason}" for name, reason in own_flags.items())
     return ranking.assign(flags=names, flag_reasons=texts)
@@ -199,34 +201,41 @@ def crossing_suspicion(
     """``uncertain``: AIMD may move the candidate across the line of the shortlist."""
     chance = crossing_chance(rows, line_log10, coverage)
     mean = rows["log10_sigma_300K_S_cm"].to_numpy(dtype=np.float64)
-    reasons = [
-        f"predicted {m:.2f}, the shortlist ends at {line_log10:.2f}: {c:.0%} chance that the "
-        "truth lies on the other side"
-        for m, c in zip(mean, chance, strict=True)
-    ]
-    return Suspicion(np.where(chance >= rules.crossing, chance, -np.inf), reasons)
+
+    def reason(i: int) -> str:
+        return (
+            f"predicted {mean[i]:.2f}, the shortlist ends at {line_log10:.2f}: {chance[i]:.0%} "
+            "chance that the truth lies on the other side"
+        )
+
+    return Suspicion(np.where(chance >= rules.crossing, chance, -np.inf), reason)
 
 
 def distance_suspicion(rows: pd.DataFrame, rules: FlagRules) -> Suspicion:
     """``out_of_domain``: farther from training than its families are from each other."""
     distance = rows["domain_distance"].to_numpy(dtype=np.float64)
     shares = _share_beyond(distance)
-    reasons = [
-        f"domain distance {d:.2f} is above {rules.out_of_domain:g}; {s:.1%} of this screen lie as "
-        "far out"
-        for d, s in zip(distance, shares, strict=True)
-    ]
-    return Suspicion(np.where(distance > rules.out_of_domain, distance, -np.inf), reasons)
+
+    def reason(i: int) -> str:
+        return (
+            f"domain distance {distance[i]:.2f} is above {rules.out_of_domain:g}; {shares[i]:.1%} "
+            "of this screen lie as far out"
+        )
+
+    return Suspicion(np.where(distance > rules.out_of_domain, distance, -np.inf), reason)
 
 
 def disagreement_suspicion(rows: pd.DataFrame, rules: FlagRules) -> Suspicion:
     """``models_disagree``: the two learners say different things."""
     apart = rows["family_disagreement_log10"].to_numpy(dtype=np.float64)
-    reasons = [
-        f"the two learners differ by {a:.2f} decades, more than {rules.disagreement_log10:g}"
-        for a in apart
-    ]
-    return Suspicion(np.where(apart > rules.disagreement_log10, apart, -np.inf), reasons)
+
+    def reason(i: int) -> str:
+        return (
+            f"the two learners differ by {apart[i]:.2f} decades, more than "
+            f"{rules.disagreement_log10:g}"
+        )
+
+    return Suspicion(np.where(apart > rules.disagreement_log10, apart, -np.inf), reason)
 
 
 def mechanism_suspicion(features: pd.DataFrame, training: TrainingRange) -> Suspicion:
@@ -237,18 +246,25 @@ def mechanism_suspicion(features: pd.DataFrame, training: TrainingRange) -> Susp
     trivially isolated, which is a class, not a discovery.
     """
     signs = [*_element_signs(features, training), *_range_signs(features, training)]
+    shares = [float(np.mean(beyond)) if len(beyond) else 0.0 for beyond, _ in signs]
     strength = np.full(len(features), -np.inf)
-    reasons: list[list[str]] = [[] for _ in range(len(features))]
-    for beyond, texts in signs:
-        share = float(np.mean(beyond)) if len(beyond) else 0.0
-        for i in np.flatnonzero(beyond):
-            reasons[i].append(f"{texts[int(i)]} ({share:.1%} of this screen)")
-            strength[i] = max(strength[i], -np.log10(share))
-    return Suspicion(strength, ["; ".join(own) for own in reasons])
+    for (beyond, _), share in zip(signs, shares, strict=True):
+        if share:
+            strength[beyond] = np.maximum(strength[beyond], -np.log10(share))
+
+    def reason(i: int) -> str:
+        shown = zip(signs, shares, strict=True)
+        return "; ".join(
+            f"{text(i)} ({share:.1%} of this screen)"
+            for (beyond, text), share in shown
+            if beyond[i]
+        )
+
+    return Suspicion(strength, reason)
 
 
-Sign = tuple[np.ndarray, Sequence[str]]
-"""Which candidates show it, and what to say of each."""
+Sign = tuple[np.ndarray, Callable[[int], str]]
+"""Which candidates show it, and what to say of one."""
 
 
 def _element_signs(features: pd.DataFrame, training: TrainingRange) -> list[Sign]:
@@ -259,7 +275,7 @@ def _element_signs(features: pd.DataFrame, training: TrainingRange) -> list[Sign
         if str(column).startswith(_ELEMENT) and element not in training.isolated_elements:
             beyond = framework & (features[column] > 0).to_numpy()
             text = f"isolated {element}, which no training structure has"
-            signs.append((beyond, [text] * len(features)))
+            signs.append((beyond, lambda _, text=text: text))  # type: ignore[misc]
     return signs
 
 
@@ -277,8 +293,12 @@ def _range_signs(features: pd.DataFrame, training: TrainingRange) -> list[Sign]:
         else:
             # Less frustration than in training is no mechanism.
             beyond, range_text = _above(values, high), f"trained on at most {high:.3g}"
-        signs.append((beyond, [f"{name} {value:.3g}, {range_text}" for value in values]))
+        signs.append((beyond, partial(_outside, name, values, range_text)))
     return signs
+
+
+def _outside(name: str, values: FloatArray, range_text: str, i: int) -> str:
+    return f"{name} {values[i]:.3g}, {range_text}"
 
 
 def _share_beyond(values: FloatArray) -> FloatArray:

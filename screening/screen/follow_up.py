@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from ...data.records import FloatArray, StructureRecord
+from ...data.records import FloatArray, IntArray, StructureRecord
 from ...features.featurizer import numeric_columns
-from ..acquisition.cost import GPAW_COST, calibrated_cost, estimated_size
+from ..acquisition.cost import GPAW_COST, CostModel, calibrated_cost, estimated_size
+from ..acquisition.embedding import BlockEmbedding, element_fractions_of
 from ..acquisition.scores import AcquisitionSettings
-from ..acquisition.shortlist import SAME, Shortlist, shortlist
+from ..acquisition.shortlist import SAME, Likeness, Shortlist, shortlist
 from ..jobs.protocol import ProtocolSettings
+from .feature_list import FeatureList
 
 FOLLOW_UP_COLUMNS: Final[tuple[str, ...]] = ("follow_up", "follow_up_reason", "core_hours")
 ENGINE: Final[str] = "gpaw"
@@ -64,8 +67,7 @@ class FollowUp:
 
 def add_follow_up(
     ranking: pd.DataFrame,
-    features: pd.DataFrame,
-    records: Sequence[StructureRecord],
+    likeness: Likeness,
     size: int,
     threshold_log10: float,
     coverage: float,
@@ -76,11 +78,9 @@ def add_follow_up(
     Parameters
     ----------
     ranking : DataFrame (n)
-        Best first.
-    features : DataFrame (n)
-        Descriptors by id.
-    records : sequence of StructureRecord, length n
-        In the order of ``features``.
+        Best first, with the ``core_hours`` of :func:`core_hours_of`.
+    likeness : Likeness
+        Of its rows.
     size : int
         Candidates wanted; 0 for none.
     threshold_log10 : float
@@ -92,12 +92,11 @@ def add_follow_up(
     Returns
     -------
     (DataFrame, FollowUp)
-        ``ranking`` with :data:`FOLLOW_UP_COLUMNS`: place in the shortlist or nothing, why, and
-        the core hours of a first run of every candidate.
+        ``ranking`` with :data:`FOLLOW_UP_COLUMNS`: place in the shortlist or nothing, and why.
     """
     settings = AcquisitionSettings(threshold_log10=threshold_log10)
-    table = ranking.assign(core_hours=_core_hours(ranking, records))
-    chosen = _chosen(table, features, size, settings, coverage, seed)
+    table = ranking.copy()
+    chosen = _chosen(table, likeness, size, settings, coverage, seed)
     places = _places(chosen)
     table["follow_up"] = pd.array([places.get(i) for i in table["id"]], dtype="Int64")
     reasons = _reasons(table.set_index("id"), chosen, settings)
@@ -107,7 +106,7 @@ def add_follow_up(
 
 def _chosen(
     table: pd.DataFrame,
-    features: pd.DataFrame,
+    likeness: Likeness,
     size: int,
     settings: AcquisitionSettings,
     coverage: float,
@@ -116,27 +115,50 @@ def _chosen(
     """None where nothing is wanted, or every candidate is known."""
     if size == 0 or (table["known_relation"] == SAME).all():
         return None
-    numbers = features[[c for c in numeric_columns() if c in features]]
     return shortlist(
         table,
         size,
         settings,
         coverage=coverage,
-        features=numbers,
+        likeness=likeness,
         core_hours=table["core_hours"].to_numpy(),
         seed=seed,
     )
 
 
-def _core_hours(ranking: pd.DataFrame, records: Sequence[StructureRecord]) -> list[float]:
-    """Of a first run of each, as a campaign of the engine estimates it before its first job."""
-    protocol, model = ProtocolSettings(), calibrated_cost((), GPAW_COST)
-    hours = {}
-    for record in records:
-        size = estimated_size(record.composition, record.volume_A3, protocol)
-        cost = model.core_hours(size.n_electrons, size.volume_A3, size.n_steps)
-        hours[record.id] = float(f"{cost:.3g}")
-    return [hours[i] for i in ranking["id"]]
+def core_hours_of(record: StructureRecord) -> float:
+    """Of a first run, as a campaign of the engine estimates it before its first job."""
+    protocol, cost = _first_run()
+    size = estimated_size(record.composition, record.volume_A3, protocol)
+    hours = cost.core_hours(size.n_electrons, size.volume_A3, size.n_steps)
+    return float(f"{hours:.3g}")
+
+
+@cache
+def _first_run() -> tuple[ProtocolSettings, CostModel]:
+    return ProtocolSettings(), calibrated_cost((), GPAW_COST)
+
+
+def likeness_of(features: FeatureList, formulas: Sequence[str], order: IntArray) -> Likeness:
+    """Likeness of candidates by their descriptors and formulas, read in blocks.
+
+    Parameters
+    ----------
+    features : FeatureList (n)
+    formulas : sequence of str, length n
+        Of the same rows.
+    order : array (n,)
+        Row of each candidate, best first.
+    """
+    numbers = [c for c in numeric_columns() if c in features.columns]
+    fractions, systems = element_fractions_of(formulas)
+    embedding = BlockEmbedding(
+        lambda rows: features.rows(rows, numbers).to_numpy(dtype=np.float64),
+        fractions,
+        order,
+        features.block,
+    )
+    return Likeness(embedding, systems[order])
 
 
 def _places(chosen: Shortlist | None) -> dict[str, int]:
@@ -256,7 +278,9 @@ __all__ = [
     "FOLLOW_UP_COLUMNS",
     "FollowUp",
     "add_follow_up",
+    "core_hours_of",
     "follow_up_commands",
+    "likeness_of",
     "number_interval",
     "shortlist_line",
 ]

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from tempfile import gettempdir
 
 import numpy as np
 import pandas as pd
 
 from ...data.errors import InputError
-from ...data.records import Quarantined, StructureRecord, reduced_formula
-from ...data.units import ROOM_TEMPERATURE_K
+from ...data.records import IntArray, Quarantined, StructureRecord
 from ...features.catalogue import FAMILY_NAMES
-from ...features.featurizer import numeric_columns
-from ..acquisition.shortlist import SAME
 from ..batch.batch import FeatureJob
 from ..batch.reading import read_isolated
-from ..batch.reasons import general_reason
+from ..batch.row_cache import MOST_KEPT
 from ..batch.shared_rows import SharedEngine
 from ..batch.usage import Meter
+from .answers import Answers, answers, descriptions
 from .candidates import Advance, Candidates, collect_candidates
+from .decided import decided
 from .describe import Described, DescriptorRun, describe
 from .disorder import order_candidates
 from .filters import families_of, is_unknown, split_by_cost
-from .flags import add_flags
-from .follow_up import FollowUp, add_follow_up
+from .follow_up import FollowUp
 from .kept import kept_known
 from .known import Known
-from .labelled import leave_out_known
 from .options import ScreenSettings
-from .ranking import DECIMALS, in_order, rank_candidates
+from .record_list import BLOCK, ChosenRecords, RecordList
 from .training import TrainedModel, embedded_model, own_model
-
-TEMPERATURES_K: Final[tuple[float, ...]] = (300.0, 400.0, 600.0, 1000.0)
-"""From room temperature to where AIMD is run."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -45,7 +39,11 @@ class ScreenResult:
 
     ranking: pd.DataFrame
     quarantine: pd.DataFrame
-    features: pd.DataFrame
+    described: Described
+    """Descriptors and structures of the ranked candidates, in the order of the inputs."""
+    order: IntArray
+    """Place in ``described`` of each row of the ranking."""
+    answers: Answers
     trained: TrainedModel
     settings: ScreenSettings
     counts: dict[str, int]
@@ -55,14 +53,15 @@ class ScreenResult:
     """``stage``, ``kept``, ``dropped``, ``reason``, in the order of the stages."""
     filtered: pd.DataFrame
     """Sound structures that the filters left out, with the filter as ``stage``."""
-    records: list[StructureRecord]
-    """Of the ranked structures, in the order of ``features``."""
     follow_up: FollowUp
     """The shortlist in numbers; which candidates it holds stands in ``ranking``."""
-    temperatures: pd.DataFrame
-    """Predictions at :data:`TEMPERATURES_K`, one row a candidate and temperature."""
     meter: Meter = field(default_factory=Meter)
     """What each stage cost."""
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """Every descriptor of every ranked candidate, in the order of the inputs."""
+        return self.described.features.table()
 
 
 class NothingToRank(InputError):
@@ -87,8 +86,12 @@ def run_screen(
     work: Path | None = None,
     records: Sequence[StructureRecord] = (),
     shared: SharedEngine | None = None,
+    block: int = BLOCK,
 ) -> ScreenResult:
     """Rank structures; with no input, the embedded candidates.
+
+    Of more candidates than a block, structures and descriptors are kept in files: memory holds one
+    block of them, and a few hundred bytes of every candidate.
 
     Parameters
     ----------
@@ -106,6 +109,8 @@ def run_screen(
         Structures held in memory, screened like those of files.
     shared : SharedEngine, optional
         Computes the descriptors of the candidates instead of processes of this machine.
+    block : int
+        Candidates that are in memory at a time. It changes nothing in the result.
 
     Raises
     ------
@@ -116,12 +121,15 @@ def run_screen(
     """
     settings = (settings or ScreenSettings()).settled()
     advance = advance or (lambda stage, done, total: None)
+    spill = Path(gettempdir()) if work is None else work
     run = DescriptorRun(
         work=work,
         workers=settings.workers,
         timeout_s=settings.timeout_s,
         cache=cache,
         shared=shared,
+        spill=spill,
+        block=block,
     )
     meter = Meter()
     meter.stage("reading")
@@ -135,6 +143,7 @@ def run_screen(
         partial(_read, settings=settings),
         records,
         cache,
+        RecordList(spill, block),
     )
     _need_any(candidates)
     meter.stage("ordering")
@@ -145,6 +154,7 @@ def run_screen(
         settings.workers,
         settings.timeout_s,
         lambda done, total: advance("ordering", done, total),
+        RecordList(spill, block),
     )
     _need_any(candidates)
     meter.stage("filters")
@@ -166,21 +176,16 @@ def run_screen(
     _take(described, candidates, "descriptors", "descriptors could not be computed")
     _need_any(candidates)
     meter.stage("known")
-    known = kept_known(
-        described.records,
-        trained.structures,
-        settings.mobile,
-        trained.range.mobile,
-        lambda done, total: advance("known", done, total),
-        cache,
-    )
+    lines = _lines(described, trained, settings, ordering.notes, advance, cache, block)
     meter.stage("ranking")
-    ranking = _rank(described.features, described.records, known, trained, settings, ordering.notes)
-    ranking, follow_up = _decided(ranking, described, trained, settings)
+    found = answers(described.features, trained, settings.families)
+    ranking, order, follow_up = decided(described, lines, found, trained, settings)
     return ScreenResult(
         ranking=ranking,
         quarantine=quarantine_frame(candidates.quarantined),
-        features=described.features,
+        described=described,
+        order=order,
+        answers=found,
         trained=trained,
         settings=settings,
         counts={
@@ -188,15 +193,13 @@ def run_screen(
             "ranked": len(ranking),
             "filtered": len(candidates.filtered),
             "quarantined": len(candidates.quarantined),
-            "with_notes": sum(bool(record.notes) for record in described.records),
+            "with_notes": int(lines["has_notes"].sum()),
             **ordering.counts,
         },
-        notes=_count_notes(described.notes),
+        notes=dict(sorted(described.notes.items(), key=lambda item: (-item[1], item[0]))),
         funnel=candidates.funnel.frame(),
         filtered=quarantine_frame(candidates.filtered),
-        records=described.records,
         follow_up=follow_up,
-        temperatures=at_temperatures(described.features, trained, settings.families),
         meter=meter,
     )
 
@@ -223,58 +226,29 @@ def _read(
     return read_isolated(inputs, settings.workers, settings.timeout_s, job.preload)
 
 
-def _decided(
-    ranking: pd.DataFrame, described: Described, trained: TrainedModel, settings: ScreenSettings
-) -> tuple[pd.DataFrame, FollowUp]:
-    """The ranking with its shortlist and flags."""
-    coverage = trained.model.coverage
-    table, follow_up = _with_shortlist(ranking, described, coverage, settings)
-    table = add_flags(
-        table,
-        described.features,
-        trained.range,
-        settings.flags,
-        settings.mobile,
-        follow_up.line_log10_S_cm,
-        coverage,
-    )
-    return in_order(table), follow_up
+def _lines(
+    described: Described,
+    trained: TrainedModel,
+    settings: ScreenSettings,
+    notes: Mapping[str, str],
+    advance: Advance,
+    cache: Path | None,
+    block: int,
+) -> pd.DataFrame:
+    """What is said of each candidate, and which are known."""
+    n, training = len(described.records), trained.structures
 
-
-def _with_shortlist(
-    ranking: pd.DataFrame, described: Described, coverage: float, settings: ScreenSettings
-) -> tuple[pd.DataFrame, FollowUp]:
-    """Choose a batch of which no label table holds a material: a campaign buys none of those.
-
-    Tables are asked about what is chosen only: comparing every candidate would cost more than all
-    the rest of the ranking.
-    """
-    records = {record.id: record for record in described.records}
-    held: dict[str, str] = {}
-    asked: set[str] = set()
-    while True:
-        open_to = ranking["known_relation"].where(~ranking["id"].isin(held), SAME)
-        table, follow_up = add_follow_up(
-            ranking.assign(known_relation=open_to),
-            described.features,
-            described.records,
-            settings.follow_up,
-            float(np.log10(settings.threshold_S_cm)),
-            coverage,
-            settings.seed,
+    def find_known(start: int, records: Sequence[StructureRecord]) -> list[Known]:
+        return kept_known(
+            records,
+            training,
+            settings.mobile,
+            trained.range.mobile,
+            lambda done, _: advance("known", start + done, n),
+            cache if n <= MOST_KEPT else None,
         )
-        picked = [i for i in table.loc[table["follow_up"].notna(), "id"] if i not in asked]
-        _, known = leave_out_known([records[i] for i in picked], settings.mobile)
-        asked.update(picked)
-        if not known:
-            break
-        held |= {one.id: one.reason for one in known}
-    notes = [
-        "; ".join(filter(None, [note, f"not proposed: {held[i]}" if i in held else ""]))
-        for i, note in zip(table["id"], table["note"], strict=True)
-    ]
-    table = table.assign(note=notes, known_relation=ranking["known_relation"])
-    return table, replace(follow_up, n_known=int((ranking["known_relation"] == SAME).sum()))
+
+    return descriptions(described.records, find_known, notes, block)
 
 
 def _filter_by_features(
@@ -292,7 +266,7 @@ def _filter_by_features(
         lambda done, total: advance("filters", done, total),
     )
     _take(described, candidates, "roles", "mobile ions, framework and anions cannot be told apart")
-    features = described.features
+    features = described.features.table(sorted({one.column for one in filters}))
     rows = {one.column: features[one.column].tolist() for one in filters}
     passing = list(range(len(candidates.records)))
     for one in filters:
@@ -306,7 +280,7 @@ def _filter_by_features(
         dropped, untested = len(passing) - len(kept), sum(is_unknown(values[i]) for i in kept)
         candidates.funnel.count(one.name, kept=len(kept), dropped=dropped, untested=untested)
         passing = kept
-    candidates.records = [candidates.records[i] for i in passing]
+    candidates.records = ChosenRecords(candidates.records, np.array(passing, dtype=np.int64))
 
 
 def _take(described: Described, candidates: Candidates, stage: str, reason: str) -> None:
@@ -327,74 +301,10 @@ def _need_any(candidates: Candidates) -> None:
         )
 
 
-def _rank(
-    features: pd.DataFrame,
-    records: Sequence[StructureRecord],
-    known: Sequence[Known],
-    trained: TrainedModel,
-    settings: ScreenSettings,
-    notes: Mapping[str, str],
-) -> pd.DataFrame:
-    numbers = features[numeric_columns(settings.families)]
-    predictions = trained.model.predict(numbers, temperature_K=ROOM_TEMPERATURE_K)
-    measured = None
-    if trained.experiment is not None:
-        measured = trained.experiment.predict(numbers, temperature_K=ROOM_TEMPERATURE_K)
-    descriptions = pd.DataFrame(
-        {
-            "formula": [reduced_formula(r.composition) for r in records],
-            "n_sites": [r.n_sites for r in records],
-            "source": [r.provenance.file or r.provenance.source for r in records],
-            "note": ["; ".join(filter(None, [notes.get(r.id), *r.notes])) for r in records],
-            "known_structure": [one.structure for one in known],
-            "known_relation": [one.relation for one in known],
-            "e_above_hull_meV_atom": [_times(1000.0, r.e_above_hull_eV_atom) for r in records],
-            "li_window_low_V": [_times(1.0, r.li_window_low_V) for r in records],
-            "li_window_high_V": [_times(1.0, r.li_window_high_V) for r in records],
-        },
-        index=features.index,
-    )
-    return rank_candidates(features, predictions, descriptions, trained.range, measured)
-
-
-def at_temperatures(
-    features: pd.DataFrame, trained: TrainedModel, families: tuple[str, ...] | None
-) -> pd.DataFrame:
-    """Predictions for an Arrhenius sketch: log10 of S/cm with the interval of the model."""
-    numbers = features[numeric_columns(families)]
-    parts = []
-    for temperature in TEMPERATURES_K:
-        found = trained.model.predict(numbers, temperature_K=temperature)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "id": features.index.astype(str),
-                    "temperature_K": temperature,
-                    "log10_sigma_S_cm": found["prediction"].to_numpy(),
-                    "log10_sigma_low": found["low"].to_numpy(),
-                    "log10_sigma_high": found["high"].to_numpy(),
-                }
-            ).round(DECIMALS)
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
-def _times(factor: float, value: float | None) -> float:
-    return float("nan") if value is None else factor * value
-
-
 def quarantine_frame(entries: Iterable[Quarantined]) -> pd.DataFrame:
     """Quarantine as a table: id, file, stage, reason."""
-    rows = [asdict(entry) for entry in entries]
+    rows = [(entry.id, entry.file, entry.stage, entry.reason) for entry in entries]
     return pd.DataFrame(rows, columns=["id", "file", "stage", "reason"])
-
-
-def _count_notes(reasons: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for reason in reasons:
-        for note in map(general_reason, filter(None, reason.split("; "))):
-            counts[note] = counts.get(note, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _nothing_left(candidates: Candidates) -> str:

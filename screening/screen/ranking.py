@@ -63,6 +63,15 @@ STABILITY_COLUMNS: Final[tuple[str, ...]] = (
 """From the source or from energies given; NaN where not known."""
 
 
+ISOLATED_COLUMNS: Final[tuple[str, ...]] = (
+    "isolated_class",
+    "isolated_fraction",
+    "isolated_count",
+    "isolated_margin",
+)
+"""Descriptors that stand in the ranking."""
+
+
 def rank_candidates(
     features: pd.DataFrame,
     predictions: pd.DataFrame,
@@ -102,10 +111,7 @@ def rank_candidates(
             "p_fast": predictions["p_exceeds"].to_numpy(),
             **_measured(measured, len(features)),
             "domain_distance": predictions["domain_distance"].to_numpy(),
-            "isolated_class": features["isolated_class"].to_numpy(),
-            "isolated_fraction": features["isolated_fraction"].to_numpy(),
-            "isolated_count": features["isolated_count"].to_numpy(),
-            "isolated_margin": features["isolated_margin"].to_numpy(),
+            **{name: features[name].to_numpy() for name in ISOLATED_COLUMNS},
             "spread_log10": predictions["spread"].to_numpy(),
             "family_disagreement_log10": predictions["family_disagreement"].to_numpy(),
             "known_structure": descriptions["known_structure"].to_numpy(),

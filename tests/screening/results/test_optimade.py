@@ -62,7 +62,7 @@ def ranking(found: list[StructureRecord]) -> pd.DataFrame:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("export") / "optimade.jsonl"
     found = records()
-    write_optimade(path, ranking(found), {r.id: r for r in found})
+    write_optimade(path, ranking(found), found)
     return path
 
 
@@ -124,7 +124,7 @@ def test_read_back(written: Path) -> None:
 
 def test_same_bytes(written: Path, tmp_path: Path) -> None:
     found = records()
-    write_optimade(tmp_path / "again.jsonl", ranking(found), {r.id: r for r in found})
+    write_optimade(tmp_path / "again.jsonl", ranking(found), found)
     assert (tmp_path / "again.jsonl").read_bytes() == written.read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["again.jsonl"]
 
@@ -133,8 +133,8 @@ def test_a_failure_underway_leaves_the_old_file(written: Path, tmp_path: Path) -
     path = tmp_path / "optimade.jsonl"
     path.write_text("old")
     found = records()
-    with pytest.raises(KeyError):
-        write_optimade(path, ranking(found), {r.id: r for r in found[:-1]})
+    with pytest.raises(ValueError, match="shorter"):
+        write_optimade(path, ranking(found), found[:-1])
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["optimade.jsonl"]
 

@@ -57,7 +57,7 @@ def test_an_empty_batch_of_a_store_is_no_defect(folder: Path, tmp_path: Path) ->
     store = store_of(folder, tmp_path / "store")
     assert Store(store).n_structures == 0
     found = collected(store, filters=(Filter(name="small", column="n_sites", maximum=9),))
-    assert found.records == []
+    assert list(found.records) == []
     assert [entry.id for entry in found.quarantined] == ["broken"]
 
 

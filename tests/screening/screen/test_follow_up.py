@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from ionsieve.data.records import StructureRecord
 from ionsieve.screening.acquisition.cost import calibrated_cost, estimated_size
+from ionsieve.screening.acquisition.embedding import BlockEmbedding, element_fractions_of
+from ionsieve.screening.acquisition.shortlist import Likeness
 from ionsieve.screening.jobs.plan import ProtocolSettings
 from ionsieve.screening.screen.follow_up import (
     add_follow_up,
+    core_hours_of,
     follow_up_commands,
     number_interval,
     shortlist_line,
@@ -44,18 +47,23 @@ def ranking() -> pd.DataFrame:
             "p_fast": np.linspace(0.8, 0.1, n),
             "domain_distance": [0.0, 0.5, 0.7, 0.9, 1.0, 1.1, 2.5, 1.2],
             "known_relation": ["same", *[""] * (n - 1)],
+            "core_hours": [core_hours_of(record) for record in records()],
         }
     )
 
 
-def features() -> pd.DataFrame:
-    values = np.arange(len(ANIONS), dtype=float)
-    return pd.DataFrame({"n_li_per_anion": values}, index=[f"Li2{a}" for a in ANIONS])
+def likeness() -> Likeness:
+    """Of one descriptor that differs evenly, read in blocks of three."""
+    fractions, systems = element_fractions_of(ranking()["formula"].tolist())
+    values = np.arange(len(ANIONS), dtype=float)[:, None]
+    return Likeness(
+        BlockEmbedding(lambda rows: values[rows.start : rows.stop], fractions, block=3), systems
+    )
 
 
 @pytest.fixture
 def made() -> tuple[pd.DataFrame, object]:
-    return add_follow_up(ranking(), features(), records(), 4, -3.0, 0.9, 0)
+    return add_follow_up(ranking(), likeness(), 4, -3.0, 0.9, 0)
 
 
 def test_known_conductors_are_not_bought_again(made: tuple) -> None:
@@ -100,7 +108,7 @@ def test_expected_number_is_the_sum_of_chances(made: tuple) -> None:
 
 def test_nothing_new_and_nothing_wanted_are_no_errors() -> None:
     for table, size in ((ranking().assign(known_relation="same"), 4), (ranking(), 0)):
-        found, facts = add_follow_up(table, features(), records(), size, -3.0, 0.9, 0)
+        found, facts = add_follow_up(table, likeness(), size, -3.0, 0.9, 0)
         assert found["follow_up"].isna().all()
         assert (facts.n, facts.expected_fast, facts.core_hours) == (0, 0.0, 0.0)
         assert facts.line_log10_S_cm == -3.0

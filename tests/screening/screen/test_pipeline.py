@@ -4,14 +4,18 @@ import html.parser
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from ionsieve.data.embedded.aimd import load_aimd_structures
+from ionsieve.data.records import StructureRecord
 from ionsieve.screening.results.write import run_facts, write_nothing, write_screen
 from ionsieve.screening.screen.options import ScreenSettings
 from ionsieve.screening.screen.pipeline import NothingToRank, ScreenResult, run_screen
 from ionsieve.screening.screen.ranking import RANKING_COLUMNS
+from pool import crystals
 
 FAMILIES = ("isolated_anions", "density")
 HOSTILE = "<img src=x onerror=alert(1)>&'\""
@@ -204,3 +208,36 @@ def test_blocks_leave_no_trace_in_what_is_written(
             pd.testing.assert_frame_equal(many, one)
         elif file.name != "cost.json":
             assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_candidates_in_blocks_are_one_screen(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    """Blocks of seven against one block: crystals of a pool, disordered ones, refused ones."""
+    monkeypatch.setattr("ionsieve.screening.screen.describe.FEW", 5)
+    pool = list(crystals(shared_data, every=40, element="Li", max_sites=40))[:20]
+    disordered = [r for r in load_aimd_structures() if not r.is_ordered][:3]
+    metal = StructureRecord.ordered("alloy", 3 * np.eye(3), ["Li", "Mg"], [[0, 0, 0], [0.5] * 3])
+    settings = ScreenSettings(families=FAMILIES, disorder="enumerate", timeout_s=600.0)
+    for name, size in (("one", 10_000), ("seven", 7)):
+        found = run_screen(
+            [],
+            settings,
+            cache=tmp_path / "cache" if cached else None,
+            work=tmp_path / f"work-{name}",
+            records=[*pool, metal, *disordered],
+            block=size,
+        )
+        assert found.counts["ordered"] == 3
+        assert list(found.quarantine["id"]) == ["alloy"]
+        write_screen(found, tmp_path / name, [])
+        assert found.described.features.is_in_file == (size == 7)
+    one, seven = _files(tmp_path / "one"), _files(tmp_path / "seven")
+    assert one.keys() == seven.keys()
+    for file in one.keys() - {"cost.json"}:
+        assert one[file] == seven[file], file
