@@ -87,11 +87,11 @@ def export_flow(
     InputError
         If the format is unknown or there is no job to export.
     MissingDependencyError
-        If jobflow (and for its format atomate2) is absent.
+        If jobflow (and for its format atomate2) is absent or does not start.
     """
     if form not in FORMATS:
         raise InputError(f"--format {form}: give one of {', '.join(FORMATS)}")
-    require("jobflow")
+    require("jobflow", "jobflow")
     store, settings = open_campaign(folder)
     with store:
         if form == "atomate2" and settings.engine != "vasp":
@@ -123,7 +123,7 @@ def _script_flow(jobs: list[Job], base: Path) -> Flow:
 
 
 def _atomate2_flow(jobs: list[Job]) -> Flow:
-    require("atomate2")
+    require("atomate2", "atomate2.vasp.jobs.md", "atomate2.vasp.sets.core")
     from atomate2.vasp.jobs.md import MDMaker
     from atomate2.vasp.sets.core import MDSetGenerator
     from jobflow import Flow

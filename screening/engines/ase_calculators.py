@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,15 +20,29 @@ REMEDIES: Final[dict[str, str]] = {
     "sevenn": "pip install torch==2.13.0 sevenn",
     "calorine": "'make nep' (compiles calorine, brings the NEP89 file)",
     "jobflow": "pip install jobflow",
-    "atomate2": "pip install atomate2 jobflow",
+    "atomate2": "pip install 'atomate2>=0.1' jobflow",
 }
 """Optional packages and how they are had."""
 
 
-def require(package: str) -> None:
-    """Raise MissingDependencyError with the remedy where an optional package is absent."""
+def require(package: str, *modules: str) -> None:
+    """Ask for an optional package, and for the modules of it that are about to be used.
+
+    Raises
+    ------
+    MissingDependencyError
+        With the remedy, if the package is absent or does not go with the other packages here.
+    """
     if importlib.util.find_spec(package) is None:
         raise MissingDependencyError(f"{package} is not installed: {REMEDIES[package]}")
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"{package} is installed, but {module} does not start with the other packages "
+                f"here ({' '.join(str(error).split())}): another version may, {REMEDIES[package]}"
+            ) from None
 
 
 def gpaw_calculator(plan: Plan, folder: Path) -> Calculator:
@@ -37,7 +52,7 @@ def gpaw_calculator(plan: Plan, folder: Path) -> Calculator:
     ``density_convergence`` (1e-5 electrons per valence electron), ``max_scf_steps`` (150),
     ``mixing`` (GPAW's default).
     """
-    require("gpaw")
+    require("gpaw", "gpaw")
     from gpaw import GPAW, PW, FermiDirac, Mixer
 
     own: dict[str, Any] = plan.engine_settings

@@ -65,7 +65,7 @@ class Potential:
             If a package or the weights are absent.
         """
         for module in self.needs:
-            require(module)
+            require(module, module)
         return self.make()
 
     def engine(self) -> AseEngine:

@@ -79,13 +79,15 @@ def test_jobflow_reads_and_runs_it(waiting: tuple[Path, str], tmp_path: Path) ->
 
 
 @needs_jobflow
-@pytest.mark.skipif(
-    importlib.util.find_spec("atomate2") is None, reason="atomate2 is not installed"
-)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_atomate2_gets_the_planned_inputs(waiting: tuple[Path, str], tmp_path: Path) -> None:
     from monty.json import MontyDecoder
 
+    pytest.importorskip(
+        "atomate2.vasp.jobs.md",
+        reason="no atomate2 that goes with this pymatgen",
+        exc_type=ImportError,
+    )
     folder, _ = waiting
     export_flow(folder, tmp_path / "flow.json", "atomate2")
     flow = MontyDecoder().decode((tmp_path / "flow.json").read_text())
