@@ -6,7 +6,8 @@ POOL as in ``features.py``. The commit is checked out into a temporary folder an
 Python with the same libraries. Both states stand ready as processes of one thread and take each
 crystal in turn, so that what else the machine does meets both. CPU time of each process (user and
 system), after warm-up and one round that does not count; of ``--rounds`` rounds the smallest time
-of each crystal.
+of each crystal. Each round ends with all crystals in one block, as ``featurize``, ``screen`` and
+``train`` compute them; the cost of the block is shared evenly among its crystals.
 """
 
 from __future__ import annotations
@@ -32,14 +33,22 @@ import json, sys, time
 from ionsieve.data import StructureRecord
 
 from ionsieve.features.catalogue import families
-from ionsieve.features.rows import _prepared, featurize_one
+from ionsieve.features.rows import _prepared, featurize_many, featurize_one
 from ionsieve.features.warmup import warm_up
 
 warm_up()
 chosen = families()
 print("ready", flush=True)
+block = {}
 for line in sys.stdin:
+    if line == "block\\n":
+        begun = time.process_time_ns()
+        list(featurize_many(block.values(), chosen))
+        each = (time.process_time_ns() - begun) / 1e6 / len(block)
+        print(json.dumps({"all families, in blocks": each}), flush=True)
+        continue
     record = StructureRecord.ordered(*json.loads(line))
+    block[record.id] = record
     begun = time.process_time_ns()
     featurize_one(record, chosen)
     total = time.process_time_ns() - begun
@@ -55,7 +64,8 @@ for line in sys.stdin:
         parts[family.name] = (time.process_time_ns() - begun) / 1e6
     print(json.dumps({"all families": total / 1e6} | parts), flush=True)
 """
-"""Reads records, writes CPU milliseconds. Whatever both states have may be used here."""
+"""Reads records, writes CPU milliseconds; at "block" of all records so far at once, per record.
+Whatever both states have may be used here."""
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 Times = dict[str, list[float]]
@@ -106,7 +116,11 @@ def compare(folders: Sequence[Path], pool: Sequence[Any], rounds: int) -> list[T
             for worker, times in zip(workers, found, strict=True):
                 spent = _answer(worker, line)
                 if number > 0:
-                    times[k] = {n: min(t, times[k].get(n, t)) for n, t in spent.items()}
+                    times[k] |= {n: min(t, times[k].get(n, t)) for n, t in spent.items()}
+        for worker, times in zip(workers, found, strict=True):
+            for name, each in _answer(worker, "block").items():
+                for own in times if number > 0 else []:
+                    own[name] = min(each, own.get(name, each))
     for worker in workers:
         worker.stdin.close()
         worker.wait()
@@ -139,8 +153,9 @@ def table(base: Times, now: Times) -> str:
     """Medians and means of both states, and the ratio of the sums."""
     lines = ["| family | before: median, mean ms | now: median, mean ms | ratio |"]
     lines.append("|---|---|---|---|")
-    for name in now:
-        if name in base:
+    both = ("all families", "all families, in blocks")
+    for name in (*both, *(n for n in now if n not in both)):
+        if name in base and name in now:
             before, after = base[name], now[name]
             cells = [f"{median(t):.2f}, {mean(t):.2f}" for t in (before, after)]
             lines.append(f"| {name} | {cells[0]} | {cells[1]} | {sum(after) / sum(before):.2f} |")

@@ -57,7 +57,7 @@ def featurize_one(
     values: Values = {}
     for family in chosen:
         values |= _family_values(family, prepared, notes)
-    return FeatureRow(prepared.record.id, _rounded(values), "; ".join(notes))
+    return FeatureRow(prepared.record.id, _rounded([values])[0], "; ".join(notes))
 
 
 def featurize_many(
@@ -89,8 +89,8 @@ def _rows_of(prepared: list[PreparedStructure], chosen: Sequence[Family]) -> lis
         for row, new in zip(values, _values_of_all(family, prepared, notes), strict=True):
             row |= new
     return [
-        FeatureRow(p.record.id, _rounded(v), "; ".join(n))
-        for p, v, n in zip(prepared, values, notes, strict=True)
+        FeatureRow(p.record.id, v, "; ".join(n))
+        for p, v, n in zip(prepared, _rounded(values), notes, strict=True)
     ]
 
 
@@ -121,11 +121,14 @@ def _family_values(family: Family, prepared: PreparedStructure, notes: Notes) ->
         return dict(family.empty)
 
 
-def _rounded(values: Values) -> Values:
-    """Every float rounded; truth values and words as they are."""
-    numbers = {k: v for k, v in values.items() if isinstance(v, (float, np.floating))}
-    rounded = meaningful_array(list(numbers.values())).tolist()
-    return values | dict(zip(numbers, rounded, strict=True))
+def _rounded(rows: list[Values]) -> list[Values]:
+    """Every float of all rows rounded; truth values and words as they are."""
+    names = [[k for k, v in row.items() if isinstance(v, float)] for row in rows]
+    numbers = [row[k] for row, own in zip(rows, names, strict=True) for k in own]
+    rounded = iter(meaningful_array(numbers).tolist())
+    return [
+        row | dict(zip(own, rounded, strict=False)) for row, own in zip(rows, names, strict=True)
+    ]
 
 
 def _prepared(structure: StructureLike, mobile: str) -> PreparedStructure | FeatureRow:

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from ..core.atoms import weighted_mean, weighted_spread
 from ..core.columns import Column, Notes, Values
 from ..core.prepared import PreparedStructure
 from .landscape import HIGHEST_EV, Landscape, MissingParametersError, bvse_landscape
@@ -114,13 +115,11 @@ def _minima(prepared: PreparedStructure, found: Landscape) -> Values:
 def _sites(prepared: PreparedStructure, found: Landscape) -> Values:
     weight = prepared.atoms.occupancy[prepared.roles.is_mobile]
     relative = found.mobile_site_eV - found.lowest_eV
-    mean = float(np.average(relative, weights=weight))
+    mean = weighted_mean(relative, weight)
     return {
         # A site is never below the deepest minimum but by rounding.
         "bvse_mobile_site_energy_eV": max(mean, 0.0),
-        "bvse_mobile_site_spread_eV": float(
-            np.sqrt(np.average((relative - mean) ** 2, weights=weight))
-        ),
+        "bvse_mobile_site_spread_eV": weighted_spread(relative, weight),
     }
 
 

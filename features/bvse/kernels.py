@@ -516,3 +516,60 @@ def ways_down(  # type: ignore[no-untyped-def]
             for x in range(3):
                 ends[t, side, x] = end[x] if found else here[x]
     return ends
+
+
+@njit(cache=True)
+def undecided(
+    levels: FloatArray,
+    is_used: np.ndarray,
+    level: FloatArray,
+    grid_level: FloatArray,
+    is_refined: np.ndarray,
+    point: FloatArray,
+    grid_error: float,
+) -> tuple[IntArray, IntArray]:
+    """Passes to look at before the percolation levels are true.
+
+    Parameters
+    ----------
+    levels : array (3,), eV
+        At which the landscape percolates; infinite ones decide nothing.
+    is_used : bool array (n,)
+        Passes that join pieces or give one a new direction.
+    level, grid_level : arrays (n,), eV
+        Of each pass, as it is known now and as it was read off the grid.
+    is_refined : bool array (n,)
+    point : array (n, 3), Å
+        Where refinement found the pass; NaN where it did not.
+    grid_error : float
+        eV; how far a pass read off the grid may lie above the true one.
+
+    Returns
+    -------
+    pending : array of int
+        Not refined yet and in use, or a little above a deciding level.
+    doubtful : array of int
+        Open at a deciding level only because refinement lowered them: it may have slid to a lower
+        pass between other basins.
+    """
+    pending, doubtful = np.empty(len(level), np.int64), np.empty(len(level), np.int64)
+    n_pending = n_doubtful = 0
+    highest = -np.inf
+    for d in range(len(levels)):
+        if levels[d] < np.inf:
+            highest = max(highest, levels[d])
+    for e in range(len(level)):
+        may_open = is_used[e] and level[e] <= highest
+        lowered = False
+        for d in range(len(levels)):
+            if levels[d] < np.inf:
+                may_open = may_open or 0.0 < level[e] - levels[d] <= grid_error
+                limit = levels[d] + 1e-9
+                lowered = lowered or level[e] <= limit < grid_level[e]
+        if may_open and not is_refined[e]:
+            pending[n_pending] = e
+            n_pending += 1
+        if lowered and is_used[e] and np.isfinite(point[e, 0]):
+            doubtful[n_doubtful] = e
+            n_doubtful += 1
+    return pending[:n_pending], doubtful[:n_doubtful]

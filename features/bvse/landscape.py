@@ -153,10 +153,9 @@ def bvse_landscape(prepared: PreparedStructure) -> Landscape:
             "a slab in vacuum?): no landscape there"
         )
     network = Network(host.lattice, field.arguments(), grid, energy)
-    for highest in (_USUALLY_ENOUGH_EV, HIGHEST_EV):
-        found = network.percolate(highest)
-        if np.isfinite(found.levels).all():
-            break
+    if not network.open_passes(_USUALLY_ENOUGH_EV):
+        network.open_passes(HIGHEST_EV)
+    found = network.percolate()
     return Landscape(
         energy_eV=energy.reshape(shape),
         lowest_eV=network.lowest,
@@ -190,8 +189,8 @@ def force_field(prepared: PreparedStructure, host: Host) -> ForceField:
     """
     mobile = prepared.roles.mobile
     charge = float(prepared.roles.oxidation[prepared.roles.is_mobile].mean())
-    kinds, kind = numbered(zip(host.z, np.round(host.oxidation, 6), strict=True))
-    parameters = np.array([_pair_parameters(mobile, charge, int(z), float(q)) for z, q in kinds])
+    kinds, kind = numbered(zip(host.z.tolist(), host.oxidation.round(6).tolist(), strict=True))
+    parameters = np.array([_pair_parameters(mobile, charge, int(z), q) for z, q in kinds])
     # Refinement may leave the cell by up to its farthest step, a block of points by its size.
     images = images_within(host, CUTOFF_A + FARTHEST_DOWN_A + 0.5)
     return ForceField(
@@ -223,6 +222,7 @@ def _tables(parameters: FloatArray, farthest: float) -> NDArray[np.float32]:
     return table
 
 
+@lru_cache(maxsize=1024)
 def _pair_parameters(
     mobile: str, charge: float, z: int, oxidation: float
 ) -> tuple[float, float, float, float, float]:

@@ -16,7 +16,7 @@ from ..void.blocks import points_at
 from ..void.percolation import PercolationLevels, percolation_levels
 from ..void.symmetry import PairOrbits, SymmetricGrid, pair_orbits
 from .basins import descend, passes
-from .kernels import coincident, energies_at, stationary_points, ways_down
+from .kernels import coincident, energies_at, stationary_points, undecided, ways_down
 
 FARTHEST_DOWN_A: Final[float] = 1.5
 """How far a minimum may lie from its grid point, Å."""
@@ -61,8 +61,8 @@ class Network:
         # Passes between minima that are one point, whatever height the others end at.
         self.joints = (self.first, self.second, self.shift, self.level)
 
-    def percolate(self, highest_eV: float) -> PercolationLevels:
-        """Percolation levels, refining and checking passes until those that decide are true.
+    def open_passes(self, highest_eV: float) -> bool:
+        """Find the passes up to an energy; whether they connect the landscape in three dimensions.
 
         Parameters
         ----------
@@ -70,11 +70,21 @@ class Network:
             Passes higher than this above the lowest grid point are closed.
         """
         self._find_passes(highest_eV)
+        return bool(np.isfinite(self._levels().levels).all())
+
+    def percolate(self) -> PercolationLevels:
+        """Percolation levels, refining and checking passes until those that decide are true."""
         found = self._levels()
         for _ in range(100):
-            finite = found.levels[np.isfinite(found.levels)]
-            pending = self._pending(finite, found.is_used)
-            doubtful = self._doubtful(finite, found.is_used)
+            pending, doubtful = undecided(
+                found.levels,
+                found.is_used,
+                self.level,
+                self.grid_level,
+                self.is_refined,
+                self.point,
+                _GRID_ERROR_EV,
+            )
             if len(pending):
                 self._refine_passes(pending)
             elif len(doubtful):
@@ -195,33 +205,15 @@ class Network:
         self.point[edges[found]] = (high + orbits.turned(way))[found]
         return wanted & ~found
 
-    def _pending(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
-        """Passes not yet refined that may decide: in use, or a little above a deciding level."""
-        if len(levels) == 0:
-            return np.empty(0, dtype=np.int64)
-        above = self.level - levels[:, None]
-        may_open = ((above > 0) & (above <= _GRID_ERROR_EV)).any(axis=0)
-        in_use = is_used & (self.level <= levels.max())
-        return np.flatnonzero(~self.is_refined & (in_use | may_open))
-
-    def _doubtful(self, levels: FloatArray, is_used: np.ndarray) -> IntArray:
-        """Refined passes that open at a deciding level only because refinement lowered them.
-
-        Refinement may have slid to a lower pass between other basins.
-        """
-        matters = (self.level <= levels[:, None] + 1e-9) & (
-            self.grid_level > levels[:, None] + 1e-9
-        )
-        return np.flatnonzero(matters.any(axis=0) & np.isfinite(self.point[:, 0]) & is_used)
-
     def _reconnect(self, edges: IntArray) -> None:
         """Let true passes join the basins below them; their old edges get the grid's level."""
         orbits = pair_orbits(self.grid, self.place[edges])
         high, top = self._points_A(self.place[edges, 0]), self.point[edges]
         way = top - high
         # Of one orbit, some may have been refined from another start, to another pass.
-        alone = np.linalg.norm(orbits.turned(way[orbits.first]) - way, axis=1) > _SAME_PLACE_A
-        one = np.concatenate([orbits.first, np.flatnonzero(alone)])
+        apart = orbits.turned(way[orbits.first]) - way
+        alone = (apart * apart).sum(axis=1) > _SAME_PLACE_A**2
+        one = np.concatenate([orbits.first, alone.nonzero()[0]])
         down = ways_down(top[one], *self.field) - top[one, None]
         ends = top[:, None] + orbits.turned(down[: len(orbits.first)])
         ends[alone] = top[alone, None] + down[len(orbits.first) :]
@@ -235,6 +227,7 @@ class Network:
         shape = self.grid.shape
         step = np.rint((ends - self.grid.start_A) @ self.inverse * shape).astype(np.int64)
         cell = step // shape
-        index = np.ravel_multi_index(tuple(np.moveaxis(step - cell * shape, -1, 0)), tuple(shape))
+        # Flat indices: the last axis is the fastest.
+        index = (step - cell * shape) @ np.array([shape[1] * shape[2], shape[2], 1])
         cell += self.offset[index]
         return self.node_of[self.basin[index]], cell[:, 1] - cell[:, 0]

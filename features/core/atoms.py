@@ -42,6 +42,18 @@ class Atoms:
     @classmethod
     def from_record(cls, record: StructureRecord) -> Atoms:
         """Expand the sites of a record."""
+        if has_whole_sites(record):
+            given = [np.nan if c[0].oxidation is None else c[0].oxidation for c in record.species]
+            return cls(
+                id=record.id,
+                lattice=record.lattice,
+                frac=record.frac.copy(),
+                z=record.dominant_atomic_numbers,
+                occupancy=np.ones(record.n_sites),
+                site=np.arange(record.n_sites),
+                given_oxidation=np.array(given, dtype=np.float64),
+                is_disordered=False,
+            )
         rows = [
             (index, ATOMIC_NUMBER[s.element], s.occupancy, s.oxidation)
             for index, content in enumerate(record.species)
@@ -64,6 +76,11 @@ class Atoms:
     def volume_A3(self) -> float:
         """Cell volume, Å³."""
         return abs(float(np.linalg.det(self.lattice)))
+
+
+def has_whole_sites(record: StructureRecord) -> bool:
+    """Whether every site holds one species, and all of it."""
+    return all(len(content) == 1 and content[0].occupancy == 1.0 for content in record.species)
 
 
 def weighted_mean(values: FloatArray, weight: FloatArray) -> float:

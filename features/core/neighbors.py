@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ...data.records import FloatArray, IntArray
+from .elements import covalent_radii_A
 
 _SPARE_A = 1e-8
 
@@ -26,6 +27,8 @@ class NeighborList:
     distance_A : array (n_pairs,), Å
     start : array (n_atoms + 1,)
         Pairs of atom i are ``start[i]:start[i + 1]``.
+    memo : dict
+        What several callers ask of all pairs (:func:`covalent_sums_A`).
     """
 
     cutoff_A: float
@@ -35,6 +38,7 @@ class NeighborList:
     vector_A: FloatArray
     distance_A: FloatArray
     start: IntArray
+    memo: dict[str, FloatArray] = field(default_factory=dict, repr=False)
 
     def of(self, atom: int) -> slice:
         """Slice of the pairs whose centre is ``atom``, nearest first."""
@@ -54,6 +58,22 @@ class NeighborList:
             distance_A=self.distance_A[mask],
             start=_starts(center, len(self.start) - 1),
         )
+
+
+def covalent_sums_A(z: IntArray, pairs: NeighborList) -> FloatArray:
+    """Sum of the covalent radii of each pair, shape (n_pairs,), Å; NaN where Cordero gives none.
+
+    Parameters
+    ----------
+    z : array (n_atoms,)
+        Atomic numbers of the atoms that the list is of.
+    pairs : NeighborList
+        Remembers the sums.
+    """
+    if "covalent_sums_A" not in pairs.memo:
+        radius = covalent_radii_A()[z]
+        pairs.memo["covalent_sums_A"] = radius[pairs.center] + radius[pairs.neighbor]
+    return pairs.memo["covalent_sums_A"]
 
 
 def _starts(center: IntArray, n_atoms: int) -> IntArray:

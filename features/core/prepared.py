@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 import numpy as np
 
 from ...data.errors import FeatureError, RoleError
-from ...data.records import StructureRecord
-from .atoms import Atoms
-from .elements import covalent_radii_A
-from .neighbors import NeighborList, neighbor_list
+from ...data.records import IntArray, StructureRecord
+from .atoms import Atoms, has_whole_sites
+from .neighbors import NeighborList, covalent_sums_A, neighbor_list
 from .primitive import pure_translations
 from .roles import Roles, assign_roles
 
@@ -72,13 +71,58 @@ def once_per_structure(
     return remembered
 
 
+MOBILE, ANION, FRAMEWORK, NEUTRAL = range(4)
+"""Numbers of the roles in :func:`pairs_between`."""
+
+
+def pairs_between(prepared: PreparedStructure, one: int, other: int) -> IntArray:
+    """Pairs of the neighbour list whose centre has one role and whose neighbour has another.
+
+    Parameters
+    ----------
+    prepared : PreparedStructure
+    one, other : int
+        ``MOBILE``, ``ANION``, ``FRAMEWORK`` (cations) or ``NEUTRAL``.
+
+    Returns
+    -------
+    array of int
+        Positions in the list, ascending.
+    """
+    key = f"{__name__}.pairs_between {one} {other}"
+    if key not in prepared.memo:
+        prepared.memo[key] = (pair_roles(prepared) == 4 * one + other).nonzero()[0]
+    found: IntArray = prepared.memo[key]
+    return found
+
+
+@once_per_structure
+def atom_roles(prepared: PreparedStructure) -> IntArray:
+    """Role of each atom by number, shape (n_atoms,)."""
+    roles = prepared.roles
+    number = np.full(len(roles.is_mobile), NEUTRAL)
+    number[roles.is_framework_cation] = FRAMEWORK
+    number[roles.is_anion] = ANION
+    number[roles.is_mobile] = MOBILE
+    return number
+
+
+@once_per_structure
+def pair_roles(prepared: PreparedStructure) -> IntArray:
+    """4 × role of the centre + role of the neighbour, shape (n_pairs,)."""
+    number, pairs = atom_roles(prepared), prepared.neighbors
+    return (4 * number)[pairs.center] + number[pairs.neighbor]
+
+
 @once_per_structure
 def n_primitive_cells(prepared: PreparedStructure) -> int:
     """How many primitive cells of the full structure, mobile ions included, the cell holds."""
     record = prepared.record
-    contents = [tuple((s.element, round(s.occupancy, 4)) for s in c) for c in record.species]
-    number = {content: k for k, content in enumerate(dict.fromkeys(contents))}
-    kinds = np.array([number[content] for content in contents], dtype=np.int64)
+    kinds = record.dominant_atomic_numbers
+    if not has_whole_sites(record):
+        contents = [tuple((s.element, round(s.occupancy, 4)) for s in c) for c in record.species]
+        number = {content: k for k, content in enumerate(dict.fromkeys(contents))}
+        kinds = np.array([number[content] for content in contents], dtype=np.int64)
     return len(pure_translations(record.lattice, record.frac, kinds, TRANSLATION_TOLERANCE_A))
 
 
@@ -140,10 +184,11 @@ def prepare(record: StructureRecord, mobile: str = "Li") -> PreparedStructure:
 
 def _can_coexist(atoms: Atoms, pairs: NeighborList) -> np.ndarray:
     """False for alternatives of one disordered position; full atoms on top of each other raise."""
-    radii = covalent_radii_A()
     i, j = pairs.center, pairs.neighbor
-    reach = _EXCLUSIVE_RATIO * (radii[atoms.z[i]] + radii[atoms.z[j]])
+    reach = _EXCLUSIVE_RATIO * covalent_sums_A(atoms.z, pairs)
     overlapping = pairs.distance_A < np.where(np.isfinite(reach), reach, 0.5)
+    if not overlapping.any():
+        return ~overlapping
     exclusive = overlapping & (atoms.occupancy[i] + atoms.occupancy[j] <= 1.0 + 2e-3)
     partial = (atoms.occupancy[i] < 0.999) | (atoms.occupancy[j] < 0.999)
     impossible = overlapping & ~exclusive & ~partial

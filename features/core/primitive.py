@@ -58,10 +58,10 @@ def pure_translations(
     array (n_translations, 3)
     """
     counts = np.bincount(kind)
-    rarest = np.flatnonzero(kind == int(np.argmin(np.where(counts > 0, counts, len(kind) + 1))))
     # The number of translations divides every count: a common divisor of 1 ends the search.
     if np.gcd.reduce(counts) == 1:
         return np.zeros((1, 3))
+    rarest = (kind == np.where(counts > 0, counts, len(kind) + 1).argmin()).nonzero()[0]
     candidates = frac[rarest] - frac[rarest[0]]
     found = _self_translations(np.array(lattice), np.array(frac), kind, candidates, tolerance_A)
     return candidates[found] - np.rint(candidates[found])

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -20,8 +22,8 @@ from ...data.elements import ATOMIC_NUMBER, SYMBOLS
 from ...data.errors import RoleError
 from ...data.records import FloatArray, IntArray
 from .atoms import Atoms
-from .elements import bond_valence_table, covalent_radii_A
-from .neighbors import NeighborList
+from .elements import bond_valence_table
+from .neighbors import NeighborList, covalent_sums_A
 
 MOBILE_SPECIES: Final[dict[str, tuple[float, ...]]] = {
     "Li": (1.0,),
@@ -122,9 +124,10 @@ def _roles(atoms: Atoms, mobile: str, neighbors: NeighborList, solution: _Soluti
         raise RoleError(
             f"{atoms.id}: no anion can be assigned; give oxidation states in the input file"
         )
-    pair = is_anion[neighbors.center] & is_anion[neighbors.neighbor]
+    contact = covalent_contact(atoms, neighbors).nonzero()[0]
+    i, j = neighbors.center[contact], neighbors.neighbor[contact]
     in_polyanion = np.zeros(len(atoms.z), dtype=bool)
-    in_polyanion[neighbors.center[pair & covalent_contact(atoms, neighbors)]] = True
+    in_polyanion[i[is_anion[i] & is_anion[j]]] = True
     return Roles(
         mobile=mobile,
         oxidation=oxidation,
@@ -150,9 +153,7 @@ def _given_states(atoms: Atoms) -> FloatArray | None:
 
 def covalent_contact(atoms: Atoms, neighbors: NeighborList) -> np.ndarray:
     """True for pairs within 1.15 × the covalent radius sum: between anions, a polyanion bond."""
-    radii = covalent_radii_A()
-    total = radii[atoms.z[neighbors.center]] + radii[atoms.z[neighbors.neighbor]]
-    return neighbors.distance_A < POLYANION_RATIO * total
+    return neighbors.distance_A < POLYANION_RATIO * covalent_sums_A(atoms.z, neighbors)
 
 
 def bond_valence_sums(atoms: Atoms, neighbors: NeighborList) -> FloatArray:
@@ -161,12 +162,11 @@ def bond_valence_sums(atoms: Atoms, neighbors: NeighborList) -> FloatArray:
     O'Keeffe & Brese 1991, b = 0.31 Å here as in pymatgen, distances × 1.015, pairs within 4 Å of
     which at least one is an anion former. Partial occupancies weight the neighbours.
     """
-    table = bond_valence_table()
-    near = neighbors.distance_A <= 4.0
+    near = (neighbors.distance_A <= 4.0).nonzero()[0]
     i, j = neighbors.center[near], neighbors.neighbor[near]
     zi, zj = atoms.z[i], atoms.z[j]
     valence = pair_valence_e(zi, zj, neighbors.distance_A[near] * _PBE_SCALE)
-    valence = np.where(table.electronegativity[zi] < table.electronegativity[zj], 1, -1) * valence
+    valence *= _pair_signs()[zi, zj]
     weights = valence * atoms.occupancy[j]
     return np.bincount(i, weights=weights, minlength=len(atoms.z)).astype(np.float64)
 
@@ -176,12 +176,26 @@ def pair_valence_e(zi: IntArray, zj: IntArray, distance_A: FloatArray) -> FloatA
 
     Zero for like atoms, for pairs without an anion former and where no parameters exist.
     """
+    return np.asarray(np.exp((_bond_lengths_A()[zi, zj] - distance_A) / 0.31))
+
+
+@lru_cache(maxsize=1)
+def _bond_lengths_A() -> FloatArray:
+    """Length of a bond of valence 1 e by both atomic numbers, Å; −∞ where there is no bond."""
     table = bond_valence_table()
-    ri, rj, ci, cj = table.r_A[zi], table.r_A[zj], table.c[zi], table.c[zj]
+    ri, rj = np.meshgrid(table.r_A, table.r_A, indexing="ij")
+    ci, cj = np.meshgrid(table.c, table.c, indexing="ij")
     length = ri + rj - ri * rj * (np.sqrt(ci) - np.sqrt(cj)) ** 2 / (ci * ri + cj * rj)
-    valence = np.exp((length - distance_A) / 0.31)
-    counted = (table.is_anion_former[zi] | table.is_anion_former[zj]) & (zi != zj)
-    return np.where(counted & np.isfinite(valence), valence, 0.0)
+    counted = table.is_anion_former[:, None] | table.is_anion_former
+    np.fill_diagonal(counted, False)
+    return np.where(counted & np.isfinite(length), length, -np.inf)
+
+
+@lru_cache(maxsize=1)
+def _pair_signs() -> IntArray:
+    """1 where the first of two atomic numbers is the less electronegative, else −1."""
+    x = bond_valence_table().electronegativity
+    return np.where(x[:, None] < x, 1, -1)
 
 
 class _Combinations(NamedTuple):
@@ -197,9 +211,10 @@ class _Assignment:
     def __init__(self, atoms: Atoms, neighbors: NeighborList, mobile: str) -> None:
         self.atoms, self.mobile = atoms, mobile
         self.sums = bond_valence_sums(atoms, neighbors)
-        same = atoms.z[neighbors.center] == atoms.z[neighbors.neighbor]
-        chained = neighbors.center[same & covalent_contact(atoms, neighbors)]
-        self.is_chained = np.isin(np.arange(len(atoms.z)), chained)
+        contact = covalent_contact(atoms, neighbors).nonzero()[0]
+        i, j = neighbors.center[contact], neighbors.neighbor[contact]
+        self.is_chained = np.zeros(len(atoms.z), dtype=bool)
+        self.is_chained[i[atoms.z[i] == atoms.z[j]]] = True
         self.groups = self._groups()
         self.counts = np.array([float(atoms.occupancy[g].sum()) for g in self.groups])
         options = [self._options(g) for g in self.groups]
@@ -284,12 +299,10 @@ class _Assignment:
         bonded to their own kind: a peroxide ion beside oxide ions is O⁻ beside O²⁻.
         """
         groups: list[IntArray] = []
-        for z in np.unique(self.atoms.z):
-            members = np.flatnonzero(self.atoms.z == z)
-            high, low = (
-                members[self.sums[members] > _CLEAR_SUM],
-                members[self.sums[members] < -_CLEAR_SUM],
-            )
+        for z in np.bincount(self.atoms.z).nonzero()[0]:
+            members = (self.atoms.z == z).nonzero()[0]
+            sums = self.sums[members]
+            high, low = members[sums > _CLEAR_SUM], members[sums < -_CLEAR_SUM]
             split = len(high) > 0 and len(low) > 0 and len(high) + len(low) == len(members)
             own = self.is_chained[members]
             if not split and SYMBOLS[z - 1] in NON_METALS and own.any() and not own.all():
@@ -337,9 +350,10 @@ class _Assignment:
     def _combinations(self, groups: Sequence[int]) -> _Combinations:
         """All combinations of one state for each of the groups given, the others left at zero."""
         kept = self._probable_states(groups)
-        mesh = np.indices([len(k) for k in kept]).reshape(len(kept), -1)
-        states = np.zeros((mesh.shape[1], len(self.states)))
-        score = np.zeros(mesh.shape[1])
+        shape = [len(k) for k in kept]
+        mesh = np.unravel_index(np.arange(prod(shape)), shape)
+        states = np.zeros((prod(shape), len(self.states)))
+        score = np.zeros(prod(shape))
         for group, indices, choice in zip(groups, kept, mesh, strict=True):
             states[:, group] = self.states[group][indices[choice]]
             score += self.scores[group][indices[choice]]

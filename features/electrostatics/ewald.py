@@ -84,8 +84,12 @@ def _real_part(
 
 def _phases(frac: FloatArray, limit: int, axis: int) -> ComplexArray:
     """exp(2πi m x) for m = −limit … limit, shape (2 limit + 1, n)."""
-    half = np.exp(2j * np.pi * np.outer(np.arange(limit + 1), frac[:, axis]))
-    return np.ascontiguousarray(np.vstack([half[:0:-1].conj(), half]))
+    angle = 2 * np.pi * np.arange(limit + 1)[:, None] * frac[:, axis]
+    # Cosine and sine of numbers are several times as fast as the exponential of imaginary ones.
+    phases = np.empty((2 * limit + 1, len(frac)), dtype=np.complex128)
+    phases.real[limit:], phases.imag[limit:] = np.cos(angle), np.sin(angle)
+    phases[:limit] = phases[:limit:-1].conj()
+    return phases
 
 
 @njit(cache=True, fastmath=True)

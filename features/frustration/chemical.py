@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from ...data.elements import SYMBOLS
-from ...data.records import FloatArray
+from ...data.records import FloatArray, IntArray
 from ..core.atoms import weighted_mean, weighted_spread
 from ..core.columns import Notes, Values
-from ..core.elements import ANION_POLARIZABILITY_A3, bond_valence_table, covalent_radii_A
-from ..core.prepared import PreparedStructure, once_per_structure
+from ..core.elements import ANION_POLARIZABILITY_A3, bond_valence_table
+from ..core.neighbors import covalent_sums_A
+from ..core.prepared import (
+    ANION,
+    MOBILE,
+    PreparedStructure,
+    once_per_structure,
+    pair_roles,
+    pairs_between,
+)
 from ..core.roles import pair_valence_e
 from ..isolated.definition import CAGE_RATIO, framework_bonds, framework_cations
 from ..isolated.site_symmetry import host_site_symmetry
@@ -20,25 +29,27 @@ IDEAL_ORDER: Final[dict[int, int]] = {3: 12, 4: 24, 5: 12, 6: 48, 8: 48, 9: 12, 
 """Group order of the ideal polyhedron by coordination number: triangle D3h, tetrahedron Td,
 trigonal bipyramid D3h, octahedron Oh, cube Oh, tricapped prism D3h, cuboctahedron Oh."""
 
+# By pair of roles: one of the two is an anion.
+_OPPOSITE: Final = ((np.arange(16) // 4 == ANION) != (np.arange(16) % 4 == ANION)).copy()
+
 
 @once_per_structure
 def pair_valences_e(prepared: PreparedStructure) -> FloatArray:
     """Bond valence of every cation–anion pair, 0 for other pairs; distances as they are."""
-    pairs, z, roles = prepared.neighbors, prepared.atoms.z, prepared.roles
-    opposite = roles.is_anion[pairs.center] != roles.is_anion[pairs.neighbor]
+    pairs, z = prepared.neighbors, prepared.atoms.z
     valence = np.zeros(len(pairs.center))
-    chosen = np.flatnonzero(opposite)
+    chosen = _OPPOSITE[pair_roles(prepared)].nonzero()[0]
     i, j = pairs.center[chosen], pairs.neighbor[chosen]
     valence[chosen] = pair_valence_e(z[i], z[j], pairs.distance_A[chosen])
     return valence
 
 
-def first_shell(prepared: PreparedStructure) -> np.ndarray:
-    """Pairs of a mobile ion with an anion of its cage ratio or nearer, bool (n_pairs,)."""
-    pairs, z, roles = prepared.neighbors, prepared.atoms.z, prepared.roles
-    radii = covalent_radii_A()
-    near = pairs.distance_A <= CAGE_RATIO * (radii[z[pairs.center]] + radii[z[pairs.neighbor]])
-    return near & roles.is_mobile[pairs.center] & roles.is_anion[pairs.neighbor]
+@once_per_structure
+def first_shell(prepared: PreparedStructure) -> IntArray:
+    """Pairs of the neighbour list of a mobile ion with an anion of its cage ratio or nearer."""
+    pairs, chosen = prepared.neighbors, pairs_between(prepared, MOBILE, ANION)
+    total = covalent_sums_A(prepared.atoms.z, pairs)[chosen]
+    return chosen[pairs.distance_A[chosen] <= CAGE_RATIO * total]
 
 
 def bond_valence_values(prepared: PreparedStructure) -> Values:
@@ -54,7 +65,8 @@ def bond_valence_values(prepared: PreparedStructure) -> Values:
         "mobile_bond_valence_spread_e": weighted_spread(total[mobile], weight[mobile]),
         "global_instability_index_e": weighted_mean(misfit, weight) ** 0.5,
     }
-    shell = np.flatnonzero(first_shell(prepared) & (valence > 0))
+    shell = first_shell(prepared)
+    shell = shell[valence[shell] > 0]
     if len(shell):
         share = atoms.occupancy[pairs.center[shell]] * atoms.occupancy[pairs.neighbor[shell]]
         mean = weighted_mean(valence[shell], share)
@@ -72,7 +84,7 @@ def anion_character_values(prepared: PreparedStructure, notes: Notes) -> Values:
     if framework.any():
         cation = weighted_mean(x[atoms.z[framework]], atoms.occupancy[framework])
         values["framework_electronegativity_contrast"] = weighted_mean(x[z], weight) - cation
-    alpha = np.array([ANION_POLARIZABILITY_A3.get(SYMBOLS[k - 1], np.nan) for k in z])
+    alpha = _polarizabilities_A3()[z]
     if np.isnan(alpha).any():
         unknown = sorted({SYMBOLS[k - 1] for k in z[np.isnan(alpha)]})
         notes.append(f"frustration: no tabulated polarisability of {', '.join(unknown)}")
@@ -82,6 +94,13 @@ def anion_character_values(prepared: PreparedStructure, notes: Notes) -> Values:
         "anion_polarizability_max_A3": float(alpha.max()),
         "anion_polarizability_spread_A3": weighted_spread(alpha, weight),
     }
+
+
+@lru_cache(maxsize=1)
+def _polarizabilities_A3() -> FloatArray:
+    """By atomic number, NaN where there is none."""
+    known = [ANION_POLARIZABILITY_A3.get(symbol, np.nan) for symbol in SYMBOLS]
+    return np.array([np.nan, *known])
 
 
 def symmetry_mismatch_values(prepared: PreparedStructure) -> Values:

@@ -91,7 +91,7 @@ def coordination_values(prepared: PreparedStructure) -> Values:
     values: Values = {
         "anion_coordination_breadth": weighted_spread(around, atoms.occupancy[roles.is_anion])
     }
-    shell = np.flatnonzero(first_shell(prepared))
+    shell = first_shell(prepared)
     if not len(shell):
         return values
     center, share = pairs.center[shell], atoms.occupancy[pairs.neighbor[shell]]
@@ -161,9 +161,9 @@ def host_units(prepared: PreparedStructure) -> HostUnits:
 def _contacts(prepared: PreparedStructure, pairs: NeighborList) -> IntArray:
     """Covalent contacts between two anions or between two framework cations."""
     cation, anion = framework_cations(prepared), prepared.roles.is_anion
-    i, j = pairs.center, pairs.neighbor
-    alike = (cation[i] & cation[j]) | (anion[i] & anion[j])
-    return np.flatnonzero(alike & covalent_contact(prepared.atoms, pairs))
+    contact = covalent_contact(prepared.atoms, pairs).nonzero()[0]
+    i, j = pairs.center[contact], pairs.neighbor[contact]
+    return contact[(cation[i] & cation[j]) | (anion[i] & anion[j])]
 
 
 def rotation_values(prepared: PreparedStructure) -> Values:

@@ -19,9 +19,15 @@ import numpy as np
 
 from ...data.elements import SYMBOLS
 from ...data.records import FloatArray, IntArray
-from ..core.elements import covalent_radii_A
-from ..core.neighbors import NeighborList, neighbor_list
-from ..core.prepared import PreparedStructure, once_per_structure
+from ..core.neighbors import NeighborList, covalent_sums_A, neighbor_list
+from ..core.prepared import (
+    ANION,
+    FRAMEWORK,
+    MOBILE,
+    PreparedStructure,
+    once_per_structure,
+    pairs_between,
+)
 
 BOND_RATIO: Final[float] = 1.25
 """Distance over covalent radius sum up to which a framework cation bonds an anion."""
@@ -106,10 +112,10 @@ def leading_element(prepared: PreparedStructure) -> str:
     atoms, roles = prepared.atoms, prepared.roles
     isolated = find_isolated_anions(prepared).is_isolated & (atoms.occupancy >= FRAMEWORK_OCCUPANCY)
     candidates = []
-    for z in np.unique(atoms.z[isolated]):
+    for z in np.bincount(atoms.z[isolated]).nonzero()[0]:
         members = isolated & (atoms.z == z)
         amount = round(float(atoms.occupancy[members].sum()) / atoms.volume_A3, 9)
-        charge = round(float(np.average(roles.oxidation[members])), 6)
+        charge = round(float(roles.oxidation[members].mean()), 6)
         candidates.append((charge, -amount, int(z)))
     return SYMBOLS[min(candidates)[2] - 1] if candidates else ""
 
@@ -122,15 +128,11 @@ def _class_of(framework: np.ndarray, isolated: np.ndarray, anions_z: IntArray) -
     return "zintl" if all(SYMBOLS[z - 1] in ZINTL_ANIONS for z in anions_z) else "antistructure"
 
 
-def _covalent_sums_A(z: IntArray, pairs: NeighborList) -> FloatArray:
-    radii = covalent_radii_A()
-    return radii[z[pairs.center]] + radii[z[pairs.neighbor]]
-
-
-def _ratios(prepared: PreparedStructure) -> FloatArray:
-    """Distance over covalent radius sum for every pair."""
+def covalent_ratios(prepared: PreparedStructure, chosen: IntArray) -> FloatArray:
+    """Distance over covalent radius sum of the chosen pairs of the neighbour list."""
     pairs = prepared.neighbors
-    return pairs.distance_A / _covalent_sums_A(prepared.atoms.z, pairs)
+    ratio = pairs.distance_A[chosen] / covalent_sums_A(prepared.atoms.z, pairs)[chosen]
+    return np.asarray(ratio)
 
 
 def framework_cations(prepared: PreparedStructure) -> np.ndarray:
@@ -142,14 +144,16 @@ def framework_cations(prepared: PreparedStructure) -> np.ndarray:
 @once_per_structure
 def framework_bonds(prepared: PreparedStructure) -> IntArray:
     """Pairs of the neighbour list that bond a framework cation (centre) to an anion (neighbour)."""
-    pairs, is_anion = prepared.neighbors, prepared.roles.is_anion
+    pairs, n_atoms = prepared.neighbors, len(prepared.atoms.z)
     # Pairs seen from the cation, so that its nearest anion is known.
-    m_to_x = framework_cations(prepared)[pairs.center] & is_anion[pairs.neighbor]
+    m_to_x = pairs_between(prepared, FRAMEWORK, ANION)
+    m_to_x = m_to_x[framework_cations(prepared)[pairs.center[m_to_x]]]
     m, distance = pairs.center[m_to_x], pairs.distance_A[m_to_x]
-    nearest = np.full(len(is_anion), np.inf)
-    np.minimum.at(nearest, m, distance)
-    bond = (_ratios(prepared)[m_to_x] <= BOND_RATIO) | (distance <= SHELL_RATIO * nearest[m])
-    return np.flatnonzero(m_to_x)[bond]
+    # The nearest of each cation comes first, so that going backwards it stays.
+    nearest = np.full(n_atoms, np.inf)
+    nearest[m[::-1]] = distance[::-1]
+    is_bond = covalent_ratios(prepared, m_to_x) <= BOND_RATIO
+    return m_to_x[is_bond | (distance <= SHELL_RATIO * nearest[m])]
 
 
 def _margins(
@@ -160,12 +164,12 @@ def _margins(
     smallest = [np.where(is_anion, np.inf, np.nan) for _ in range(3)]
     if not framework.any():
         return smallest[0], smallest[1], smallest[2]
-    _lower(smallest, prepared, prepared.neighbors, framework)
+    _lower(smallest, prepared, prepared.neighbors, pairs_between(prepared, ANION, FRAMEWORK))
     # Beyond the shared list: only anions without any framework cation within its reach.
     remote = np.flatnonzero(is_anion & ~np.isfinite(smallest[1]))
     if len(remote):
         far = neighbor_list(atoms.lattice, atoms.frac, _FAR_A, remote)
-        _lower(smallest, prepared, far, framework)
+        _lower(smallest, prepared, far, np.arange(len(far.center)))
     return smallest[0], smallest[1], smallest[2]
 
 
@@ -173,12 +177,12 @@ def _lower(
     smallest: list[FloatArray],
     prepared: PreparedStructure,
     pairs: NeighborList,
-    framework: np.ndarray,
+    from_anions: IntArray,
 ) -> None:
     """Lower ratio, distance and clearance of each anion to those of the pairs given."""
-    to_m = prepared.roles.is_anion[pairs.center] & framework[pairs.neighbor]
+    to_m = from_anions[framework_cations(prepared)[pairs.neighbor[from_anions]]]
     center, distance = pairs.center[to_m], pairs.distance_A[to_m]
-    total = _covalent_sums_A(prepared.atoms.z, pairs)[to_m]
+    total = covalent_sums_A(prepared.atoms.z, pairs)[to_m]
     # fmin: a cation without a covalent radius gives no ratio, its distance still counts.
     np.fmin.at(smallest[0], center, distance / total)
     np.fmin.at(smallest[1], center, distance)
@@ -191,9 +195,8 @@ def cage_contacts(prepared: PreparedStructure) -> IntArray:
 
     The shell reaches to :data:`CAGE_RATIO` × the covalent radius sum.
     """
-    pairs, roles = prepared.neighbors, prepared.roles
-    near = roles.is_anion[pairs.center] & roles.is_mobile[pairs.neighbor]
-    return np.flatnonzero(near & (_ratios(prepared) <= CAGE_RATIO))
+    near = pairs_between(prepared, ANION, MOBILE)
+    return near[covalent_ratios(prepared, near) <= CAGE_RATIO]
 
 
 def _mobile_coordination(prepared: PreparedStructure) -> FloatArray:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from scipy.special import erfc
 
+from ..core.atoms import weighted_mean
 from ..core.columns import Column, Notes, Value, Values
 from ..core.prepared import PreparedStructure
 from ..isolated.definition import find_isolated_anions
@@ -138,7 +140,7 @@ def _scores(host: Host, found: Similarity, isolated: np.ndarray) -> Values:
 
 
 def _mean(values: np.ndarray, weights: np.ndarray, chosen: np.ndarray) -> float:
-    return float(np.average(values[chosen], weights=weights[chosen])) if chosen.any() else np.nan
+    return weighted_mean(values[chosen], weights[chosen]) if chosen.any() else np.nan
 
 
 def _shell(found: Similarity, isolated: np.ndarray) -> Values:
@@ -152,8 +154,6 @@ def _shell(found: Similarity, isolated: np.ndarray) -> Values:
 
 
 def _volumes(host: Host, found: Similarity) -> Values:
-    from scipy.special import erfc
-
     edge = 0.2 * LIKE_DIFFERENCE * np.sqrt(2.0)
     like = 0.5 * erfc((found.distance - LIKE_DIFFERENCE) / edge)
     is_like = np.zeros(len(found.grid.first), dtype=bool)
@@ -161,7 +161,7 @@ def _volumes(host: Host, found: Similarity) -> Values:
     dimension: Value = float(region_dimension(is_like[found.grid.orbit], found.grid.shape))
     return {
         "void_fraction": found.void_fraction,
-        "mobile_like_void_fraction": float(np.average(like, weights=found.weights)),
+        "mobile_like_void_fraction": weighted_mean(like, found.weights),
         "mobile_like_difference": found.threshold,
         "mobile_like_dimension": dimension,
         "mobile_environment_spread": _environment_spread(host, found),
@@ -170,6 +170,6 @@ def _volumes(host: Host, found: Similarity) -> Values:
 
 def _environment_spread(host: Host, found: Similarity) -> float:
     weight = host.mobile_occupancy
-    mean = np.average(found.environments, axis=0, weights=weight)
+    mean = weight @ found.environments / weight.sum()
     squared = ((found.environments - mean) ** 2).sum(axis=1)
-    return float(np.sqrt(np.average(squared, weights=weight)))
+    return weighted_mean(squared, weight) ** 0.5

@@ -196,10 +196,11 @@ def _shared(sums: FloatArray, host: Host) -> FloatArray:
     The other points of an orbit count for the anions that symmetry makes of its own, so that equal
     anions have equal shares of what all of them have.
     """
+    if len(host.symmetry.rotation) == 1:
+        return sums
     first = host.symmetry.first_atom
-    total = np.zeros_like(sums)
-    np.add.at(total, first, sums)
-    return np.asarray(total[first] / np.bincount(first, minlength=len(first))[first][:, None])
+    total = np.stack([np.bincount(first, weights=column) for column in sums.T], axis=1)
+    return np.asarray(total[first] / np.bincount(first)[first][:, None])
 
 
 def _spacing_A(host: Host) -> float:

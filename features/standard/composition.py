@@ -64,6 +64,7 @@ STATISTICS: Final[dict[str, str]] = {
 STOICHIOMETRY_NORMS: Final[tuple[int, ...]] = (0, 2, 3, 5, 7, 10)
 ORBITALS: Final[tuple[str, ...]] = ("s", "p", "d", "f")
 
+_VALENCE = [list(MAGPIE_PROPERTIES).index(f"N{o}Valence") for o in (*ORBITALS, "")]
 _MISSING = "an element has no tabulated value"
 
 
@@ -288,7 +289,7 @@ def _magpie_statistics(
     deviation = np.add.reduceat(weight * np.abs(values - mean[group]), start)
     # As matminer: amounts within 1e-5 relative of the largest count as equally abundant.
     largest = np.maximum.reduceat(fraction, start)[group]
-    abundant = np.isclose(fraction, largest, rtol=1e-5, atol=1e-8)[:, None]
+    abundant = (np.abs(fraction - largest) <= 1e-8 + 1e-5 * largest)[:, None]
     mode = np.minimum.reduceat(np.where(abundant, values, np.inf), start)
     return np.stack([low, high, high - low, mean, deviation, mode], axis=2)
 
@@ -301,9 +302,7 @@ def _stoichiometry(fraction: FloatArray, start: IntArray) -> FloatArray:
 
 
 def _valence(values: FloatArray, fraction: FloatArray, start: IntArray) -> FloatArray:
-    names = list(MAGPIE_PROPERTIES)
-    columns = [names.index(f"N{o}Valence") for o in ORBITALS] + [names.index("NValence")]
-    mean = np.add.reduceat(fraction[:, None] * values[:, columns], start)
+    mean = np.add.reduceat(fraction[:, None] * values[:, _VALENCE], start)
     return np.concatenate([mean[:, :-1], mean[:, :-1] / mean[:, -1:]], axis=1)
 
 

@@ -12,7 +12,7 @@ from ...data.units import AMU_A3_TO_G_CM3
 from ..core.atoms import weighted_mean
 from ..core.columns import Column, Notes, Values
 from ..core.elements import atomic_masses_amu, covalent_radii_A, slater_radii_A
-from ..core.prepared import PreparedStructure
+from ..core.prepared import ANION, MOBILE, PreparedStructure, pairs_between
 
 _FAMILY = "density"
 _MATMINER = "matminer DensityFeatures"
@@ -77,24 +77,25 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
         "mobile_density_A3": mobile / volume,
         "mobile_fraction": mobile / float(weight.sum()),
         "volume_per_anion_A3": volume / float(weight[roles.is_anion].sum()),
-        "mobile_anion_distance_A": _mean_nearest(prepared, roles.is_anion),
-        "mobile_mobile_distance_A": _mean_nearest(prepared, roles.is_mobile),
+        "mobile_anion_distance_A": _mean_nearest(prepared, ANION),
+        "mobile_mobile_distance_A": _mean_nearest(prepared, MOBILE),
     }
 
 
 def _note_missing_radii(prepared: PreparedStructure, notes: Notes) -> None:
-    present = np.unique(prepared.atoms.z)
+    present = np.bincount(prepared.atoms.z).nonzero()[0].tolist()
     for kind, table in (("atomic", slater_radii_A()), ("covalent", covalent_radii_A())):
         missing = [SYMBOLS[z - 1] for z in present if not np.isfinite(table[z])]
         if missing:
             notes.append(f"{_FAMILY}: no {kind} radius is tabulated for {', '.join(missing)}")
 
 
-def _mean_nearest(prepared: PreparedStructure, partner: np.ndarray) -> float:
+def _mean_nearest(prepared: PreparedStructure, partner: int) -> float:
     pairs, is_mobile = prepared.neighbors, prepared.roles.is_mobile
-    chosen = is_mobile[pairs.center] & partner[pairs.neighbor]
+    # The nearest of each centre comes first, so that going backwards it stays.
+    chosen = pairs_between(prepared, MOBILE, partner)[::-1]
     nearest = np.full(len(is_mobile), np.inf)
-    np.minimum.at(nearest, pairs.center[chosen], pairs.distance_A[chosen])
+    nearest[pairs.center[chosen]] = pairs.distance_A[chosen]
     reached = is_mobile & np.isfinite(nearest)
     if not reached.any():
         return np.nan

@@ -61,25 +61,33 @@ def harmonic_moments(
     complex array (n_channels, n_sites, max_degree + 1, max_degree + 1)
         By degree l and order m ≥ 0, without the Condon–Shortley phase.
     """
-    return _moments(start, direction, np.ascontiguousarray(weight), _normalisation(max_degree))
+    return _moments(start, direction, np.ascontiguousarray(weight), _coefficients(max_degree))
 
 
 @lru_cache(maxsize=8)
-def _normalisation(max_degree: int) -> FloatArray:
-    """√((l − m)! / (l + m)!) by degree and order."""
-    table = np.zeros((max_degree + 1, max_degree + 1))
+def _coefficients(max_degree: int) -> FloatArray:
+    """By order m and degree l, shape (3, max_degree + 1, max_degree + 1).
+
+    √((l − m)! / (l + m)!), and (2l + 1) / (l − m + 1) and (l + m) / (l − m + 1) of the recursion
+    P_(l+1)m = a z P_lm − b P_(l−1)m: the kernel has no divisions.
+    """
+    table = np.zeros((3, max_degree + 1, max_degree + 1))
     for degree in range(max_degree + 1):
-        table[degree, 0] = 1.0
-        for m in range(1, degree + 1):
-            table[degree, m] = table[degree, m - 1] / np.sqrt((degree + m) * (degree - m + 1))
+        table[0, 0, degree] = 1.0
+        for m in range(degree + 1):
+            if m > 0:
+                root = np.sqrt((degree + m) * (degree - m + 1))
+                table[0, m, degree] = table[0, m - 1, degree] / root
+            table[1, m, degree] = (2 * degree + 1) / (degree - m + 1)
+            table[2, m, degree] = (degree + m) / (degree - m + 1)
     return table
 
 
 @njit(cache=True)
 def _moments(
-    start: IntArray, direction: FloatArray, weight: FloatArray, normalisation: FloatArray
+    start: IntArray, direction: FloatArray, weight: FloatArray, coefficients: FloatArray
 ) -> ComplexArray:
-    n, n_channels, top = len(start) - 1, weight.shape[1], len(normalisation)
+    n, n_channels, top = len(start) - 1, weight.shape[1], coefficients.shape[1]
     moments = np.zeros((n_channels, n, top, top), dtype=np.complex128)
     # Real and imaginary parts of one site, by order: what the inner loop adds to lies together.
     real, imaginary = np.empty((n_channels, top, top)), np.empty((n_channels, top, top))
@@ -93,10 +101,9 @@ def _moments(
                 # Legendre recursion in l for P_lm / sin^m, so that the poles need no care.
                 before, current = 0.0, diagonal
                 for degree in range(m, top):
-                    term[degree] = current * normalisation[degree, m]
-                    following = ((2 * degree + 1) * z * current - (degree + m) * before) / (
-                        degree - m + 1
-                    )
+                    term[degree] = current * coefficients[0, m, degree]
+                    along = coefficients[1, m, degree] * z
+                    following = along * current - coefficients[2, m, degree] * before
                     before, current = current, following
                 for c in range(n_channels):
                     a, b = weight[f, c] * cosine, weight[f, c] * sine

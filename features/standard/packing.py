@@ -22,7 +22,7 @@ import numpy as np
 from ...data.records import FloatArray, IntArray
 from ..core.atoms import weighted_mean
 from ..core.columns import Column, Notes, Values
-from ..core.prepared import CUTOFF_A, PreparedStructure
+from ..core.prepared import ANION, CUTOFF_A, PreparedStructure, pairs_between
 
 if TYPE_CHECKING:
     from ..core.pair_search import PairArrays
@@ -100,20 +100,22 @@ COLUMNS: Final[tuple[Column, ...]] = (
 def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     """Anion packing columns; see the catalogue for each."""
     atoms, is_anion = prepared.atoms, prepared.roles.is_anion
-    # One point per site: anions that share a site are the same point of the sublattice.
-    sites, where = np.unique(atoms.site[is_anion], return_inverse=True)
-    weight = np.bincount(where, weights=atoms.occupancy[is_anion]).astype(np.float64)
+    sites, weight = atoms.site[is_anion], atoms.occupancy[is_anion]
+    if not prepared.record.is_ordered:
+        # One point per site: anions that share a site are the same point of the sublattice.
+        sites, where = np.unique(sites, return_inverse=True)
+        weight = np.bincount(where, weights=weight).astype(np.float64)
     distance = packing_distances(
         atoms.lattice, prepared.record.frac[sites], weight, _anion_pairs(prepared, sites)
     )
-    nearest = distance.argmin(axis=1)
-    recognised = distance.min(axis=1) < RECOGNISED
-    share = [float(weight[recognised & (nearest == k)].sum() / weight.sum()) for k in range(3)]
+    nearest, least = distance.argmin(axis=1), distance.min(axis=1)
+    recognised = np.where(least < RECOGNISED, weight, 0.0)
+    share = (np.bincount(nearest, weights=recognised, minlength=3) / weight.sum()).tolist()
     mean = weight @ distance / weight.sum()
     values: Values = {
         f"anion_packing_distance_{lattice}": float(mean[k]) for k, lattice in enumerate(LATTICES)
     }
-    values["anion_packing_distance_nearest"] = weighted_mean(distance.min(axis=1), weight)
+    values["anion_packing_distance_nearest"] = weighted_mean(least, weight)
     values |= {f"anion_packing_share_{e}": s for e, s in zip(LATTICES, share, strict=True)}
     return values | {"anion_packing": _label(share)}
 
@@ -122,9 +124,8 @@ def _anion_pairs(prepared: PreparedStructure, sites: IntArray) -> PairArrays | N
     """Pairs of anions from the shared list; None where sites are no atoms."""
     if not prepared.record.is_ordered:
         return None
-    pairs, is_anion = prepared.neighbors, prepared.roles.is_anion
-    chosen = np.flatnonzero(is_anion[pairs.center] & is_anion[pairs.neighbor])
-    number = np.cumsum(is_anion) - 1
+    pairs, chosen = prepared.neighbors, pairs_between(prepared, ANION, ANION)
+    number = np.cumsum(prepared.roles.is_anion) - 1
     start = np.searchsorted(chosen, pairs.start[[*sites, -1]])
     # What pair_search gives, but for translations, which nobody reads here.
     neighbor = number[pairs.neighbor[chosen]][:, None]
@@ -205,12 +206,10 @@ def _fade(distance: FloatArray) -> FloatArray:
 
 
 def _power_spectrum(channels: ComplexArray) -> FloatArray:
-    """Σ_m c_nlm c*_n'lm for channels n ≤ n', each distinct pair counted as often as it occurs."""
-    rows = []
-    for n, one in enumerate(channels):
-        for other in channels[n:]:
-            product = (one * other.conj()).real
-            # Only m ≥ 0 is stored.
-            power = 2.0 * product.sum(axis=-1) - product[..., 0]
-            rows.append(power * (1.0 if one is other else np.sqrt(2.0)))
-    return np.concatenate(rows, axis=1)
+    """Σ_m c_nlm c*_n'lm for channels n ≤ n', each pair once, shape (n_points, n)."""
+    one, other = np.triu_indices(len(channels))
+    real, imaginary = np.ascontiguousarray(channels.real), np.ascontiguousarray(channels.imag)
+    product = real[one] * real[other] + imaginary[one] * imaginary[other]
+    # Only m ≥ 0 is stored.
+    power = 2.0 * product.sum(axis=-1) - product[..., 0]
+    return power.transpose(1, 0, 2).reshape(channels.shape[1], -1)

@@ -14,7 +14,14 @@ import numpy as np
 
 from ...data.records import FloatArray, IntArray
 from ..core.columns import Column, Notes, Values
-from ..core.prepared import PreparedStructure
+from ..core.prepared import (
+    ANION,
+    FRAMEWORK,
+    MOBILE,
+    PreparedStructure,
+    atom_roles,
+    pair_roles,
+)
 
 _FAMILY = "radial"
 _SOURCE = "matminer RadialDistributionFunction over the number of atoms"
@@ -31,8 +38,8 @@ ROLE_PAIRS: Final[tuple[tuple[str, str], ...]] = (
 
 _DIGITS = 7  # distances of symmetric crystals fall on bin edges: rounding must not decide
 
-_ROLES = ("mobile", "anion", "framework")
-_PAIR_ROWS = tuple(np.array([[_ROLES.index(r) for r in pair] for pair in ROLE_PAIRS]).T)
+_ROLES: Final = {"mobile": MOBILE, "anion": ANION, "framework": FRAMEWORK}
+_PAIR_ROWS = tuple(np.array([[_ROLES[r] for r in pair] for pair in ROLE_PAIRS]).T)
 _SHELLS_A3 = 4.0 / 3.0 * np.pi * np.diff(EDGES_A**3)
 _PARTIAL_SHELLS_A3 = 4.0 / 3.0 * np.pi * np.diff(PARTIAL_EDGES_A**3)
 
@@ -86,13 +93,10 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
 
 def _partial(prepared: PreparedStructure, both: FloatArray, distance_A: FloatArray) -> list[float]:
     """Mean number density of each pair of roles in each shell, 1/Å³; 0 without members."""
-    roles, pairs, weight = prepared.roles, prepared.neighbors, prepared.atoms.occupancy
-    members = np.stack([roles.is_mobile, roles.is_anion, roles.is_framework_cation])
-    role = np.where(members.any(axis=0), members.argmax(axis=0), len(_ROLES))
+    role, weight = atom_roles(prepared), prepared.atoms.occupancy
     # One histogram over all pairs of roles and all shells: shell 0 takes what is nearer.
-    n, n_slots = len(_ROLES) + 1, len(PARTIAL_EDGES_A)
-    row = (role[pairs.center] * n + role[pairs.neighbor]) * n_slots
-    slots = row + _slots(distance_A, PARTIAL_EDGES_A)
+    n, n_slots = 4, len(PARTIAL_EDGES_A)
+    slots = pair_roles(prepared) * n_slots + _slots(distance_A, PARTIAL_EDGES_A)
     histogram = np.bincount(slots, weights=both, minlength=n * n * n_slots)
     density = histogram.reshape(n, n, n_slots)[:, :, 1:] / _PARTIAL_SHELLS_A3
     count = np.bincount(role, weights=weight, minlength=n)

@@ -1,4 +1,9 @@
-"""Space-group features by moyopy, in terms that do not depend on the choice of the cell."""
+"""Space-group features by moyopy, in terms that do not depend on the choice of the cell.
+
+Most crystals have one group at every tolerance near the one asked for; its operations are found
+here (:mod:`..core.operations`) and moyopy names the group. Where the tolerance decides, moyopy's
+own search, which weighs doubtful operations, has the word.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +14,21 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ...data.errors import FeatureError
-from ...data.records import IntArray, StructureRecord
+from ...data.records import FloatArray, IntArray, StructureRecord
+from ..core.atoms import has_whole_sites
 from ..core.columns import Column, Notes, Values
+from ..core.operations import SAFETY, Operations, find_operations
 from ..core.prepared import PreparedStructure
+from ..core.primitive import finer_lattice, merge_coincident, minkowski_reduced
 
 SYMPREC_A: Final[float] = 0.01
 """Distance tolerance, Å: matminer's and pymatgen's default."""
 
 _WHOLE: Final[float] = 1e-3
+_CLEAR = 1 / 3
+"""An operation that fits to this share of the tolerance is beyond doubt."""
+_SHORTEST_A = 2.0
+"""No lattice vector is shorter."""
 _FAMILY = "symmetry"
 _SOURCE = "matminer GlobalSymmetryFeatures; moyopy"
 _NAN = "no space group found within 0.01 Å"
@@ -77,6 +89,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     ),
 )
 
+_IDENTITY: Final[IntArray] = np.eye(3, dtype=np.int64)
+
 # moyopy tells of operations that a supercell's lattice hides; only the group's number is used here.
 logging.getLogger("moyo").addFilter(lambda record: "Omitted" not in record.getMessage())
 
@@ -129,7 +143,57 @@ def space_group_number(record: StructureRecord, symprec_A: float = SYMPREC_A) ->
     FeatureError
         If no space group fits within the tolerance.
     """
-    return int(_dataset(record, symprec_A).number)
+    number = _clear_number(record, symprec_A)
+    return int(_dataset(record, symprec_A).number) if number is None else number
+
+
+def _clear_number(record: StructureRecord, symprec_A: float) -> int | None:
+    """Number of the group where no tolerance near the one given finds another; else None."""
+    lattice = minkowski_reduced(record.lattice)
+    frac = record.frac @ (record.lattice @ np.linalg.inv(lattice))
+    kind = np.array(_site_kinds(record), dtype=np.int64)
+    found = _near_operations(lattice, frac, kind, symprec_A)
+    if found.misfit_A.max() > _CLEAR * symprec_A:
+        return None
+    is_translation = (found.rotation == _IDENTITY).all(axis=(1, 2))
+    if is_translation.sum() > 1:
+        # The cell hides rotations of the lattice that all translations span: again in a finer one.
+        finer = minkowski_reduced(finer_lattice(lattice, found.translation[is_translation]))
+        frac = frac @ (lattice @ np.linalg.inv(finer))
+        first, _ = merge_coincident(finer, frac, kind, symprec_A)
+        lattice, frac, kind = finer, frac[first], kind[first]
+        found = _near_operations(lattice, frac, kind, symprec_A)
+        if found.misfit_A.max() > _CLEAR * symprec_A:
+            return None
+    return _number(found, epsilon=symprec_A / abs(float(np.linalg.det(lattice))) ** (1 / 3))
+
+
+def _near_operations(
+    lattice: FloatArray, frac: FloatArray, kind: IntArray, symprec_A: float
+) -> Operations:
+    return find_operations(
+        lattice=lattice,
+        frac=frac,
+        kind=kind,
+        origin=int(np.bincount(kind)[kind].argmin()),
+        reach_A=SAFETY * symprec_A,
+        bend=SAFETY * symprec_A / _SHORTEST_A,
+    )
+
+
+def _number(found: Operations, epsilon: float) -> int | None:
+    """Space-group number of the operations of a primitive cell; None where they form no group.
+
+    Fractions may differ by ``epsilon``, as in moyopy's own search.
+    """
+    from moyopy import SpaceGroup
+
+    # moyopy's matrices act on columns.
+    columns = found.rotation.transpose(0, 2, 1).tolist()
+    try:
+        return int(SpaceGroup(columns, found.translation.tolist(), epsilon=epsilon).number)
+    except ValueError:
+        return None
 
 
 def conventional_rows(record: StructureRecord, symprec_A: float = 0.1) -> IntArray:
@@ -159,15 +223,22 @@ def conventional_rows(record: StructureRecord, symprec_A: float = 0.1) -> IntArr
 def _dataset(record: StructureRecord, symprec_A: float) -> Any:
     from moyopy import Cell, MoyoDataset
 
-    kinds: dict[tuple[tuple[str, float], ...], int] = {}
-    contents = (tuple(sorted((s.element, s.occupancy) for s in c)) for c in record.species)
-    numbers = [kinds.setdefault(content, len(kinds) + 1) for content in contents]
-    cell = Cell(record.lattice.tolist(), record.frac.tolist(), numbers)
+    cell = Cell(record.lattice.tolist(), record.frac.tolist(), _site_kinds(record))
     try:
         return MoyoDataset(cell, symprec=symprec_A)
     # moyopy raises ValueError for every failure of its search.
     except ValueError as error:
         raise FeatureError(f"{record.id}: no space group within {symprec_A} Å ({error})") from error
+
+
+def _site_kinds(record: StructureRecord) -> list[int]:
+    """One number for each content of a site, from 1."""
+    if has_whole_sites(record):
+        elements: list[int] = record.dominant_atomic_numbers.tolist()
+        return elements
+    kinds: dict[tuple[tuple[str, float], ...], int] = {}
+    contents = (tuple(sorted((s.element, s.occupancy) for s in c)) for c in record.species)
+    return [kinds.setdefault(content, len(kinds) + 1) for content in contents]
 
 
 @lru_cache(maxsize=230)

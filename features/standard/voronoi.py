@@ -99,8 +99,9 @@ def tessellate(
     """
     lattice = np.asarray(lattice, dtype=np.float64)
     n = len(frac)
-    cutoff_A = _FIRST_REACH * float(np.cbrt(abs(np.linalg.det(lattice)) / n))
-    if pairs is not None:
+    if pairs is None:
+        cutoff_A = _FIRST_REACH * float(np.cbrt(abs(np.linalg.det(lattice)) / n))
+    else:
         cutoff_A = pairs.cutoff_A
     open_atoms = np.arange(n)
     parts: list[tuple[Any, ...]] = []
@@ -143,9 +144,9 @@ def tessellation(prepared: PreparedStructure) -> Tessellation:
         If a site is partly empty: then no set of points is the structure.
     """
     record = prepared.record
-    filling = np.array([sum(s.occupancy for s in content) for content in record.species])
-    if (filling < _FULL).any():
-        site = int(np.argmin(filling))
+    filling = [sum(s.occupancy for s in content) for content in record.species]
+    if min(filling) < _FULL:
+        site = filling.index(min(filling))
         raise FeatureError(
             f"site {site} is {filling[site]:.3g} full, but Voronoi cells need full sites"
         )

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...data.elements import ATOMIC_NUMBER, SYMBOLS
 from ...data.records import FloatArray, IntArray, StructureRecord
+from ..core.atoms import has_whole_sites
 from ..core.columns import Column, Notes, Values
 from ..core.prepared import PreparedStructure
 from .composition import MAGPIE_PROPERTIES, magpie_table
@@ -150,6 +151,8 @@ def compute(prepared: PreparedStructure, notes: Notes) -> Values:
 def site_fractions(record: StructureRecord) -> tuple[FloatArray, IntArray]:
     """Fraction of each element on each site, shape (n_sites, n_elements), and atomic numbers."""
     elements = np.array([ATOMIC_NUMBER[e] for e in record.elements])
+    if has_whole_sites(record):
+        return (record.dominant_atomic_numbers[:, None] == elements).astype(np.float64), elements
     share = np.zeros((record.n_sites, len(elements)))
     slot = {e: k for k, e in enumerate(record.elements)}
     for site, content in enumerate(record.species):
@@ -197,8 +200,8 @@ def _differences(
         notes.append(f"{_FAMILY}: the Magpie table has gaps for {names}")
     contrast = np.abs(table[:, None, :] - table[None, :, :])
     # around[i, e]: share of site i's surface that faces element e.
-    around = np.zeros_like(share)
-    np.add.at(around, cells.center, cells.area_A2[:, None] * share[cells.neighbor])
+    facing = cells.area_A2[:, None] * share[cells.neighbor]
+    around = np.add.reduceat(facing, cells.start[:-1])
     around /= around.sum(axis=1, keepdims=True)
     pairs = (share[:, :, None] * around[:, None, :]).reshape(len(share), -1)
     return site_statistics(pairs @ contrast.reshape(-1, contrast.shape[2]))

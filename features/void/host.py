@@ -18,7 +18,7 @@ from ...data.errors import FeatureError
 from ...data.records import FloatArray, IntArray
 from ..core.prepared import PreparedStructure
 from ..core.primitive import finer_lattice, merge_coincident, minkowski_reduced, pure_translations
-from .reduction import SAME_ATOM_A, CellSymmetry, canonical_frames, symmetry_operations
+from .reduction import SAME_ATOM_A, CellSymmetry, canonical_frame, cell_symmetry
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,8 +98,8 @@ def find_host(prepared: PreparedStructure) -> Host:
     lattice = minkowski_reduced(finer_lattice(atoms.lattice, translations))
     folded = frac @ atoms.lattice @ np.linalg.inv(lattice)
     first, host_of_member = merge_coincident(lattice, folded, kind, 2 * SAME_ATOM_A)
-    frames = canonical_frames(lattice, folded[first], atoms.z[members][first])
-    lattice, origin_A = frames.lattice[0], frames.origin_A[0]
+    frame = canonical_frame(lattice, folded[first], atoms.z[members][first])
+    lattice, origin_A = frame.lattice, frame.origin_A
     to_host = np.linalg.inv(lattice)
     own = _wrapped((frac[first] @ atoms.lattice - origin_A) @ to_host)
     mobile = (atoms.frac[is_mobile] @ atoms.lattice - origin_A) @ to_host
@@ -117,13 +117,14 @@ def find_host(prepared: PreparedStructure) -> Host:
         mobile_frac=_wrapped(mobile),
         mobile_occupancy=atoms.occupancy[is_mobile],
         n_cells=len(translations),
-        symmetry=symmetry_operations(frames, own, kind[first]),
+        symmetry=cell_symmetry(lattice, own, kind[first], frame.origin),
     )
 
 
 def _kinds(z: IntArray, occupancy: FloatArray, oxidation: FloatArray) -> IntArray:
     """One integer per distinct (element, occupancy, charge)."""
-    return numbered(zip(z, np.round(occupancy, 4), np.round(oxidation, 4), strict=True))[1]
+    columns = z.tolist(), occupancy.round(4).tolist(), oxidation.round(4).tolist()
+    return numbered(zip(*columns, strict=True))[1]
 
 
 def numbered(keys: Iterable[tuple[float, ...]]) -> tuple[list[tuple[float, ...]], IntArray]:

@@ -6,25 +6,29 @@ smallest cell (:mod:`..core.primitive`), pick basis and origin by the atoms them
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numba import njit
 
 from ...data.records import FloatArray, IntArray
+from ..core.operations import SAFETY, find_operations
 from ..core.periodic import heights_A
 
 SAME_ATOM_A: Final[float] = 1e-3
 """Two atoms closer than this after an operation are the same atom."""
 
+NEARLY_A: Final[float] = 0.1 * SAFETY
+NEARLY_BENT: Final[float] = 0.11
+"""What site symmetries at 0.1 Å and 5° could take for an operation."""
+
 _SAME_LENGTH_A = 1e-4
 _SAME_READING = 1e-7
-_SIMILAR_READING = 1e-3
-"""Coordinates of four digits make frames that symmetry relates differ by so much."""
 _PROBE_A = 6.0
 _PROBE = np.array([0.37, 0.23, 0.41])
-_CORNERS = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)])
 
 
 def symmetric_frames(lattice: FloatArray) -> FloatArray:
@@ -41,41 +45,98 @@ def symmetric_frames(lattice: FloatArray) -> FloatArray:
         Right- and left-handed; two of a triclinic lattice, 48 of a cubic one. The set does not
         depend on the basis given.
     """
-    vectors = _CORNERS @ lattice
-    length = np.linalg.norm(vectors, axis=1)
-    wanted = np.sort(np.linalg.norm(lattice, axis=1))
-    a, b, c = (vectors[np.abs(length - w) < _SAME_LENGTH_A] for w in wanted)
-    volume = abs(float(np.linalg.det(lattice)))
-    # By hand, for np.cross takes longer than all of the rest.
-    left, right = b[:, None, [1, 2, 0]], c[None, :, [2, 0, 1]]
-    cross = left * right - b[:, None, [2, 0, 1]] * c[None, :, [1, 2, 0]]
-    signed = np.einsum("ix,jkx->ijk", a, cross)
-    i, j, k = np.nonzero(np.abs(np.abs(signed) - volume) < 1e-3 * volume)
-    products = np.stack([(a[i] * b[j]).sum(1), (a[i] * c[k]).sum(1), (b[j] * c[k]).sum(1)], axis=1)
+    return np.asarray(_frames(np.ascontiguousarray(lattice, dtype=np.float64)))
+
+
+@njit(cache=True)
+def _frames(lattice: FloatArray) -> FloatArray:
+    vector, alike, count = _vectors_as_long(lattice)
+    triple = np.empty((count[0] * count[1] * count[2], 3), dtype=np.int64)
+    product, n = np.empty((len(triple), 3)), 0
+    cross, volume = np.empty(3), 0.0
+    for x in range(3):
+        y, z = (x + 1) % 3, (x + 2) % 3
+        volume += lattice[0, x] * (lattice[1, y] * lattice[2, z] - lattice[1, z] * lattice[2, y])
+    for i in range(count[0]):
+        for j in range(count[1]):
+            a, b = vector[alike[0, i]], vector[alike[1, j]]
+            for x in range(3):
+                y, z = (x + 1) % 3, (x + 2) % 3
+                cross[x] = a[y] * b[z] - a[z] * b[y]
+            for k in range(count[2]):
+                c = vector[alike[2, k]]
+                signed = c[0] * cross[0] + c[1] * cross[1] + c[2] * cross[2]
+                if abs(abs(signed) - abs(volume)) < 1e-3 * abs(volume):
+                    triple[n, 0], triple[n, 1], triple[n, 2] = alike[0, i], alike[1, j], alike[2, k]
+                    product[n, 0] = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+                    product[n, 1] = a[0] * c[0] + a[1] * c[1] + a[2] * c[2]
+                    product[n, 2] = b[0] * c[0] + b[1] * c[1] + b[2] * c[2]
+                    n += 1
     # Several shapes may have equal edges (60° or 120°): take the most acute.
-    best = np.ones(len(i), dtype=bool)
     for column in range(3):
-        best &= products[:, column] > products[best, column].max() - _SAME_LENGTH_A
-    return np.stack([a[i], b[j], c[k]], axis=1)[best]
+        most, kept = -np.inf, 0
+        for m in range(n):
+            most = max(most, product[m, column])
+        for m in range(n):
+            if product[m, column] > most - _SAME_LENGTH_A:
+                for x in range(3):
+                    triple[kept, x], product[kept, x] = triple[m, x], product[m, x]
+                kept += 1
+        n = kept
+    frames = np.empty((n, 3, 3))
+    for m in range(n):
+        for axis in range(3):
+            for x in range(3):
+                frames[m, axis, x] = vector[triple[m, axis], x]
+    return frames
+
+
+@njit(cache=True)
+def _vectors_as_long(lattice: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
+    """Short lattice vectors, and those as long as the shortest basis vector, the next, the last."""
+    vector, length = np.empty((27, 3)), np.empty(27)
+    for v in range(27):
+        square = 0.0
+        for x in range(3):
+            vector[v, x] = (
+                (v // 9 - 1) * lattice[0, x]
+                + (v // 3 % 3 - 1) * lattice[1, x]
+                + (v % 3 - 1) * lattice[2, x]
+            )
+            square += vector[v, x] * vector[v, x]
+        length[v] = math.sqrt(square)
+    wanted = np.array([length[22], length[16], length[14]])
+    for low, high in ((0, 1), (1, 2), (0, 1)):
+        if wanted[high] < wanted[low]:
+            wanted[low], wanted[high] = wanted[high], wanted[low]
+    alike, count = np.empty((3, 27), dtype=np.int64), np.zeros(3, dtype=np.int64)
+    for axis in range(3):
+        for v in range(27):
+            if abs(length[v] - wanted[axis]) < _SAME_LENGTH_A:
+                alike[axis, count[axis]] = v
+                count[axis] += 1
+    return vector, alike, count
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
-    """Bases and origins in which a crystal looks (nearly) the same.
+class Frame:
+    """The basis and origin in which a crystal is described.
 
     Attributes
     ----------
-    lattice : array (n_frames, 3, 3), Å
-        The first is the crystal's own, whatever the cell it was given in.
-    origin_A : array (n_frames, 3), Å
-        Cartesian positions of atoms of the rarest element.
+    lattice : array (3, 3), Å
+    origin_A : array (3,), Å
+        Cartesian position of an atom of the rarest element.
+    origin : int
+        That atom.
     """
 
     lattice: FloatArray
     origin_A: FloatArray
+    origin: int
 
 
-def canonical_frames(lattice: FloatArray, frac: FloatArray, z: IntArray) -> Frames:
+def canonical_frame(lattice: FloatArray, frac: FloatArray, z: IntArray) -> Frame:
     """Basis and origin that depend on the crystal alone, up to its own symmetry.
 
     Parameters
@@ -86,11 +147,6 @@ def canonical_frames(lattice: FloatArray, frac: FloatArray, z: IntArray) -> Fram
         Atoms.
     z : array (n,)
         Atomic numbers.
-
-    Returns
-    -------
-    Frames
-        The frame of the crystal, then those that symmetry may map it onto.
 
     Notes
     -----
@@ -109,12 +165,11 @@ def canonical_frames(lattice: FloatArray, frac: FloatArray, z: IntArray) -> Fram
     probes -= np.floor(probes)
     reading = _density(probes @ lattice, images @ lattice, z[atom].astype(np.float64), _PROBE_A)
     winner = int(np.argmax(reading > reading.max() * (1.0 - _SAME_READING)))
-    alike = np.flatnonzero(np.abs(reading - reading[winner]) < _SIMILAR_READING * reading[winner])
-    order = np.concatenate([[winner], alike[alike != winner]])
-    return Frames(frames[order % len(frames)], origins[order // len(frames)])
+    number = winner // len(frames)
+    return Frame(frames[winner % len(frames)], origins[number], int(rarest[number]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CellSymmetry:
     """Operations f → f · rotation + translation that map the atoms of a cell onto themselves.
 
@@ -124,89 +179,49 @@ class CellSymmetry:
         Integer; the identity is one of them. In an order that depends on the set alone.
     translation : array (n_operations, 3)
         From 0 to 1.
-    first_atom : array (n_atoms,)
-        The first of the atoms that each is mapped onto.
+    image : array (n_operations, n_atoms)
+        The atom that each is mapped onto.
+    is_clear : bool
+        No other operation is nearly one, within :data:`NEARLY_A` and :data:`NEARLY_BENT`.
     """
 
     rotation: IntArray
     translation: FloatArray
-    first_atom: IntArray
+    image: IntArray
+    is_clear: bool
+
+    @cached_property
+    def first_atom(self) -> IntArray:
+        """The first of the atoms that each is mapped onto, shape (n_atoms,)."""
+        return np.asarray(self.image.min(axis=0))
 
 
-def symmetry_operations(frames: Frames, frac: FloatArray, kind: IntArray) -> CellSymmetry:
-    """Operations that map the atoms onto themselves, from the frames in which they look alike.
-
-    Parameters
-    ----------
-    frames : Frames
-    frac : array (n, 3)
-        Atoms in the first of the frames.
-    kind : array (n,)
-    """
-    inverse = np.linalg.inv(frames.lattice[0])
-    rotation = np.rint(frames.lattice @ inverse).astype(np.int64)
-    translation = (frames.origin_A - frames.origin_A[0]) @ inverse
-    # What differs from a whole number by rounding alone is whole.
-    translation -= np.floor(translation + 1e-6)
-    found, image = mapped_onto_itself(frames.lattice[0], frac, kind, rotation, translation)
-    chosen = np.flatnonzero(found)
-    chosen = chosen[np.lexsort(rotation[chosen].reshape(len(chosen), 9).T)]
-    return CellSymmetry(rotation[chosen], translation[chosen], image[chosen].min(axis=0))
-
-
-@njit(cache=True)
-def mapped_onto_itself(
-    lattice: FloatArray,
-    frac: FloatArray,
-    kind: IntArray,
-    rotation: IntArray,
-    translation: FloatArray,
-) -> tuple[np.ndarray, IntArray]:
-    """Which operations map every atom onto one of its kind, and onto which.
+def cell_symmetry(
+    lattice: FloatArray, frac: FloatArray, kind: IntArray, origin: int
+) -> CellSymmetry:
+    """Operations that map the atoms onto themselves to a thousandth of an ångström.
 
     Parameters
     ----------
     lattice : array (3, 3), Å
+        Minkowski-reduced.
     frac : array (n, 3)
     kind : array (n,)
-    rotation : array (n_operations, 3, 3)
-        Integer matrices of the lattice.
-    translation : array (n_operations, 3)
-
-    Returns
-    -------
-    found : bool array (n_operations,)
-    image : array (n_operations, n)
-        −1 where there is none.
+    origin : int
+        Atom that translations are taken from.
     """
-    found = np.ones(len(rotation), dtype=np.bool_)
-    image = np.full((len(rotation), len(frac)), -1, dtype=np.int64)
-    moved, apart = np.empty(3), np.empty(3)
-    for g in range(len(rotation)):
-        for a in range(len(frac)):
-            for x in range(3):
-                moved[x] = translation[g, x]
-                for y in range(3):
-                    moved[x] += frac[a, y] * rotation[g, y, x]
-            for b in range(len(frac)):
-                if kind[b] != kind[a]:
-                    continue
-                for x in range(3):
-                    apart[x] = moved[x] - frac[b, x]
-                    apart[x] -= np.rint(apart[x])
-                square = 0.0
-                for x in range(3):
-                    along = 0.0
-                    for y in range(3):
-                        along += apart[y] * lattice[y, x]
-                    square += along * along
-                if square < SAME_ATOM_A * SAME_ATOM_A:
-                    image[g, a] = b
-                    break
-            if image[g, a] < 0:
-                found[g] = False
-                break
-    return found, image
+    near = find_operations(
+        lattice=lattice, frac=frac, kind=kind, origin=origin, reach_A=NEARLY_A, bend=NEARLY_BENT
+    )
+    is_exact = (near.apart_A < SAME_ATOM_A) & (near.strain_A < _SAME_LENGTH_A)
+    chosen = np.flatnonzero(is_exact)
+    chosen = chosen[np.lexsort(near.rotation[chosen].reshape(len(chosen), 9).T)]
+    return CellSymmetry(
+        rotation=near.rotation[chosen],
+        translation=near.translation[chosen],
+        image=near.image[chosen],
+        is_clear=len(chosen) == len(is_exact),
+    )
 
 
 @njit(cache=True)

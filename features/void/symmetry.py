@@ -9,9 +9,10 @@ must fit the screws and glides.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
 from math import lcm, prod
-from typing import Final
+from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -120,7 +121,7 @@ class _Group:
     origins : array (n_origins, 3)
     denominators : tuple of tuple of 3 int
         For each origin: of the translations as seen from there, along each axis.
-    mixes : bool array (3, 3)
+    mixes : 3 × 3 of bool
         Whether some operation turns a step along the first axis into one along the second.
     """
 
@@ -130,7 +131,7 @@ class _Group:
     back: FloatArray
     origins: FloatArray
     denominators: tuple[tuple[int, ...], ...]
-    mixes: np.ndarray
+    mixes: list[list[bool]]
 
 
 _KNOWN: WeakKeyDictionary[Host, list[_Group]] = WeakKeyDictionary()
@@ -151,19 +152,41 @@ def _groups_of(host: Host) -> list[_Group]:
 
 
 def _group(lattice: FloatArray, rotation: IntArray, translation: FloatArray) -> _Group:
-    cartesian = np.linalg.inv(lattice) @ rotation @ lattice
-    origins = _origins(rotation, translation)
-    # Translations as seen from each of the origins.
-    seen = translation + _turned(origins, rotation) - origins[:, None]
+    to_fractions, matrices = np.linalg.inv(lattice), _matrices(rotation.tobytes())
+    origins = _origins(rotation, translation, matrices)
+    denominators = _denominators(origins, rotation, translation, _POSSIBLE)
     return _Group(
         rotation=rotation,
         translation=translation,
-        cartesian=cartesian,
-        back=np.asarray(np.linalg.inv(cartesian), dtype=np.float64),
+        cartesian=to_fractions @ rotation @ lattice,
+        back=to_fractions @ matrices.back @ lattice,
         origins=origins,
-        denominators=tuple(map(tuple, _denominators(seen))),
-        mixes=(rotation != 0).any(axis=0),
+        denominators=tuple(map(tuple, denominators.tolist())),
+        mixes=matrices.mixes,
     )
+
+
+class _Matrices(NamedTuple):
+    """What follows from the rotations of a group alone."""
+
+    fixing: int
+    """The operation that leaves the most single points in place; the inversion has eight."""
+    inverse: FloatArray | None
+    """Of this operation less the identity; None where no operation leaves a single point."""
+    back: FloatArray
+    mixes: list[list[bool]]
+
+
+# The same few groups of rotations come again in crystal after crystal.
+@lru_cache(maxsize=256)
+def _matrices(rotations: bytes) -> _Matrices:
+    rotation = np.frombuffer(rotations, dtype=np.int64).reshape(-1, 3, 3)
+    away = rotation - _IDENTITY
+    determinant = np.abs(np.rint(np.linalg.det(away)))
+    most = int(determinant.argmax())
+    mixes: list[list[bool]] = (rotation != 0).any(axis=0).tolist()
+    inverse = np.linalg.inv(away[most]) if determinant[most] else None
+    return _Matrices(most, inverse, np.rint(np.linalg.inv(rotation)), mixes)
 
 
 def _fitted(host: Host, shape: tuple[int, int, int], group: _Group) -> SymmetricGrid | None:
@@ -205,45 +228,50 @@ def _fitted(host: Host, shape: tuple[int, int, int], group: _Group) -> Symmetric
     )
 
 
-def _origins(rotation: IntArray, translation: FloatArray) -> FloatArray:
+def _origins(rotation: IntArray, translation: FloatArray, matrices: _Matrices) -> FloatArray:
     """Points from which the translations of the operations are simple fractions, (n, 3).
 
     An operation that leaves a single point in place (inversion, −3, −4, −6) has a few such points
     in the cell: origins of the groups that hold it. In the other groups, the mean of an orbit.
     All of it follows from the set of operations alone, not from the description of the crystal.
     """
-    away = rotation - _IDENTITY
-    determinant = np.abs((np.cross(away[:, 0], away[:, 1]) * away[:, 2]).sum(axis=1))
-    most = int(np.argmax(determinant))
-    if determinant[most] == 0:
-        origins = (_turned(_CORNERS / 2.0, rotation) + translation).mean(axis=1)
+    if matrices.inverse is None:
+        turned = np.einsum("pa,gab->pgb", _CORNERS / 2.0, rotation)
+        origins = (turned + translation).mean(axis=1)
     else:
-        # The inversion has the most, eight.
-        origins = (_CORNERS - translation[most]) @ np.linalg.inv(away[most])
+        origins = (_CORNERS - translation[matrices.fixing]) @ matrices.inverse
     origins = origins - np.floor(origins)
     origins[origins > 1.0 - 1e-6] = 0.0
     return np.asarray(origins)
 
 
-def _turned(points: FloatArray, rotation: IntArray) -> FloatArray:
-    """Each point turned by each operation, shape (n_points, n_operations, 3)."""
-    return np.asarray(np.einsum("pa,gab->pgb", points, rotation))
+@njit(cache=True)
+def _denominators(
+    origins: FloatArray, rotation: IntArray, translation: FloatArray, possible: IntArray
+) -> IntArray:
+    """Smallest denominators of the translations as seen from each origin, (n_origins, 3).
 
-
-def _denominators(fractions: FloatArray) -> list[list[int]]:
-    """Smallest denominators of translations (n_origins, n_operations, 3) along each axis.
-
-    Zero where none of the possible ones fits.
+    Zero where none of the possible ones fits along an axis.
     """
-    parts = fractions * _POSSIBLE[:, None, None, None]
-    apart = np.abs(parts - np.rint(parts)).max(axis=2)
-    fits = apart < _SAME_FRACTION * _POSSIBLE[:, None, None]
-    found: list[list[int]] = np.where(fits.any(axis=0), _POSSIBLE[fits.argmax(axis=0)], 0).tolist()
+    found = np.zeros((len(origins), 3), dtype=np.int64)
+    for p in range(len(origins)):
+        for x in range(3):
+            for q in possible:
+                fits = True
+                for g in range(len(rotation)):
+                    seen = translation[g, x] - origins[p, x]
+                    for y in range(3):
+                        seen += origins[p, y] * rotation[g, y, x]
+                    seen *= q
+                    fits = fits and abs(seen - np.rint(seen)) < _SAME_FRACTION * q
+                if fits:
+                    found[p, x] = q
+                    break
     return found
 
 
 def _fitting_shape(
-    shape: tuple[int, int, int], mixes: np.ndarray, needed: tuple[int, ...]
+    shape: tuple[int, int, int], mixes: list[list[bool]], needed: tuple[int, ...]
 ) -> tuple[int, int, int] | None:
     """Fewest points along each axis that the operations map onto each other; None if too many.
 
@@ -251,7 +279,7 @@ def _fitting_shape(
     ----------
     shape : tuple of 3 int
         Fewest points along each axis.
-    mixes : bool array (3, 3)
+    mixes : 3 × 3 of bool
         Whether some operation turns a step along the first axis into one along the second.
     needed : tuple of 3 int
         Denominators of the translations.
@@ -262,10 +290,10 @@ def _fitting_shape(
     for _ in range(4):
         before = list(points)
         for a, b in permutations(range(3), 2):
-            if mixes[a, b] and mixes[b, a]:
+            if mixes[a][b] and mixes[b][a]:
                 both = _multiple(max(points[a], points[b]), lcm(needed[a], needed[b]))
                 points[a] = points[b] = both
-            elif mixes[a, b]:
+            elif mixes[a][b]:
                 # A step along a becomes n_b / n_a steps along b.
                 points[b] = _multiple(points[b], lcm(points[a], needed[b]))
         if points == before:

@@ -1,16 +1,26 @@
 """Local symmetry of isolated anions: the labels of Yang 2025, and a count of operations."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import pool
 import structures
+from ionsieve.data import IonsieveError, StructureRecord
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.features import isolated_anions, prepare
 from ionsieve.features.catalogue import families
 from ionsieve.features.featurizer import featurize_one
-from ionsieve.features.isolated.site_symmetry import POINT_GROUPS, host_site_symmetry, schoenflies
+from ionsieve.features.isolated.site_symmetry import (
+    POINT_GROUPS,
+    ROTATIONS,
+    _by_search,
+    host_site_symmetry,
+    schoenflies,
+)
+from ionsieve.features.void.host import host_of
 
 # Yang 2025 (10.1038/s41524-025-01559-9), figure 3a and table 2.
 LABELS = [
@@ -93,6 +103,45 @@ def test_every_site_symbol_of_every_space_group_is_known() -> None:
         largest = len({tuple(np.ravel(r)) for r in rotations})
         symbol = moyopy.SpaceGroupType(number).geometric_crystal_class
         assert POINT_GROUPS[symbol][1] == largest, number
+
+
+def test_rotations_of_every_point_group() -> None:
+    """Counts by trace and determinant, from the operations of every space group."""
+    import moyopy
+
+    for number in range(1, 231):
+        rotations = moyopy.operations_from_number(number, primitive=True).rotations
+        counts = [0] * 9
+        for rotation in np.array(rotations):
+            trace, sense = int(np.trace(rotation)), round(float(np.linalg.det(rotation)))
+            if sense > 0 and trace != 3:
+                counts[{-1: 0, 0: 1, 1: 2, 2: 3}[trace]] += 1
+            elif sense < 0:
+                counts[{-3: 4, 1: 5, 0: 6, -1: 7, -2: 8}[trace]] += 1
+        label, _ = POINT_GROUPS[moyopy.SpaceGroupType(number).geometric_crystal_class]
+        assert tuple(counts) == ROTATIONS[label], number
+
+
+def test_counted_operations_give_the_labels_of_the_search(shared_data: Path) -> None:
+    """Pool crystals and distorted ones, in which the search has to weigh operations."""
+    rng = np.random.default_rng(0)
+    counted = total = 0
+    for record in pool.crystals(shared_data, every=12, element="Li", max_sites=80):
+        for noise_A in (0.0, 0.02, 0.1):
+            shift = rng.uniform(-noise_A, noise_A, (record.n_sites, 3))
+            elements = [content[0].element for content in record.species]
+            frac = record.frac + shift @ np.linalg.inv(record.lattice)
+            moved = StructureRecord.ordered(record.id, record.lattice, elements, frac)
+            try:
+                prepared = prepare(moved)
+            except IonsieveError:
+                continue
+            found, searched = host_site_symmetry(prepared), _by_search(prepared)
+            assert found.label == searched.label, (record.id, noise_A)
+            np.testing.assert_array_equal(found.order, searched.order)
+            counted += noise_A == 0.0 and host_of(prepared).symmetry.is_clear
+            total += noise_A == 0.0
+    assert counted > 0.9 * total > 50
 
 
 @pytest.mark.parametrize("name", ["Li5CrCl8", "Li8TiS6_hcp", "Li5SbS3I2", "Li6VCl8", "Li7O2Br3"])

@@ -11,7 +11,13 @@ import structures
 from ionsieve.data import StructureRecord
 from ionsieve.data.convert import to_pymatgen
 from ionsieve.features import prepare
-from ionsieve.features.standard.symmetry import compute, describe_space_group, space_group_number
+from ionsieve.features.standard.symmetry import (
+    _clear_number,
+    _dataset,
+    compute,
+    describe_space_group,
+    space_group_number,
+)
 
 
 def spglib_number(record: StructureRecord) -> int:
@@ -40,6 +46,31 @@ def test_pool_agrees_with_spglib(shared_data: Path) -> None:
     differing = [r.id for r in sample if space_group_number(r) != spglib_number(r)]
     assert len(sample) > 400
     assert len(differing) <= len(sample) / 1000, differing
+
+
+def test_most_groups_need_no_search_and_are_those_of_moyopys(shared_data: Path) -> None:
+    """Relaxed, slightly and clearly distorted crystals, and supercells of them."""
+    rng = np.random.default_rng(0)
+    known = total = 0
+    for record in pool.crystals(shared_data, every=60, max_sites=60):
+        for noise_A in (0.0, 2e-4, 4e-3, 0.03):
+            moved = distorted(record, noise_A, rng)
+            number = _clear_number(moved, 0.01)
+            assert number in (None, int(_dataset(moved, 0.01).number)), (record.id, noise_A)
+            known += number is not None and noise_A == 0.0
+            total += noise_A == 0.0
+        large = structures.supercell(record, (1, 2, 1))
+        assert _clear_number(large, 0.01) in (None, int(_dataset(large, 0.01).number)), record.id
+    assert known > 0.95 * total
+
+
+def distorted(record: StructureRecord, noise_A: float, rng: np.random.Generator) -> StructureRecord:
+    shift = rng.uniform(-noise_A, noise_A, (record.n_sites, 3)) @ np.linalg.inv(record.lattice)
+    strain = np.eye(3) + rng.uniform(-noise_A, noise_A, (3, 3)) / 10
+    elements = [content[0].element for content in record.species]
+    return StructureRecord.ordered(
+        record.id, record.lattice @ strain, elements, record.frac + shift
+    )
 
 
 @pytest.mark.parametrize("number", range(1, 231))

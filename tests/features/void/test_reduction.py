@@ -1,5 +1,7 @@
 """The host's own cell and frame."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,33 @@ def test_number_of_frames_is_the_order_of_the_lattice_group(
     lattice: np.ndarray, count: int
 ) -> None:
     assert len(symmetric_frames(minkowski_reduced(lattice))) == count
+
+
+def simple_frames(lattice: np.ndarray) -> np.ndarray:
+    """All triples of short vectors with the lengths and the volume of the basis, most acute."""
+    corners = np.array(list(itertools.product((-1, 0, 1), repeat=3))) @ lattice
+    length = np.linalg.norm(corners, axis=1)
+    lists = [corners[np.abs(length - w) < 1e-4] for w in np.sort(np.linalg.norm(lattice, axis=1))]
+    volume = abs(np.linalg.det(lattice))
+    triples = [t for t in itertools.product(*lists) if abs(np.linalg.det(t)) > 0.5 * volume]
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        most = max(t[i] @ t[j] for t in triples)
+        triples = [t for t in triples if t[i] @ t[j] > most - 1e-4]
+    return np.array(triples)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_frames_are_those_of_a_plain_search(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shapes = (
+        np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 3.0,
+        np.array([[4, 0, 0], [-2, 4 * np.sqrt(0.75), 0], [0, 0, 6.0]]),
+        np.diag([4.0, 4.0, 5.0]),
+        rng.normal(size=(3, 3)) * 5,
+    )
+    turned = shapes[seed % 4] @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    lattice = minkowski_reduced(turned)
+    np.testing.assert_allclose(symmetric_frames(lattice), simple_frames(lattice), atol=1e-9)
 
 
 def test_a_crystal_of_mobile_ions_alone_is_refused() -> None:

@@ -16,7 +16,13 @@ from ionsieve.features.bvse.landscape import force_field
 from ionsieve.features.similarity import compare
 from ionsieve.features.void.host import Host, host_of
 from ionsieve.features.void.reduction import CellSymmetry
-from ionsieve.features.void.symmetry import SymmetricGrid, pair_orbits, symmetric_grid
+from ionsieve.features.void.symmetry import (
+    DENOMINATORS,
+    SymmetricGrid,
+    _groups_of,
+    pair_orbits,
+    symmetric_grid,
+)
 
 NAMES = ["Li6PS5Cl_F43m", "Li2S", "Li8SiSe6_hcp", "Li3PS4_gamma", "LGPS_exp", "Li7N2I_R3m"]
 START = np.array([0.37, 0.23, 0.41])
@@ -32,7 +38,12 @@ def grid_points_A(host: Host, grid: SymmetricGrid) -> np.ndarray:
 
 
 def without_symmetry(host: Host) -> Host:
-    identity = CellSymmetry(np.eye(3, dtype=int)[None], np.zeros((1, 3)), np.arange(len(host.z)))
+    identity = CellSymmetry(
+        rotation=np.eye(3, dtype=int)[None],
+        translation=np.zeros((1, 3)),
+        image=np.arange(len(host.z))[None],
+        is_clear=True,
+    )
     return replace(host, symmetry=identity)
 
 
@@ -48,6 +59,22 @@ def test_operations_are_those_of_moyopy(name: str) -> None:
     found = {tuple(r.T.ravel()) for r in host.symmetry.rotation}
     assert found == {tuple(np.ravel(r)) for r in expected.rotations}
     assert len(host.symmetry.rotation) == len(found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_denominators_are_those_of_fractions(name: str) -> None:
+    """Reference: every possible denominator tried for every operation."""
+    for group in _groups_of(host_named(name)):
+        for origin, found in zip(group.origins, group.denominators, strict=True):
+            seen = group.translation + origin @ group.rotation - origin
+            for axis in range(3):
+                fitting = [
+                    q
+                    for q in DENOMINATORS
+                    if np.abs(q * seen[:, axis] - np.rint(q * seen[:, axis])).max() < 2e-4 * q
+                ]
+                assert found[axis] == min(fitting, default=0)
+        np.testing.assert_allclose(group.back, np.linalg.inv(group.cartesian), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
