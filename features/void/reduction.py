@@ -119,7 +119,7 @@ def _vectors_as_long(lattice: FloatArray) -> tuple[FloatArray, IntArray, IntArra
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class CrystalFrame:
     """The basis and origin in which a crystal is described.
 
     Attributes
@@ -136,7 +136,7 @@ class Frame:
     origin: int
 
 
-def canonical_frame(lattice: FloatArray, frac: FloatArray, z: IntArray) -> Frame:
+def canonical_frame(lattice: FloatArray, frac: FloatArray, z: IntArray) -> CrystalFrame:
     """Basis and origin that depend on the crystal alone, up to its own symmetry.
 
     Parameters
@@ -166,7 +166,7 @@ def canonical_frame(lattice: FloatArray, frac: FloatArray, z: IntArray) -> Frame
     reading = _density(probes @ lattice, images @ lattice, z[atom].astype(np.float64), _PROBE_A)
     winner = int(np.argmax(reading > reading.max() * (1.0 - _SAME_READING)))
     number = winner // len(frames)
-    return Frame(frames[winner % len(frames)], origins[number], int(rarest[number]))
+    return CrystalFrame(frames[winner % len(frames)], origins[number], int(rarest[number]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
