@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from ..records import FloatArray
 
@@ -55,10 +56,10 @@ def fingerprint(
 def _summed(
     center: NDArray[np.int64], other: NDArray[np.int64], weight: FloatArray, values: FloatArray
 ) -> FloatArray:
-    """Weighted sums of the neighbours' values (n, p), for every site."""
-    found = np.zeros_like(values)
-    np.add.at(found, center, weight[:, None] * values[other])
-    return found
+    """Weighted sums of the neighbours' values (n, p), for every site; centres ascend."""
+    ends = np.searchsorted(center, np.arange(len(values) + 1))
+    shape = (len(values), len(values))
+    return np.asarray(csr_array((weight, other, ends), shape=shape) @ values)
 
 
 def _weights(
