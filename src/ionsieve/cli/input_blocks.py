@@ -12,6 +12,7 @@ from .model_inputs import Advance, FeatureInputs, bare_note, composition_rows, s
 if TYPE_CHECKING:
     from ..data.formats.entry import Entry
     from ..data.records import Quarantined
+    from ..data.sources.compositions import CompositionRecord
     from ..data.sources.files import ReadResult
     from ..features.rows import FeatureRow
     from ..screening.batch.shared_rows import SharedEngine
@@ -74,14 +75,17 @@ class BlockInputs:
             done += len(found.records)
         bare = [record for table in tables for record in table.records]
         refused = [entry for table in tables for entry in table.quarantined]
-        more, set_aside = composition_rows(bare, answered, self.mobile)
-        for k in range(0, len(more), self.size):
-            rows = more[k : k + self.size]
+        earlier: dict[str, CompositionRecord] = {}
+        for k in range(0, len(bare), self.size):
+            rows, set_aside = composition_rows(
+                bare[k : k + self.size], answered, self.mobile, earlier
+            )
+            refused += set_aside
             notes = {record.id: bare_note(record.note) for record, _ in rows}
             formulas = {record.id: reduced_formula(dict(record.amounts)) for record, _ in rows}
             yield _inputs([row for _, row in rows], formulas, notes)
-        if refused or set_aside:
-            yield _inputs([], {}, {}, quarantined=[*refused, *set_aside])
+        if refused:
+            yield _inputs([], {}, {}, quarantined=refused)
 
     def _entries(self) -> tuple[Iterator[Entry], int]:
         """Structures one by one, in the order of the inputs, and about how many there are."""

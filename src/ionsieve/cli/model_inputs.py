@@ -213,19 +213,26 @@ def _table(
 
 
 def composition_rows(
-    records: Sequence[CompositionRecord], answered: set[str], mobile: str
+    records: Sequence[CompositionRecord],
+    answered: set[str],
+    mobile: str,
+    earlier: dict[str, CompositionRecord] | None = None,
 ) -> tuple[list[tuple[CompositionRecord, FeatureRow]], list[Quarantined]]:
-    """Features of compositions whose id has no structure; a second one of an id is set aside."""
+    """Features of compositions whose id has no structure; a second one of an id is set aside.
+
+    ``earlier`` holds those of the blocks before, by id, and takes up these.
+    """
     from ..data.records import Quarantined
     from ..features.without_structure import composition_row
 
-    found: dict[str, tuple[CompositionRecord, FeatureRow]] = {}
+    known = {} if earlier is None else earlier
+    found = []
     refused = []
     for record in records:
         if record.id in answered:
             continue
-        if record.id in found:
-            same = dict(found[record.id][0].amounts) == dict(record.amounts)
+        if record.id in known:
+            same = dict(known[record.id].amounts) == dict(record.amounts)
             if not same:
                 reason = "another composition of this id came before; rename one of the two"
                 refused.append(Quarantined(record.id, record.file, "same_id", reason))
@@ -237,8 +244,9 @@ def composition_rows(
             reason = row.reason.removeprefix(f"{record.id}: ")
             refused.append(Quarantined(record.id, record.file, "policy", reason))
         else:
-            found[record.id] = record, row
-    return list(found.values()), refused
+            known[record.id] = record
+            found.append((record, row))
+    return found, refused
 
 
 def structure_rows(
