@@ -93,15 +93,18 @@ def packed_scene(scene: Scene) -> dict[str, Any]:
 
     def placed(points: Any) -> list[int]:
         turned = (np.asarray(points, dtype=np.float64).reshape(-1, 3) - centre) @ rotation
-        return [int(x) for x in np.rint(turned / _UNIT_A).ravel()]
+        found: list[int] = np.rint(turned / _UNIT_A).astype(np.int64).ravel().tolist()
+        return found
 
     colours = shades(scene)
     kinds: dict[tuple[Any, ...], int] = {}
     sites: list[int] = []
-    for site in scene.sites:
+    positions = placed([site.position_A for site in scene.sites])
+    for k, site in enumerate(scene.sites):
         look = _look(site, colours)
         kind = kinds.setdefault(look, len(kinds))
-        sites += [*placed(site.position_A), kind, site.site]
+        sites += [*positions[3 * k : 3 * k + 3], kind, site.site]
+    ends = placed([(e.start_A, e.end_A) for e in scene.net])
     return {
         "kinds": [list(look) for look in kinds],
         "at": sites,
@@ -111,8 +114,8 @@ def packed_scene(scene: Scene) -> dict[str, Any]:
         "cageFaces": _flat(f for c in scene.cages for f in c.faces),
         "cageEdges": _flat(e for c in scene.cages for e in c.edges),
         "bare": _flat((c.center, round(c.radius_A / _UNIT_A)) for c in scene.cages if not c.faces),
-        "net": _flat((*placed([e.start_A, e.end_A]), int(e.is_whole)) for e in scene.net),
-        "cell": _flat(placed(line) for line in cell_lines(scene)),
+        "net": _flat((*ends[6 * k : 6 * k + 6], int(e.is_whole)) for k, e in enumerate(scene.net)),
+        "cell": placed(list(cell_lines(scene))),
     }
 
 
