@@ -169,12 +169,13 @@ class Copies:
 
     def _endless(self) -> Iterator[StructureRecord]:
         rng = np.random.default_rng(0)
+        source = open_source(str(self.pool), IngestRun().sources("Li")).items(None)
+        entries = (item.entry for item in source)
+        known = [r for r in entries if isinstance(r, StructureRecord) and "Li" in r.composition]
         for copy in count():
-            for item in open_source(str(self.pool), IngestRun().sources("Li")).items(None):
-                if isinstance(item.entry, StructureRecord) and "Li" in item.entry.composition:
-                    strain = np.eye(3) * (1 + 0.005 * rng.standard_normal() * self.strained)
-                    record = item.entry
-                    yield replace(record, id=f"{record.id}-{copy}", lattice=record.lattice @ strain)
+            for record in known:
+                strain = np.eye(3) * (1 + 0.005 * rng.standard_normal() * self.strained)
+                yield replace(record, id=f"{record.id}-{copy}", lattice=record.lattice @ strain)
 
 
 def _describe(work: Path, engine: str, workers: int, early: _Early) -> BatchSummary:
