@@ -17,6 +17,8 @@ from .scores import FloatArray, IntArray
 ReadRows = Callable[[range], FloatArray]
 """Descriptors of the rows of a range, shape (rows, p); NaN where not defined."""
 _BLOCK: Final[int] = 10_000
+_KEPT: Final[int] = 16
+"""Candidates whose distances are kept: a batch that is chosen anew has most of them again."""
 
 
 class Embedding(Protocol):
@@ -52,6 +54,7 @@ class BlockEmbedding:
     ) -> None:
         self._read, self._fractions, self._block = read, fractions, block
         self._order = np.arange(fractions.shape[0]) if order is None else order
+        self._known: dict[int, FloatArray] = {}
         self._learn_descriptors()
         self._learn_fractions()
 
@@ -60,6 +63,13 @@ class BlockEmbedding:
 
     def squared_distances(self, index: int) -> FloatArray:
         """Of one candidate to all, shape (n,)."""
+        if index not in self._known:
+            while len(self._known) >= _KEPT:
+                self._known.pop(next(iter(self._known)))
+            self._known[index] = self._computed(index)
+        return self._known[index]
+
+    def _computed(self, index: int) -> FloatArray:
         place = int(self._order[index])
         own, own_shares = self._scaled(range(place, place + 1)), self._shares(place, place + 1)
         found = np.empty(len(self))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition
 
+from ionsieve.screening.acquisition import embedding
 from ionsieve.screening.acquisition.embedding import BlockEmbedding, element_fractions_of
 from ionsieve.screening.acquisition.selection import diversity_embedding
 from ionsieve.screening.acquisition.shortlist import element_fractions
@@ -32,6 +33,25 @@ def test_distances_are_those_of_the_whole(n: int, block: int, seed: int) -> None
         expected = ((where - where[i]) ** 2).sum(axis=1)
         np.testing.assert_allclose(found.squared_distances(i), expected, rtol=1e-8, atol=1e-12)
         assert found.squared_distances(i)[i] == 0.0
+
+
+def test_distances_that_were_forgotten_are_computed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(embedding, "_KEPT", 2)
+    values, asked = np.random.default_rng(0).normal(size=(5, 3)), []
+
+    def read(rows: range) -> np.ndarray:
+        asked.append(rows)
+        return values[rows.start : rows.stop]
+
+    found = BlockEmbedding(read, element_fractions_of(["Li2S"] * 5)[0])
+    first = [found.squared_distances(i).copy() for i in range(5)]
+    asked.clear()
+    assert np.array_equal(found.squared_distances(4), first[4])
+    assert asked == []
+    assert np.array_equal(found.squared_distances(0), first[0])
+    assert asked
 
 
 def test_equal_candidates_have_no_distance() -> None:
