@@ -17,7 +17,7 @@ from .labels.rows import Rows
 from .learners.registry import LEARNERS
 from .trust.calibration import group_weights
 from .trust.domain import DomainDistance
-from .trust.trust import Combined, HeldOut, measure_trust
+from .trust.trust import Combined, HeldOut, Trust, measure_trust
 
 DEFAULT_MEMBERS: Final = ("extra_trees", "xgboost")
 
@@ -79,6 +79,7 @@ class CalibratedEnsemble:
         label_sd: float,
         evidence: FloatArray | None = None,
         expected: FloatArray | None = None,
+        trust: Trust | None = None,
     ) -> CalibratedEnsemble:
         """Stack and calibrate on held-out rows, then fit on everything.
 
@@ -98,6 +99,9 @@ class CalibratedEnsemble:
             Evidence, oriented so that larger means a larger target; none by default.
         expected : array (s,), optional
             Weights of evidence expected before any label is seen.
+        trust : Trust, optional
+            Measured elsewhere for the same learners and evidence: nothing is held out, and the
+            learners are those of held-out fits.
         """
         given = np.empty((len(X), 0)) if evidence is None else evidence
         self.scale_ = EvidenceScale.of(given, weight * group_weights(groups))
@@ -110,12 +114,12 @@ class CalibratedEnsemble:
             materials=materials,
         )
         self.expected_ = expected
-        self.levels_ = self._levels(rows)
         self.label_sd_ = label_sd
-        self.trust_ = measure_trust(
+        self.levels_ = self._levels(rows) if trust is None else []
+        self.trust_ = trust or measure_trust(
             self.levels_, bounds, self.label_sd_, self.coverage, self.expected_, self.recalls
         )
-        self.learners_ = self._fit_members(rows)
+        self.learners_ = self._fit_members(rows, held_out=trust is not None)
         self.domain_ = _domain(X, groups, materials)
         return self
 

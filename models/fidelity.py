@@ -79,7 +79,7 @@ def learn_other_kind(
     Parameters
     ----------
     features, groups, other_features, other_groups, other_labels, make, n_folds, seed
-        As in :func:`other_kind_feature`.
+        As in :func:`other_kind_feature`; ``make`` makes the unfitted model of the other kind.
 
     Returns
     -------
@@ -101,18 +101,10 @@ def learn_other_kind(
         )
     temperature = float(usable["temperature_K"].median())
     temperature_K = temperature if np.isfinite(temperature) else ROOM_TEMPERATURE_K
-    column = other_kind_feature(
-        features,
-        other_features,
-        usable,
-        make,
-        groups,
-        other_groups,
-        temperature_K=temperature_K,
-        n_folds=n_folds,
-        seed=seed,
-    )
     other = OtherKind(make().fit(other_features, usable), temperature_K)
+    column = other_kind_feature(
+        features, other_features, usable, other, groups, other_groups, n_folds=n_folds, seed=seed
+    )
     return features.assign(**{other.column: column}), other
 
 
@@ -120,14 +112,18 @@ def other_kind_feature(
     features: pd.DataFrame,
     other_features: pd.DataFrame,
     other_labels: pd.DataFrame,
-    make: Callable[[], StructureModel],
+    other: OtherKind,
     groups: pd.Series,
     other_groups: pd.Series,
-    temperature_K: float = ROOM_TEMPERATURE_K,
     n_folds: int = 5,
     seed: int = 0,
 ) -> pd.Series:
     """Predictions of a model of another kind, never from labels of a structure's own group.
+
+    Population, imputed bounds, filled gaps, learners and distances are learned again without each
+    fold. The few stacking weights are not: they are measured once, on held-out predictions for all
+    labels of the other kind. One weight for each learner and distance says how far such models are
+    to be believed; it cannot hold the label of a group.
 
     Parameters
     ----------
@@ -135,14 +131,12 @@ def other_kind_feature(
         Structures that get the feature, index = structure id.
     other_features, other_labels : DataFrame
         Feature and label table of the other kind.
-    make : callable
-        Makes the unfitted model of the other kind.
+    other : OtherKind
+        Fitted on all of these labels: answers for structures of groups that they lack.
     groups, other_groups : Series
         Group (chemical system, say) by structure id in the two tables. A structure whose group
         also occurs in the other table is predicted out of fold: otherwise the feature would be the
         other kind's label of the same material in disguise.
-    temperature_K : float
-        Temperature of the prediction, K.
     n_folds, seed : int
 
     Returns
@@ -158,12 +152,12 @@ def other_kind_feature(
     for train, test in grouped_folds(numbers, n_folds, seed):
         held_out = own.isin({names[i] for i in test}).to_numpy()
         if held_out.any():
-            model = make().fit(
-                other_features, other_labels[other_labels["structure_id"].isin(ids[train])]
-            )
-            result[held_out] = model.predict(features[held_out], temperature_K)["prediction"]
+            known = other_labels[other_labels["structure_id"].isin(ids[train])]
+            model = other.model.unfitted()
+            model.fit(other_features, known, trust=other.model.ensemble_.trust_)
+            result[held_out] = model.predict(features[held_out], other.temperature_K)["prediction"]
     rest = result.isna().to_numpy()
     if rest.any():
-        model = make().fit(other_features, other_labels)
-        result[rest] = model.predict(features[rest], temperature_K)["prediction"]
+        answers = other.model.predict(features[rest], other.temperature_K)
+        result[rest] = answers["prediction"]
     return result

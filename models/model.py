@@ -25,7 +25,7 @@ from .labels.censoring import FloatArray, is_exact
 from .labels.tables import LabelArrays, feature_matrix, usable_columns
 from .labels.targets import make_target
 from .selfcheck import Outcomes, Scores, held_out_outcomes, held_out_scores, held_out_table
-from .trust.trust import Combined
+from .trust.trust import Combined, Trust
 
 PREDICTION_COLUMNS: Final = (
     "prediction",
@@ -130,7 +130,7 @@ class StructureModel:
         self._evaluation: Scores | None = None
         self._held_out: pd.DataFrame | None = None
 
-    def fit(self, features: pd.DataFrame, labels: pd.DataFrame) -> Self:
+    def fit(self, features: pd.DataFrame, labels: pd.DataFrame, trust: Trust | None = None) -> Self:
         """Fit and calibrate.
 
         Parameters
@@ -140,6 +140,9 @@ class StructureModel:
         labels : DataFrame
             Label table (:mod:`ionsieve.data.label_table`); rows of the model's quantity are used
             and must be of one kind.
+        trust : Trust, optional
+            Measured on more labels of the same kind: nothing is held out to measure it again. Not
+            used where these labels have evidence of fewer columns.
 
         Raises
         ------
@@ -154,6 +157,9 @@ class StructureModel:
         self.columns_ = self._learned_columns(labelled)
         self.evidence_ = tuple(evidence_in(labelled, self._all_evidence()))
         self.target.fit(arrays)
+        n_weights = len(self.members) + len(self.evidence_)
+        if trust is not None and trust.weights.shape[1] != n_weights:
+            trust = None
         self.ensemble_ = CalibratedEnsemble(
             self.members, self.coverage, self.n_folds, self.seed, self.parameters, self.remainder
         ).fit(
@@ -165,6 +171,7 @@ class StructureModel:
             float(np.sqrt(np.mean(1.0 / self.target.label_weight(arrays) - 1.0))),
             self.evidence_matrix(labelled),
             self.expected_weights(),
+            trust,
         )
         self.training_ = _training_summary(labels, arrays)
         self._labels, self._evaluation, self._held_out = arrays, None, None

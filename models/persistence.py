@@ -39,7 +39,7 @@ from .selfcheck import HELD_OUT_COLUMNS
 from .trust.domain import DomainDistance
 from .trust.trust import Trust
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 _CHECKED_VERSIONS: Final = ("scikit-learn", "xgboost")
 _OTHER_KIND: Final = "other_kind"
 _MAX_BYTES: Final = 500_000_000

@@ -49,7 +49,8 @@ bounds = np.column_stack([np.where(rng.random(60) < 0.2, -np.inf, y), y])
 learner = BoundedGaussianProcess().fit(X, bounds)
 mean, spread = learner.predict_with_spread(X[::3] + 0.1)
 shares = process_shares(learner, X[::3] + 0.1)
-print(json.dumps([np.round(v, 8).tolist() for v in (learner.columns_, mean, spread, shares)]))
+columns = learner.filling_.source
+print(json.dumps([np.round(v, 8).tolist() for v in (columns, mean, spread, shares)]))
 """
 
 

@@ -1,15 +1,15 @@
 """A forest of a stranger: every node is looked at before a tree is asked.
 
-scikit-learn's trees are compiled code that trusts its node table.
+The compiled walk trusts the node table.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...data.errors import ModelError
+from ..labels.censoring import FloatArray
+from .forest import Forest
 from .trees import BoundedExtraTrees
 
 
@@ -29,15 +29,14 @@ def check_forest(learner: BoundedExtraTrees, name: str) -> None:
         is not finite.
     """
     try:
-        used = np.asarray(learner.used_)
-        fits = used.dtype.kind == "i" and used.ndim == 1 and len(used) > 0
-        inside = fits and bool(((used >= 0) & (used < learner.n_features_in_)).all())
-        n_columns = learner.forest_.n_features_in_
-        trees = [tree.tree_ for tree in learner.forest_.estimators_]
-        sound = bool(trees) and all(_is_sound(tree, n_columns) for tree in trees)
-        filling = np.asarray(learner.imputer_.statistics_, dtype=np.float64)
-        filled = filling.shape == used.shape and bool(np.isfinite(filling).all())
-        seen = len(learner.sources_) == n_columns
+        filling, forest = learner.filling_, learner.forest_
+        source = np.asarray(filling.source)
+        fits = source.dtype.kind == "i" and source.ndim == 1 and len(source) > 0
+        inside = fits and bool(((source >= 0) & (source < learner.n_features_in_)).all())
+        sound = _is_sound(forest)
+        one_each = filling.gap.shape == filling.median.shape == source.shape
+        filled = one_each and filling.gap.dtype == np.bool_ and _finite(filling.median)
+        seen = len(source) == forest.n_features
     except (AttributeError, TypeError, ValueError, IndexError, OverflowError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ModelError(f"{name} is damaged ({reason[:200]}); not loaded") from None
@@ -49,16 +48,34 @@ def check_forest(learner: BoundedExtraTrees, name: str) -> None:
         raise ModelError(f"{name} fills other columns than it uses; not loaded")
 
 
-def _is_sound(tree: Any, n_features: int) -> bool:
-    """Children come after their parent and inside the table; features exist: no loop, no leap."""
-    count = tree.node_count
-    parent = np.arange(count)
-    left, right = tree.children_left, tree.children_right
-    leaf = (left == -1) & (right == -1)
-    inside = np.ones(count, dtype=bool)
-    for child in (left, right):
-        inside &= (child > parent) & (child < count)
-    known = (tree.feature >= 0) & (tree.feature < n_features)
-    split_ok = bool((leaf | (inside & known & np.isfinite(tree.threshold))).all())
-    shape_ok = tree.value.shape == (count, 1, 1) and tree.n_features == n_features
-    return bool(shape_ok and count > 0 and split_ok and np.isfinite(tree.value).all())
+def _is_sound(forest: Forest) -> bool:
+    """Trees lie behind one another, children behind their parent and inside its tree.
+
+    Features exist: there is no loop and no leap.
+    """
+    first, left = forest.first, forest.left
+    count = len(left)
+    arrays = {
+        "left": np.int32,
+        "feature": np.int32,
+        "threshold": np.float32,
+        "value": np.float64,
+        "cover": np.float64,
+    }
+    typed = all(getattr(forest, name).dtype == kind for name, kind in arrays.items())
+    long = all(getattr(forest, name).shape == (count,) for name in arrays)
+    if not (typed and long and first.dtype == np.int64 and first.ndim == 1 and len(first) > 1):
+        return False
+    size = np.diff(first)
+    if first[0] != 0 or first[-1] != count or not (size > 0).all():
+        return False
+    number = np.arange(count) - np.repeat(first[:-1], size)
+    leaf = (left == number) & (forest.threshold == np.inf)
+    inside = (left > number) & (left.astype(np.int64) + 1 < np.repeat(size, size))
+    known = (forest.feature >= 0) & (forest.feature < forest.n_features)
+    split_ok = bool((known & (leaf | (inside & np.isfinite(forest.threshold)))).all())
+    return split_ok and _finite(forest.value) and bool((forest.cover > 0).all())
+
+
+def _finite(numbers: FloatArray) -> bool:
+    return bool(np.isfinite(numbers).all())

@@ -10,7 +10,6 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
-from sklearn.impute import SimpleImputer
 
 from ..labels.censoring import (
     FloatArray,
@@ -21,6 +20,7 @@ from ..labels.censoring import (
     truncated_moments,
 )
 from .bounded import BoundedRegressor
+from .filling import Filling
 
 _MAX_FIT_ROWS = 600
 """Kernel parameters are found on at most this many rows: their cost grows with the third power."""
@@ -69,14 +69,11 @@ class BoundedGaussianProcess(BoundedRegressor):
         features, bounds, weight = self._checked_training(X, y, sample_weight)
         keep = weight > 0
         features, bounds, weight = features[keep], bounds[keep], weight[keep]
-        self.imputer_ = SimpleImputer(
-            strategy="median", add_indicator=True, keep_empty_features=True
-        )
-        filled = np.asarray(self.imputer_.fit_transform(features), dtype=np.float64)
-        start = middle(bounds)
-        self.columns_ = select_columns(filled, start, self.n_columns, self.max_correlation)
-        chosen = filled[:, self.columns_]
-        self.centre_, self.scale_ = chosen.mean(axis=0), _positive(chosen.std(axis=0))
+        every = Filling.of(features, np.arange(features.shape[1]))
+        filled, start = every.fill(features), middle(bounds)
+        chosen = select_columns(filled, start, self.n_columns, self.max_correlation)
+        self.filling_, filled = every.take(chosen), filled[:, chosen]
+        self.centre_, self.scale_ = filled.mean(axis=0), _positive(filled.std(axis=0))
         self.points_ = self._embed(filled)
         self.offset_, self.unit_ = float(start.mean()), spread_or_one(start)
         self._fit_process((bounds - self.offset_) / self.unit_, weight / weight.mean())
@@ -99,17 +96,11 @@ class BoundedGaussianProcess(BoundedRegressor):
 
     def embedded(self, features: FloatArray) -> FloatArray:
         """Features (n, p) as the kernel sees them: chosen columns, scaled, shape (n, k)."""
-        return self._embed(np.asarray(self.imputer_.transform(features), dtype=np.float64))
-
-    @property
-    def sources_(self) -> np.ndarray:
-        """Feature column that each chosen one comes from, shape (k,); its gaps count to it."""
-        gaps = self.imputer_.indicator_.features_
-        return np.concatenate([np.arange(self.n_features_in_), gaps])[self.columns_]
+        return self._embed(self.filling_.fill(features))
 
     def _embed(self, filled: FloatArray) -> FloatArray:
-        scaled = (filled[:, self.columns_] - self.centre_) / self.scale_
-        return np.clip(scaled, -5.0, 5.0) / np.sqrt(max(len(self.columns_), 1))
+        scaled = (filled - self.centre_) / self.scale_
+        return np.clip(scaled, -5.0, 5.0) / np.sqrt(max(len(self.centre_), 1))
 
     def _fit_process(self, bounds: FloatArray, weight: FloatArray) -> None:
         closed, target = is_closed(bounds), middle(bounds)

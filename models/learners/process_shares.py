@@ -42,7 +42,7 @@ def process_shares(learner: BoundedGaussianProcess, matrix: FloatArray) -> Float
     )
     parts = learner.unit_ * at * np.asarray(slope)
     shares = np.zeros((len(matrix), matrix.shape[1] + 1))
-    np.add.at(shares.T, learner.sources_, parts.T)
+    np.add.at(shares.T, learner.filling_.source, parts.T)
     shares[:, -1] = learner.predict(matrix) - parts.sum(axis=1)
     return shares
 

@@ -51,10 +51,10 @@ def _process_space(trial: optuna.Trial) -> dict[str, Any]:
 def _forest_shares(learner: BoundedExtraTrees, matrix: FloatArray) -> FloatArray:
     filled = learner.filled(matrix)
     # Whether a value is missing counts to its column: both are one player.
-    player = learner.sources_
-    trees = learner.forest_.estimators_
-    shares = sum(tree_shap(tree.tree_, player, filled, matrix.shape[1]) for tree in trees)
-    return np.asarray(shares) / len(trees)
+    player, forest = learner.filling_.source, learner.forest_
+    trees = (forest.tree(number) for number in range(forest.n_trees))
+    shares = sum(tree_shap(tree, player, filled, matrix.shape[1]) for tree in trees)
+    return np.asarray(shares) / forest.n_trees
 
 
 def _boosting_shares(learner: BoundedBoosting, matrix: FloatArray) -> FloatArray:

@@ -15,13 +15,14 @@ from .trees import BoundedExtraTrees
 ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
     {
         "ionsieve.models.learners.trees.BoundedExtraTrees",
+        "ionsieve.models.learners.filling.Filling",
+        "ionsieve.models.learners.forest.Forest",
         "ionsieve.models.learners.gaussian_process.BoundedGaussianProcess",
         "numpy.dtype",
-        "sklearn.tree._tree.Tree",
     }
 )
-"""Types beyond skops' own defaults that a learner file may hold. A ``Tree`` is compiled code that
-trusts its node table, so :func:`read_learner` checks every node before the tree is used."""
+"""Types beyond skops' own defaults that a learner file may hold. Compiled code trusts the node
+table of a ``Forest``, so :func:`read_learner` checks every node before a tree is asked."""
 
 
 def write_learner(learner: Any) -> bytes:

@@ -9,24 +9,22 @@ it is not. The Shapley value is the integral of the derivative of that product a
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
 
 from ..labels.censoring import FloatArray
 from ..labels.folds import IntArray
+from .forest import Tree
 
 
 def tree_shap(
-    tree: Any, player: IntArray, features: np.ndarray, n_columns: int | None = None
+    tree: Tree, player: IntArray, features: np.ndarray, n_columns: int | None = None
 ) -> FloatArray:
-    """Shapley values of one fitted scikit-learn tree.
+    """Shapley values of one tree.
 
     Parameters
     ----------
-    tree : sklearn.tree._tree.Tree
-        One output.
+    tree : Tree
     player : array (p,) of int
         Column that each feature of the tree belongs to; features of one column count as one.
     features : array (n, p) of float32
@@ -39,17 +37,17 @@ def tree_shap(
     array (n, c + 1)
         One value for each column; the last is the mean of the tree. Rows sum to its prediction.
     """
-    depth = int(tree.max_depth)
+    depth = tree.depth
     # Exact for products of up to one factor less than twice the nodes: as many as on a path.
     position, weight = np.polynomial.legendre.leggauss(depth // 2 + 1)
     shares = np.zeros((len(features), (n_columns or int(player.max()) + 1) + 1))
     _add_leaves(
-        tree.children_left,
-        tree.children_right,
+        tree.left,
+        tree.right,
         tree.feature,
         tree.threshold,
-        np.ascontiguousarray(tree.value[:, 0, 0]),
-        tree.weighted_n_node_samples,
+        tree.value,
+        tree.cover,
         player,
         features,
         0.5 * (position + 1.0),

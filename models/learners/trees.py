@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.impute import SimpleImputer
 from sklearn.utils import check_random_state
 from xgboost import DMatrix
 
@@ -21,10 +19,14 @@ from ..labels.censoring import (
     truncated_moments,
 )
 from .bounded import BoundedRegressor
+from .filling import Filling
+from .forest import Growth, grow_forest, out_of_bag
 
 _LEAST_KNOWN = 2.0 / 3.0
 """Share of rows with a value below which a column filled with its median misleads a forest."""
 
+_LARGEST = 1e38
+"""Forests take single precision; a larger number is as good as this one."""
 _EXP_LIMIT = 30.0
 """XGBoost's accelerated-failure-time objective takes exp(target); beyond this it overflows."""
 
@@ -36,6 +38,7 @@ class BoundedExtraTrees(BoundedRegressor):
     of a normal around the out-of-bag prediction, truncated to the bound, and the forest is grown
     again. Missing features are filled with the training median and marked by an indicator column;
     a column that is missing in over a third of the rows is left to learners that need no filling.
+    Columns that never vary, or are equal to an earlier one, are not grown on.
 
     Parameters
     ----------
@@ -54,7 +57,7 @@ class BoundedExtraTrees(BoundedRegressor):
         n_trees: int = 200,
         min_samples_leaf: int = 1,
         max_features: float = 0.5,
-        imputation_rounds: int = 2,
+        imputation_rounds: int = 1,
         random_state: Any = 0,
     ) -> None:
         self.n_trees = n_trees
@@ -69,13 +72,12 @@ class BoundedExtraTrees(BoundedRegressor):
         """Fit to features (n, p) and values (n,) or bounds (n, 2)."""
         features, bounds, weight = self._checked_training(X, y, sample_weight)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.used_ = _mostly_known(features)
-        self.imputer_ = SimpleImputer(
-            strategy="median", add_indicator=True, keep_empty_features=True
-        )
-        filled = self.imputer_.fit_transform(features[:, self.used_])
+        self.filling_ = Filling.of(features, _mostly_known(features))
+        filled = self.filled(features)
+        different = _different_columns(filled)
+        self.filling_, filled = self.filling_.take(different), filled[:, different]
         target = self._impute(filled, bounds, weight, seed)
-        self.forest_ = self._forest(self.n_trees, seed).fit(filled, target, sample_weight=weight)
+        self.forest_ = grow_forest(filled, target, weight, self._growth(self.n_trees), seed)
         return self
 
     def predict(self, X: ArrayLike) -> FloatArray:
@@ -84,42 +86,22 @@ class BoundedExtraTrees(BoundedRegressor):
 
     def predict_with_spread(self, X: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation over trees, each of shape (n,)."""
-        filled = self.filled(self._checked_features(X))
-        total, square = np.zeros(len(filled)), np.zeros(len(filled))
-        # Tree by tree through the compiled trees: no thread pool, no n × trees matrix.
-        for tree in self.forest_.estimators_:
-            value = tree.tree_.predict(filled).ravel()
-            total += value
-            square += value**2
-        mean = total / len(self.forest_.estimators_)
-        variance = square / len(self.forest_.estimators_) - mean**2
-        return mean, np.sqrt(np.maximum(variance, 0.0))
+        features = self._checked_features(X)
+        return self.forest_.predict(self.filled(features))
 
     def filled(self, features: FloatArray) -> NDArray[np.float32]:
-        """What the trees see of features (n, p): medians filled in, then the indicators."""
-        filled: FloatArray = self.imputer_.transform(features[:, self.used_])
-        return filled.astype(np.float32)
+        """What the trees see of features (n, p): columns with medians filled in, and indicators."""
+        return np.clip(self.filling_.fill(features), -_LARGEST, _LARGEST).astype(np.float32)
 
-    @property
-    def sources_(self) -> NDArray[np.intp]:
-        """The feature behind each column that the trees see."""
-        marked = self.imputer_.indicator_.features_
-        return np.asarray(np.concatenate([self.used_, self.used_[marked]]), dtype=np.intp)
-
-    def _forest(self, n_trees: int, seed: int, oob: bool = False) -> ExtraTreesRegressor:
-        return ExtraTreesRegressor(
-            n_estimators=n_trees,
-            min_samples_leaf=self.min_samples_leaf,
+    def _growth(self, n_trees: int) -> Growth:
+        return Growth(
+            n_trees=n_trees,
             max_features=self.max_features,
-            # Every tree sees all rows, as in Geurts 2006, unless out-of-bag answers are wanted.
-            bootstrap=oob,
-            oob_score=_no_score if oob else False,
-            random_state=seed,
-            n_jobs=1,
+            min_samples_leaf=self.min_samples_leaf,
         )
 
     def _impute(
-        self, filled: FloatArray, bounds: FloatArray, weight: FloatArray, seed: int
+        self, filled: NDArray[np.float32], bounds: FloatArray, weight: FloatArray, seed: int
     ) -> FloatArray:
         closed, target = is_closed(bounds), middle(bounds)
         if is_exact(bounds).all():
@@ -127,10 +109,9 @@ class BoundedExtraTrees(BoundedRegressor):
         known = target[closed] if closed.any() else target
         sd = spread_or_one(known)
         target = _expected(bounds, float(np.mean(known)), sd)
+        growth = self._growth(max(self.n_trees // 4, 40))
         for step in range(self.imputation_rounds):
-            forest = self._forest(max(self.n_trees // 4, 40), seed + 1 + step, oob=True)
-            forest.fit(filled, target, sample_weight=weight)
-            centre = np.asarray(forest.oob_prediction_, dtype=np.float64)
+            centre = out_of_bag(filled, target, weight, growth, seed + 1 + step)
             residual = (target - centre)[closed] if closed.any() else target - centre
             sd = float(np.sqrt(np.mean(residual**2))) or 1.0
             target = _expected(bounds, centre, sd)
@@ -148,9 +129,12 @@ def _mostly_known(features: FloatArray) -> NDArray[np.intp]:
     return known if len(known) else np.arange(features.shape[1])
 
 
-def _no_score(y_true: FloatArray, y_predicted: FloatArray) -> float:
-    """Out-of-bag predictions are wanted, their R² is not."""
-    return 0.0
+def _different_columns(filled: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Columns that vary and differ from all before them; the first where there is none."""
+    first = {column.tobytes(): j for j, column in reversed(list(enumerate(filled.T)))}
+    different = np.array(sorted(first.values()), dtype=np.intp)
+    varies = np.ptp(filled[:, different], axis=0) > 0
+    return different[varies] if varies.any() else different[:1]
 
 
 class BoundedBoosting(BoundedRegressor):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...data.elements import ATOMIC_NUMBER
 from ...data.errors import ModelError
 from ..labels.censoring import FloatArray
+from ..labels.medians import column_medians
 
 _CHUNK = 4096
 
@@ -33,7 +34,7 @@ class DomainDistance:
         groups : array (n,) of int
             Family of each row.
         """
-        self.centre_ = _nan_quantile(values, 0.5)
+        self.centre_ = column_medians(values)
         spread = np.sqrt(_nan_mean((values - self.centre_) ** 2))
         # A column that never varied has no scale: a change of its own size is one unit.
         self.scale_ = np.where(spread > 0, spread, np.maximum(np.abs(self.centre_), 1.0))
@@ -146,12 +147,6 @@ def _fractions(formulas: Sequence[str]) -> FloatArray:
         except (ValueError, KeyError, AttributeError) as error:
             raise ModelError(f"{formula!r} is not a formula ({error})") from error
     return table
-
-
-def _nan_quantile(values: FloatArray, q: float) -> FloatArray:
-    empty = np.isnan(values).all(axis=0)
-    filled = np.where(empty, 0.0, values)
-    return np.nanquantile(filled, q, axis=0)
 
 
 def _nan_mean(values: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ from ionsieve.models.explanation.contributions import (
     family_contributions,
     permutation_importance,
 )
-from ionsieve.models.fidelity import learn_other_kind, other_kind_feature
+from ionsieve.models.fidelity import OtherKind, learn_other_kind, other_kind_feature
 
 QUICK = {"extra_trees": {"n_trees": 30}, "xgboost": {"n_rounds": 60}}
 FAMILIES = {f"f{j:02d}": "signal" if j < 2 else "noise" for j in range(12)}
@@ -131,8 +131,9 @@ def test_a_budget_below_one_trial_each_is_refused(tables):
 def test_another_kind_is_predicted_out_of_its_own_groups(tables):
     features, labels = tables
     groups = pd.Series(features.index, index=features.index)
-    found = other_kind_feature(features, features, labels, quick, groups, groups, 1000.0, n_folds=4)
-    inside = quick().fit(features, labels).predict(features, 1000.0)["prediction"]
+    other = OtherKind(quick().fit(features, labels), 1000.0)
+    found = other_kind_feature(features, features, labels, other, groups, groups, n_folds=4)
+    inside = other.model.predict(features, 1000.0)["prediction"]
     label = labels[labels["temperature_K"] == 1000.0].set_index("structure_id")["value"].dropna()
     truth = np.log10(label)
     error = np.abs(found[truth.index] - truth).mean()

@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ionsieve.data import ModelError
 from ionsieve.models import ConductivityModel, load_model, save_model
+from ionsieve.models.learners.gaussian_process import BoundedGaussianProcess
 from ionsieve.models.learners.skops_files import read_learner
 from ionsieve.models.learners.trees import BoundedExtraTrees
 
@@ -107,8 +108,14 @@ def test_a_pickle_inside_the_skops_archive_is_not_run(folder, tmp_path):
 
 
 def test_another_estimator_is_not_a_forest():
-    other = ExtraTreesRegressor(n_estimators=2).fit(np.eye(3), [1.0, 2.0, 3.0])
+    other = BoundedGaussianProcess().fit(np.eye(3), [1.0, 2.0, 3.0])
     with pytest.raises(ModelError, match="not a BoundedExtraTrees"):
+        read_learner(skops.io.dumps(other), "extra_trees.skops", BoundedExtraTrees)
+
+
+def test_a_forest_of_scikit_learn_is_not_loaded():
+    other = ExtraTreesRegressor(n_estimators=2).fit(np.eye(3), [1.0, 2.0, 3.0])
+    with pytest.raises(ModelError, match=r"type sklearn\.tree\._tree\.Tree, which is not allowed"):
         read_learner(skops.io.dumps(other), "extra_trees.skops", BoundedExtraTrees)
 
 
@@ -118,10 +125,7 @@ def test_a_tree_that_points_outside_itself_is_refused(model):
         "extra_trees.skops",
         BoundedExtraTrees,
     )
-    tree = forest.forest_.estimators_[0].tree_
-    state = tree.__getstate__()
-    state["nodes"]["left_child"][0] = 10_000_000
-    tree.__setstate__(state)
+    forest.forest_.left[0] = 10_000_000
     with pytest.raises(ModelError, match="point outside"):
         read_learner(skops.io.dumps(forest), "extra_trees.skops", BoundedExtraTrees)
 
@@ -203,7 +207,7 @@ def test_a_leaf_that_is_no_number_is_refused(model):
     learner = model.ensemble_.learners_["extra_trees"]
     content = skops.io.dumps(learner)
     twin = skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
-    twin.forest_.estimators_[0].tree_.value[0] = np.nan
+    twin.forest_.value[0] = np.nan
     with pytest.raises(ModelError, match=r"nodes point outside|not finite"):
         read_learner(skops.io.dumps(twin), "extra_trees.skops", BoundedExtraTrees)
 

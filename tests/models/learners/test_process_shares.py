@@ -42,7 +42,7 @@ def test_contributions_are_those_of_small_steps(
     for row in features[:3]:
         found = process_shares(learner, row[None])[0]
         expected = np.zeros(len(row) + 1)
-        np.add.at(expected, learner.sources_, stepwise(learner, row))
+        np.add.at(expected, learner.filling_.source, stepwise(learner, row))
         np.testing.assert_allclose(found[:-1], expected[:-1], rtol=1e-4, atol=1e-5)
 
 
@@ -59,7 +59,7 @@ def test_contributions_add_up_and_nobody_has_what_the_centre_has(
 
 def test_a_gap_counts_to_its_column(fitted: tuple[BoundedGaussianProcess, np.ndarray]) -> None:
     learner, features = fitted
-    assert (learner.sources_ == GAPS).sum() == 2, "the value and whether it is missing"
+    assert (learner.filling_.source == GAPS).sum() == 2, "the value and whether it is missing"
     missing = np.isnan(features[:, GAPS])
     shares = process_shares(learner, features)[:, GAPS]
     assert shares[missing].mean() > shares[~missing].mean() + 0.3

@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
 
+from ionsieve.models.learners.forest import Tree
 from ionsieve.models.learners.tree_shap import tree_shap
+
+
+def nodes(tree: Any) -> Tree:
+    """A tree of scikit-learn as one of ours."""
+    values = np.ascontiguousarray(tree.value[:, 0, 0])
+    sides = (s.astype(np.int32) for s in (tree.children_left, tree.children_right, tree.feature))
+    # Rows are asked in single precision: the next number below a threshold parts them alike.
+    line = tree.threshold.astype(np.float32)
+    line = np.where(line > tree.threshold, np.nextafter(line, np.float32(-np.inf)), line)
+    return Tree(*sides, line, values, tree.weighted_n_node_samples, tree.max_depth)
 
 
 def expectation(
@@ -62,7 +73,7 @@ def test_equal_to_the_definition(seed: int, kind: Any, shared: bool) -> None:
     model = kind(random_state=seed).fit(features, target, sample_weight=rng.uniform(0.1, 1, 30))
     player = np.array([0, 1, 2, 3, 1] if shared else [0, 1, 2, 3, 4])
     rows = rng.normal(size=(3, 5)).astype(np.float32)
-    found = tree_shap(model.tree_, player, rows)
+    found = tree_shap(nodes(model.tree_), player, rows)
     expected = np.array([by_definition(model.tree_, player, row) for row in rows])
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(found.sum(axis=1), model.predict(rows), rtol=1e-9)
@@ -71,7 +82,7 @@ def test_equal_to_the_definition(seed: int, kind: Any, shared: bool) -> None:
 def test_a_tree_without_a_split() -> None:
     features = np.ones((4, 2), dtype=np.float32)
     model = DecisionTreeRegressor().fit(features, [2.0] * 4)
-    found = tree_shap(model.tree_, np.array([0, 1]), features[:1])
+    found = tree_shap(nodes(model.tree_), np.array([0, 1]), features[:1])
     assert found.tolist() == [[0.0, 0.0, 2.0]]
 
 
@@ -81,6 +92,6 @@ def test_a_chain_of_many_columns() -> None:
     features = (np.arange(n)[None, :] < np.arange(n + 1)[:, None]).astype(np.float32)
     target = 2.0 ** -np.arange(n + 1.0)
     model = DecisionTreeRegressor(random_state=0).fit(features, target)
-    found = tree_shap(model.tree_, np.arange(n), features)
+    found = tree_shap(nodes(model.tree_), np.arange(n), features)
     np.testing.assert_allclose(found.sum(axis=1), model.predict(features), rtol=1e-9, atol=1e-12)
     assert found[0, -1] == pytest.approx(target.mean(), rel=1e-9)

@@ -74,11 +74,21 @@ def test_forest_leaves_mostly_missing_columns_to_learners_that_need_no_filling()
     features[rng.permutation(60)[:25], 3] = np.nan  # 42 % missing
     features[rng.permutation(60)[:10], 1] = np.nan
     forest = BoundedExtraTrees(n_trees=20).fit(features, target)
-    assert forest.used_.tolist() == [0, 1, 2]
-    assert forest.sources_.tolist() == [0, 1, 2, 1]
+    assert forest.filling_.source.tolist() == [0, 1, 2, 1]
+    assert forest.filling_.gap.tolist() == [False, False, False, True]
     changed = features.copy()
     changed[:, 3] = 1e3
     np.testing.assert_array_equal(forest.predict(changed), forest.predict(features))
     # Where every column is mostly missing there is nothing better to learn from.
     sparse = np.where(rng.random((60, 2)) < 0.5, np.nan, features[:, :2])
-    assert BoundedExtraTrees(n_trees=20).fit(sparse, target).used_.tolist() == [0, 1]
+    used = BoundedExtraTrees(n_trees=20).fit(sparse, target).filling_.source
+    assert set(used.tolist()) == {0, 1}
+
+
+def test_forest_grows_on_columns_that_vary_and_differ():
+    x, y = table()
+    features = np.column_stack([x[:, 0], x[:, 0], np.ones(len(x)), x[:, 1]])
+    forest = BoundedExtraTrees(n_trees=20).fit(features, y)
+    assert forest.filling_.source.tolist() == [0, 3]
+    constant = BoundedExtraTrees(n_trees=3).fit(np.ones((20, 2)), np.arange(20.0))
+    np.testing.assert_allclose(constant.predict(np.zeros((1, 2))), 9.5)
