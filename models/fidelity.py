@@ -58,9 +58,12 @@ class OtherKind:
         """The table with the column; a value that is there already (out of fold, say) stays."""
         known = features.get(self.column, pd.Series(np.nan, index=features.index))
         rest = known.isna().to_numpy()
+        if self.column in features and not rest.any():
+            return features
         if rest.any():
             known = known.copy()
-            known[rest] = self.model.predict(features[rest], self.temperature_K)["prediction"]
+            asked = features if rest.all() else features[rest]
+            known[rest] = self.model.predict(asked, self.temperature_K)["prediction"]
         return features.assign(**{self.column: known})
 
 

@@ -259,9 +259,9 @@ class StructureModel:
 
     def _predicted(self, features: pd.DataFrame, temperature: FloatArray) -> pd.DataFrame:
         features = self._with_other_kind(features)
-        position, distance = self.ensemble_.predict(
-            self.matrix(features), self.evidence_matrix(features)
-        )
+        # Row by row, as compiled code goes through it: copied once instead of by each learner.
+        matrix = np.ascontiguousarray(self.matrix(features))
+        position, distance = self.ensemble_.predict(matrix, self.evidence_matrix(features))
         centre, half, scale = self._placed(position, temperature)
         event = self._event_probability(centre, half, temperature)
         values = (

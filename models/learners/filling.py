@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..labels.censoring import BoolArray, FloatArray
 from ..labels.medians import column_medians
+from .forest_kernels import fill
 
 IndexArray = NDArray[np.intp]
 
@@ -50,10 +51,22 @@ class Filling:
             source=self.source[columns], gap=self.gap[columns], median=self.median[columns]
         )
 
-    def fill(self, features: FloatArray) -> FloatArray:
-        """Features (n, p) as columns without NaN, shape (n, c)."""
-        values = features[:, self.source]
-        missing = np.isnan(values)
-        np.copyto(values, np.broadcast_to(self.median, values.shape), where=missing)
-        values[:, self.gap] = missing[:, self.gap]
-        return values
+    def fits(self, n_features: int) -> bool:
+        """Whether arrays that were read from a file belong together and to so many features."""
+        source, gap, median = (np.asarray(v) for v in (self.source, self.gap, self.median))
+        typed = source.dtype == np.intp and gap.dtype == np.bool_ and median.dtype == np.float64
+        one_each = source.ndim == 1 and source.shape == gap.shape == median.shape
+        inside = bool(((source >= 0) & (source < n_features)).all())
+        return typed and one_each and inside and bool(np.isfinite(median).all())
+
+    def fill(
+        self, features: FloatArray, kind: Any = np.float64, largest: float = np.inf
+    ) -> NDArray[Any]:
+        """Features (n, p) as columns without NaN, shape (n, c), of a type of float.
+
+        Numbers beyond the largest that the type is to hold become that one.
+        """
+        filled = np.empty((len(features), len(self.source)), dtype=kind)
+        rows = np.ascontiguousarray(features)
+        fill(rows, self.source, self.gap, self.median, largest, filled)
+        return filled

@@ -30,21 +30,17 @@ def check_forest(learner: BoundedExtraTrees, name: str) -> None:
     """
     try:
         filling, forest = learner.filling_, learner.forest_
-        source = np.asarray(filling.source)
-        fits = source.dtype.kind == "i" and source.ndim == 1 and len(source) > 0
-        inside = fits and bool(((source >= 0) & (source < learner.n_features_in_)).all())
-        sound = _is_sound(forest)
-        one_each = filling.gap.shape == filling.median.shape == source.shape
-        filled = one_each and filling.gap.dtype == np.bool_ and _finite(filling.median)
-        seen = len(source) == forest.n_features
+        filled = filling.fits(learner.n_features_in_)
+        sound = len(filling.source) > 0 and _is_sound(forest)
+        seen = len(filling.source) == forest.n_features
     except (AttributeError, TypeError, ValueError, IndexError, OverflowError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ModelError(f"{name} is damaged ({reason[:200]}); not loaded") from None
-    if not inside:
+    if not filled:
         raise ModelError(f"{name} uses features that it does not have; not loaded")
     if not sound:
         raise ModelError(f"{name} holds a tree whose nodes point outside it; not loaded")
-    if not (filled and seen):
+    if not seen:
         raise ModelError(f"{name} fills other columns than it uses; not loaded")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 _CONSTANT = 1e-7
 """A column whose values in a node differ by less does not split it, as in scikit-learn."""
 _ROUNDING = 1e-12
-_BLOCK = 64
+_BLOCK = 128
 """Rows asked at a time: they stay in the cache while tree after tree passes by."""
 
 
@@ -154,6 +154,20 @@ def answer(first, left, feature, threshold, value, depth, rows, total, square): 
                 found = value[first[tree] + node[r]]
                 total[begin + r] += found
                 square[begin + r] += found * found
+
+
+@numba.njit(cache=True)
+def fill(features, source, gap, median, largest, filled):  # type: ignore[no-untyped-def]
+    """Columns of features (n, p) with medians filled in, or whether they are missing, (n, c)."""
+    for i in range(len(features)):
+        for j in range(len(source)):
+            value = features[i, source[j]]
+            missing = np.isnan(value)
+            if gap[j]:
+                value = 1.0 if missing else 0.0
+            elif missing:
+                value = median[j]
+            filled[i, j] = min(max(value, -largest), largest)
 
 
 @numba.njit(cache=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ...data.errors import ModelError
 from .archive_checks import check_archive
 from .forest_checks import check_forest
+from .gaussian_process import BoundedGaussianProcess
 from .trees import BoundedExtraTrees
 
 ALLOWED_TYPES: Final[frozenset[str]] = frozenset(
@@ -59,7 +60,19 @@ def read_learner(content: bytes, name: str, expected: type) -> Any:
         raise ModelError(f"{name} holds a {type(learner).__name__}, not a {expected.__name__}")
     if isinstance(learner, BoundedExtraTrees):
         check_forest(learner, name)
+    if isinstance(learner, BoundedGaussianProcess):
+        _check_process(learner, name)
     return learner
+
+
+def _check_process(learner: BoundedGaussianProcess, name: str) -> None:
+    """Compiled code trusts that the columns exist."""
+    try:
+        fits = learner.filling_.fits(learner.n_features_in_)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ModelError(f"{name} is damaged ({error}); not loaded") from None
+    if not fits:
+        raise ModelError(f"{name} uses features that it does not have; not loaded")
 
 
 def _canonical_skops(content: bytes) -> bytes:

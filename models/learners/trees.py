@@ -91,7 +91,7 @@ class BoundedExtraTrees(BoundedRegressor):
 
     def filled(self, features: FloatArray) -> NDArray[np.float32]:
         """What the trees see of features (n, p): columns with medians filled in, and indicators."""
-        return np.clip(self.filling_.fill(features), -_LARGEST, _LARGEST).astype(np.float32)
+        return self.filling_.fill(features, np.float32, _LARGEST)
 
     def _growth(self, n_trees: int) -> Growth:
         return Growth(

@@ -11,8 +11,11 @@ from ...data.elements import ATOMIC_NUMBER
 from ...data.errors import ModelError
 from ..labels.censoring import FloatArray
 from ..labels.medians import column_medians
+from .domain_kernels import apart, embed
 
 _CHUNK = 4096
+_REACH = 5.0
+"""Spreads beyond which a column counts no further."""
 
 
 class DomainDistance:
@@ -64,15 +67,10 @@ class DomainDistance:
 
     def _embed(self, values: FloatArray) -> NDArray[np.float32]:
         n, p = values.shape
-        scaled = values - self.centre_
-        scaled /= self.scale_
-        missing = np.isnan(scaled)
-        scaled[missing] = 0.0
-        # One wild column must not hide that all others agree, nor swamp the distance.
-        np.clip(scaled, -5.0, 5.0, out=scaled)
         points = np.empty((n, 2 * p), dtype=np.float32)
-        points[:, :p], points[:, p:] = scaled, missing
-        points /= np.float32(np.sqrt(max(p, 1)))
+        # One wild column must not hide that all others agree, nor swamp the distance.
+        root = np.float32(np.sqrt(max(p, 1)))
+        embed(np.ascontiguousarray(values), self.centre_, self.scale_, _REACH, root, points)
         return points
 
     def _apart(self, points: NDArray[np.float32], nearest: NDArray[np.int64]) -> FloatArray:
@@ -80,14 +78,19 @@ class DomainDistance:
 
         The product below finds the nearest row fast, but differs by 1e-6 between processors.
         """
-        difference = points.astype(np.float64) - self.reference_[nearest]
-        return np.asarray(np.sqrt((difference**2).sum(axis=1)))
+        distance = np.empty(len(points))
+        apart(points, self.reference_, nearest, distance)
+        return distance
 
-    def _squared(self, points: NDArray[np.float32]) -> FloatArray:
-        square = (points**2).sum(axis=1)[:, None] - 2.0 * (points @ self.reference_.T)
-        square = square + (self.reference_**2).sum(axis=1)[None, :]
+    def _squared(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        # What no training row lacks is known by its length alone: columns of zeros at the end.
+        used = np.flatnonzero(self.reference_.any(axis=0))
+        stop = int(used[-1]) + 1 if len(used) else 0
+        square = _lengths(points)[:, None] - 2.0 * (points[:, :stop] @ self.reference_[:, :stop].T)
+        square += _lengths(self.reference_)[None, :]
         # Float32 cancellation leaves about 1e-6: a training row is at distance zero.
-        return np.where(square < 1e-5, 0.0, square).astype(np.float64)
+        square[square < 1e-5] = 0.0
+        return np.asarray(square)
 
     def _typical(self, groups: NDArray[np.int64]) -> float:
         square = self._squared(self.reference_)
@@ -152,3 +155,7 @@ def _fractions(formulas: Sequence[str]) -> FloatArray:
 def _nan_mean(values: FloatArray) -> FloatArray:
     empty = np.isnan(values).all(axis=0)
     return np.nanmean(np.where(empty, 0.0, values), axis=0)
+
+
+def _lengths(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.einsum("ij,ij->i", points, points))

@@ -141,6 +141,34 @@ def test_another_kind_is_predicted_out_of_its_own_groups(tables):
     assert np.isfinite(found).all()
 
 
+def test_evidence_of_a_group_does_not_see_its_labels(tables):
+    features, labels = tables
+    groups = pd.Series(features.index, index=features.index)
+    other = OtherKind(quick().fit(features, labels), 1000.0)
+    changed, own = labels.copy(), labels["structure_id"] == labels["structure_id"].iloc[0]
+    changed.loc[own, ["value", "lower", "upper"]] *= 1e4
+    first, second = (
+        other_kind_feature(features, features, table, other, groups, groups, n_folds=4)
+        for table in (labels, changed)
+    )
+    name = labels["structure_id"].iloc[0]
+    assert first[name] == second[name]
+    assert (first != second).mean() > 0.5, "other groups learn from them"
+
+
+def test_trust_measured_elsewhere_is_taken_over(tables):
+    features, labels = tables
+    whole = quick().fit(features, labels)
+    some = labels[labels["structure_id"] < "m030"]
+    again = whole.unfitted().fit(features, some, trust=whole.ensemble_.trust_)
+    assert again.ensemble_.levels_ == []
+    assert again.ensemble_.trust_ is whole.ensemble_.trust_
+    assert again.training_["n_structures"] < whole.training_["n_structures"]
+    # With another number of columns of evidence it is measured anew.
+    rich = features.assign(void_fraction=np.linspace(0.2, 0.4, len(features)))
+    assert quick().fit(rich, some, trust=whole.ensemble_.trust_).ensemble_.levels_
+
+
 def test_a_model_carries_the_other_kind_along(tables, tmp_path):
     features, labels = tables
     groups = pd.Series(features.index, index=features.index)

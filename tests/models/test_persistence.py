@@ -130,6 +130,13 @@ def test_a_tree_that_points_outside_itself_is_refused(model):
         read_learner(skops.io.dumps(forest), "extra_trees.skops", BoundedExtraTrees)
 
 
+def test_a_process_that_asks_for_features_that_it_lacks_is_refused():
+    process = BoundedGaussianProcess().fit(np.random.default_rng(0).normal(size=(9, 3)), range(9))
+    process.filling_.source[0] = 10_000_000
+    with pytest.raises(ModelError, match="features that it does not have"):
+        read_learner(skops.io.dumps(process), "process.skops", BoundedGaussianProcess)
+
+
 def test_another_version_is_named(folder):
     description = json.loads((folder / "model.json").read_text())
     description["versions"]["xgboost"] = "0.90.1"
