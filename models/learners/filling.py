@@ -53,7 +53,8 @@ class Filling:
 
     def fits(self, n_features: int) -> bool:
         """Whether arrays that were read from a file belong together and to so many features."""
-        source, gap, median = (np.asarray(v) for v in (self.source, self.gap, self.median))
+        source: Any = np.asarray(self.source)
+        gap, median = np.asarray(self.gap), np.asarray(self.median)
         typed = source.dtype == np.intp and gap.dtype == np.bool_ and median.dtype == np.float64
         one_each = source.ndim == 1 and source.shape == gap.shape == median.shape
         inside = bool(((source >= 0) & (source < n_features)).all())
