@@ -228,6 +228,11 @@ class StructureRecord:
         )
 
     @cached_property
+    def has_whole_sites(self) -> bool:
+        """True when every site holds one species at an occupancy of 1, to the last digit."""
+        return all(len(content) == 1 and content[0].occupancy == 1.0 for content in self.species)
+
+    @cached_property
     def composition(self) -> dict[str, float]:
         """Atoms per cell by element, occupancies counted, in order of atomic number."""
         totals: defaultdict[str, float] = defaultdict(float)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, Final
 
 import numpy as np
@@ -123,11 +124,15 @@ def _family_values(family: Family, prepared: PreparedStructure, notes: Notes) ->
 
 def _rounded(rows: list[Values]) -> list[Values]:
     """Every float of all rows rounded; truth values and words as they are."""
-    names = [[k for k, v in row.items() if isinstance(v, float)] for row in rows]
-    numbers = [row[k] for row, own in zip(rows, names, strict=True) for k in own]
-    rounded = iter(meaningful_array(numbers).tolist())
+    # Few values are no numbers: put aside, so that all others need no look at each.
+    others = [{k: v for k, v in row.items() if not isinstance(v, float)} for row in rows]
+    numbers = chain.from_iterable(
+        (row | dict.fromkeys(apart, 0.0)).values() for row, apart in zip(rows, others, strict=True)
+    )
+    rounded = iter(meaningful_array(list(numbers)).tolist())
     return [
-        row | dict(zip(own, rounded, strict=False)) for row, own in zip(rows, names, strict=True)
+        dict(zip(row, islice(rounded, len(row)), strict=True)) | apart
+        for row, apart in zip(rows, others, strict=True)
     ]
 
 

@@ -42,7 +42,7 @@ class Atoms:
     @classmethod
     def from_record(cls, record: StructureRecord) -> Atoms:
         """Expand the sites of a record."""
-        if has_whole_sites(record):
+        if record.has_whole_sites:
             given = [np.nan if c[0].oxidation is None else c[0].oxidation for c in record.species]
             return cls(
                 id=record.id,
@@ -78,16 +78,13 @@ class Atoms:
         return abs(float(np.linalg.det(self.lattice)))
 
 
-def has_whole_sites(record: StructureRecord) -> bool:
-    """Whether every site holds one species, and all of it."""
-    return all(len(content) == 1 and content[0].occupancy == 1.0 for content in record.species)
-
-
 def weighted_mean(values: FloatArray, weight: FloatArray) -> float:
     """Mean with weights; a fraction of the cost of ``np.average`` on short arrays."""
-    return float(values @ weight) / float(weight.sum())
+    return float(values @ weight) / float(np.add.reduce(weight))
 
 
 def weighted_spread(values: FloatArray, weight: FloatArray) -> float:
     """Standard deviation with weights."""
-    return weighted_mean((values - weighted_mean(values, weight)) ** 2, weight) ** 0.5
+    total = float(np.add.reduce(weight))
+    away = values - float(values @ weight) / total
+    return (float((away * away) @ weight) / total) ** 0.5

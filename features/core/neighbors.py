@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,6 +75,23 @@ def covalent_sums_A(z: IntArray, pairs: NeighborList) -> FloatArray:
         radius = covalent_radii_A()[z]
         pairs.memo["covalent_sums_A"] = radius[pairs.center] + radius[pairs.neighbor]
     return pairs.memo["covalent_sums_A"]
+
+
+def end_to_end(starts: Sequence[IntArray]) -> IntArray:
+    """Where the pairs of each centre begin when lists are laid end to end.
+
+    Parameters
+    ----------
+    starts : sequence of arrays (n_centers + 1,)
+        From 0 to the number of pairs of each list.
+
+    Returns
+    -------
+    array (total of n_centers + 1,)
+    """
+    before = np.cumsum([0, *(int(start[-1]) for start in starts)])
+    shifted = [start[:-1] + n for start, n in zip(starts, before.tolist(), strict=False)]
+    return np.concatenate([*shifted, before[-1:]])
 
 
 def _starts(center: IntArray, n_atoms: int) -> IntArray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...data.errors import FeatureError, RoleError
 from ...data.records import IntArray, StructureRecord
-from .atoms import Atoms, has_whole_sites
+from .atoms import Atoms
 from .neighbors import NeighborList, covalent_sums_A, neighbor_list
 from .primitive import pure_translations
 from .roles import Roles, assign_roles
@@ -119,7 +119,7 @@ def n_primitive_cells(prepared: PreparedStructure) -> int:
     """How many primitive cells of the full structure, mobile ions included, the cell holds."""
     record = prepared.record
     kinds = record.dominant_atomic_numbers
-    if not has_whole_sites(record):
+    if not record.has_whole_sites:
         contents = [tuple((s.element, round(s.occupancy, 4)) for s in c) for c in record.species]
         number = {content: k for k, content in enumerate(dict.fromkeys(contents))}
         kinds = np.array([number[content] for content in contents], dtype=np.int64)

@@ -182,11 +182,16 @@ def _lower(
     """Lower ratio, distance and clearance of each anion to those of the pairs given."""
     to_m = from_anions[framework_cations(prepared)[pairs.neighbor[from_anions]]]
     center, distance = pairs.center[to_m], pairs.distance_A[to_m]
+    if not len(to_m):
+        return
     total = covalent_sums_A(prepared.atoms.z, pairs)[to_m]
-    # fmin: a cation without a covalent radius gives no ratio, its distance still counts.
-    np.fmin.at(smallest[0], center, distance / total)
-    np.fmin.at(smallest[1], center, distance)
-    np.fmin.at(smallest[2], center, distance - BOND_RATIO * total)
+    # Pairs are in order of their centres.
+    first = np.concatenate([[0], (center[1:] != center[:-1]).nonzero()[0] + 1])
+    found = (distance / total, distance, distance - BOND_RATIO * total)
+    for lowest, per_pair in zip(smallest, found, strict=True):
+        # fmin: a cation without a covalent radius gives no ratio, its distance still counts.
+        per_anion = np.fmin.reduceat(per_pair, first)
+        lowest[center[first]] = np.fmin(lowest[center[first]], per_anion)
 
 
 @once_per_structure

@@ -7,11 +7,13 @@ continuous; the numbers of matminer's ``BondOrientationalParameter``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from ..core.columns import Column, Notes, Values
+from ..core.neighbors import end_to_end
 from ..core.prepared import PreparedStructure
 from .harmonics import MAX_DEGREE
 
@@ -35,13 +37,29 @@ COLUMNS: Final[tuple[Column, ...]] = tuple(
     for statistic, words in _STATISTICS.items()
 )
 
+_NAMES: Final = tuple(column.name for column in COLUMNS)
+
 
 def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     """Bond-orientational columns; see the catalogue for each."""
+    return compute_batch([prepared], [notes])[0]
+
+
+def compute_batch(prepared: Sequence[PreparedStructure], notes: Sequence[Notes]) -> list[Values]:
+    """As :func:`compute` for many structures at once."""
     from .harmonics import bond_order
     from .voronoi import tessellation
 
-    cells = tessellation(prepared)
-    q = bond_order(cells.start, cells.direction, cells.solid_angle)
-    row = np.stack([q.mean(axis=0), q.std(axis=0)], axis=1).ravel()
-    return {c.name: float(value) for c, value in zip(COLUMNS, row, strict=True)}
+    cells = [tessellation(p) for p in prepared]
+    q = bond_order(
+        end_to_end([c.start for c in cells]),
+        np.concatenate([c.direction for c in cells]),
+        np.concatenate([c.solid_angle for c in cells]),
+    )
+    size = np.array([len(c.start) - 1 for c in cells])
+    first, count = np.cumsum(size) - size, size[:, None]
+    mean = np.add.reduceat(q, first) / count
+    away = q - np.repeat(mean, size, axis=0)
+    spread = np.sqrt(np.add.reduceat(away * away, first) / count)
+    rows = np.stack([mean, spread], axis=2).reshape(len(cells), -1).tolist()
+    return [dict(zip(_NAMES, row, strict=True)) for row in rows]

@@ -30,8 +30,9 @@ def chemical_ordering(cells: Tessellation, share: FloatArray) -> FloatArray:
     largest = np.maximum.reduceat(cells.area_A2, cells.start[:-1])
     weight = cells.area_A2 / largest[cells.center]
     reached = _walk(cells.start, cells.neighbor, cells.image, weight, share)
-    order = 1.0 - reached / reached.sum(axis=2, keepdims=True) / share.mean(axis=0)
-    return np.abs(order).mean(axis=(1, 2))
+    total, composition = np.add.reduce(reached, axis=2), np.add.reduce(share) / len(share)
+    order = 1.0 - reached / total[:, :, None] / composition
+    return np.asarray(np.add.reduce(np.abs(order), axis=(1, 2)) / share.size)
 
 
 @njit(cache=True)

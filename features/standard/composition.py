@@ -170,7 +170,7 @@ def compute_batch(prepared: Sequence[PreparedStructure], notes: Sequence[Notes])
     group, z = np.nonzero(amounts)
     start = np.searchsorted(group, np.arange(len(prepared))).astype(np.int64)
     rows = _batch(z.astype(np.int64), amounts[group, z], start).tolist()
-    for k in np.unique(group[_has_gap()[z]]):
+    for k in set(group[_has_gap()[z]].tolist()):
         notes[k].extend(_note_on_gaps(np.flatnonzero(amounts[k])))
     return [dict(zip(_NAMES, row, strict=True)) for row in rows]
 
@@ -266,14 +266,15 @@ def _number(text: str) -> float:
 
 def _batch(z: IntArray, amount: FloatArray, start: IntArray) -> FloatArray:
     """Features of compositions laid end to end; composition k begins at ``start[k]``."""
-    group = np.repeat(np.arange(len(start)), np.diff([*start, len(z)]))
+    size = np.concatenate([start[1:], [len(z)]]) - start
+    group = np.repeat(np.arange(len(start)), size)
     fraction = amount / np.add.reduceat(amount, start)[group]
     values = magpie_table()[z]
     blocks = [
         _magpie_statistics(values, fraction, start, group).reshape(len(start), -1),
         _stoichiometry(fraction, start),
         _valence(values, fraction, start),
-        _ionic_character(z, fraction, start),
+        _ionic_character(z, fraction, start, size),
     ]
     return np.concatenate(blocks, axis=1)
 
@@ -291,14 +292,17 @@ def _magpie_statistics(
     largest = np.maximum.reduceat(fraction, start)[group]
     abundant = (np.abs(fraction - largest) <= 1e-8 + 1e-5 * largest)[:, None]
     mode = np.minimum.reduceat(np.where(abundant, values, np.inf), start)
-    return np.stack([low, high, high - low, mean, deviation, mode], axis=2)
+    found = np.empty((*low.shape, len(STATISTICS)))
+    for k, statistic in enumerate((low, high, high - low, mean, deviation, mode)):
+        found[:, :, k] = statistic
+    return found
 
 
 def _stoichiometry(fraction: FloatArray, start: IntArray) -> FloatArray:
     norms = [
         np.add.reduceat(fraction**p, start) ** (1.0 / p if p else 1.0) for p in STOICHIOMETRY_NORMS
     ]
-    return np.stack(norms, axis=1)
+    return np.array(norms).T
 
 
 def _valence(values: FloatArray, fraction: FloatArray, start: IntArray) -> FloatArray:
@@ -306,9 +310,10 @@ def _valence(values: FloatArray, fraction: FloatArray, start: IntArray) -> Float
     return np.concatenate([mean[:, :-1], mean[:, :-1] / mean[:, -1:]], axis=1)
 
 
-def _ionic_character(z: IntArray, fraction: FloatArray, start: IntArray) -> FloatArray:
+def _ionic_character(
+    z: IntArray, fraction: FloatArray, start: IntArray, size: IntArray
+) -> FloatArray:
     """Largest and fraction-weighted ionic character over pairs, by padding to a square."""
-    size = np.diff([*start, len(z)])
     slot = start[:, None] + np.minimum(np.arange(size.max()), size[:, None] - 1)
     inside = np.arange(size.max()) < size[:, None]
     x = electronegativities()[z][slot]
@@ -318,6 +323,5 @@ def _ionic_character(z: IntArray, fraction: FloatArray, start: IntArray) -> Floa
     character = 1.0 - np.exp(-0.25 * (x[:, :, None] - x[:, None, :]) ** 2)
     mean = 0.5 * np.einsum("ni,nj,nij->n", weight, weight, character)
     single = size == 1
-    return np.stack(
-        [np.where(single, 0.0, character.max(axis=(1, 2))), np.where(single, 0.0, mean)], axis=1
-    )
+    largest = np.where(single, 0.0, character.max(axis=(1, 2)))
+    return np.array([largest, np.where(single, 0.0, mean)]).T

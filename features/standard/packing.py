@@ -14,14 +14,15 @@ Yang 2025 labels some lattices otherwise (Li6NI3 fcc: its N alone; all anions ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from ...data.records import FloatArray, IntArray
-from ..core.atoms import weighted_mean
 from ..core.columns import Column, Notes, Values
+from ..core.neighbors import end_to_end
 from ..core.prepared import ANION, CUTOFF_A, PreparedStructure, pairs_between
 
 if TYPE_CHECKING:
@@ -96,28 +97,50 @@ COLUMNS: Final[tuple[Column, ...]] = (
     ),
 )
 
+_NUMBERS: Final = tuple(column.name for column in COLUMNS if column.dtype == "float")
+
 
 def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     """Anion packing columns; see the catalogue for each."""
+    return compute_batch([prepared], [notes])[0]
+
+
+def compute_batch(prepared: Sequence[PreparedStructure], notes: Sequence[Notes]) -> list[Values]:
+    """As :func:`compute` for many structures at once."""
+    sublattices = [_sublattice(p) for p in prepared]
+    size = np.array([len(s.weight) for s in sublattices])
+    distance = _distances(sublattices)
+    weight, first = np.concatenate([s.weight for s in sublattices]), np.cumsum(size) - size
+    nearest, least = distance.argmin(axis=1), distance.min(axis=1)
+    is_nearest = (nearest[:, None] == np.arange(3)) & (least < RECOGNISED)[:, None]
+    columns = np.concatenate([distance, least[:, None], is_nearest], axis=1) * weight[:, None]
+    rows = np.add.reduceat(columns, first) / np.add.reduceat(weight, first)[:, None]
+    return [
+        dict(zip(_NUMBERS, row, strict=True)) | {"anion_packing": _label(row[-3:])}
+        for row in rows.tolist()
+    ]
+
+
+class _Sublattice(NamedTuple):
+    """Points and their pairs, lengths in units of the cube root of the volume per anion."""
+
+    weight: FloatArray
+    start: IntArray
+    neighbor: IntArray
+    vector: FloatArray
+    distance: FloatArray
+
+
+def _sublattice(prepared: PreparedStructure) -> _Sublattice:
+    """The anions of a structure."""
     atoms, is_anion = prepared.atoms, prepared.roles.is_anion
     sites, weight = atoms.site[is_anion], atoms.occupancy[is_anion]
     if not prepared.record.is_ordered:
         # One point per site: anions that share a site are the same point of the sublattice.
         sites, where = np.unique(sites, return_inverse=True)
         weight = np.bincount(where, weights=weight).astype(np.float64)
-    distance = packing_distances(
-        atoms.lattice, prepared.record.frac[sites], weight, _anion_pairs(prepared, sites)
-    )
-    nearest, least = distance.argmin(axis=1), distance.min(axis=1)
-    recognised = np.where(least < RECOGNISED, weight, 0.0)
-    share = (np.bincount(nearest, weights=recognised, minlength=3) / weight.sum()).tolist()
-    mean = weight @ distance / weight.sum()
-    values: Values = {
-        f"anion_packing_distance_{lattice}": float(mean[k]) for k, lattice in enumerate(LATTICES)
-    }
-    values["anion_packing_distance_nearest"] = weighted_mean(least, weight)
-    values |= {f"anion_packing_share_{e}": s for e, s in zip(LATTICES, share, strict=True)}
-    return values | {"anion_packing": _label(share)}
+    pairs = _anion_pairs(prepared, sites)
+    return _in_units(atoms.lattice, prepared.record.frac[sites], weight, pairs)
 
 
 def _anion_pairs(prepared: PreparedStructure, sites: IntArray) -> PairArrays | None:
@@ -162,7 +185,12 @@ def packing_distances(
     array (n_points, 3)
         Columns as in ``LATTICES``; 0 is ideal.
     """
-    own = _fingerprint(lattice, frac, weight, pairs)
+    return _distances([_in_units(lattice, frac, weight, pairs)])
+
+
+def _distances(sublattices: Sequence[_Sublattice]) -> FloatArray:
+    """Distances to the ideal lattices of all points, one sublattice after the other, (n, 3)."""
+    own = _fingerprints(sublattices)
     return np.linalg.norm(own[:, None, :] - _ideal_fingerprints(), axis=2) / np.sqrt(2.0)
 
 
@@ -174,24 +202,35 @@ def _ideal_fingerprints() -> FloatArray:
     bcc = np.array([[-1.0, 1, 1], [1, -1, 1], [1, 1, -1]])
     point, two = np.zeros((1, 3)), np.array([[0, 0, 0], [2 / 3, 1 / 3, 0.5]])
     crystals = ((fcc, point), (hcp, two), (bcc, point))
-    return np.stack([_fingerprint(a, x, np.ones(len(x)))[0] for a, x in crystals])
+    ideal = [_in_units(lattice, frac, np.ones(len(frac))) for lattice, frac in crystals]
+    return np.stack([_fingerprints([one])[0] for one in ideal])
 
 
-def _fingerprint(
+def _in_units(
     lattice: FloatArray, frac: FloatArray, weight: FloatArray, pairs: PairArrays | None = None
-) -> FloatArray:
-    """Unit power spectrum of each point, shape (n_points, n)."""
+) -> _Sublattice:
+    """Points with their pairs to where fingerprints fade; other pairs where those do not reach."""
     from ..core.pair_search import periodic_pairs
-    from .harmonics import harmonic_moments
 
     unit_A = float(np.cbrt(abs(np.linalg.det(lattice)) / weight.sum()))
     if pairs is None or unit_A * _FADE_TO > CUTOFF_A:
         pairs = periodic_pairs(lattice, frac, unit_A * _FADE_TO, np.arange(len(frac)))
     start, neighbor, vector, distance = pairs
-    vector, distance = vector / unit_A, distance / unit_A
+    return _Sublattice(weight, start, neighbor[:, 0], vector / unit_A, distance / unit_A)
+
+
+def _fingerprints(sublattices: Sequence[_Sublattice]) -> FloatArray:
+    """Unit power spectrum of each point, one sublattice after the other, shape (n_points, n)."""
+    from .harmonics import harmonic_moments
+
+    vector, distance = (
+        np.concatenate([s.vector for s in sublattices]),
+        np.concatenate([s.distance for s in sublattices]),
+    )
     direction = vector / np.maximum(distance, _TOO_NEAR)[:, None]
-    amount = weight[neighbor[:, 0]] * _fade(distance)
+    amount = np.concatenate([s.weight[s.neighbor] for s in sublattices]) * _fade(distance)
     shape = np.exp(-0.5 * ((distance[:, None] - np.array(_CHANNELS)) / _WIDTH) ** 2)
+    start = end_to_end([s.start for s in sublattices])
     channels = harmonic_moments(start, direction, amount[:, None] * shape, _MAX_DEGREE)
     degree = np.arange(_MAX_DEGREE + 1)
     channels = channels * np.exp(-0.5 * degree * (degree + 1) * _ANGLE**2)[:, None]

@@ -15,7 +15,6 @@ import numpy as np
 
 from ...data.errors import FeatureError
 from ...data.records import FloatArray, IntArray, StructureRecord
-from ..core.atoms import has_whole_sites
 from ..core.columns import Column, Notes, Values
 from ..core.operations import SAFETY, Operations, find_operations
 from ..core.prepared import PreparedStructure
@@ -233,7 +232,7 @@ def _dataset(record: StructureRecord, symprec_A: float) -> Any:
 
 def _site_kinds(record: StructureRecord) -> list[int]:
     """One number for each content of a site, from 1."""
-    if has_whole_sites(record):
+    if record.has_whole_sites:
         elements: list[int] = record.dominant_atomic_numbers.tolist()
         return elements
     kinds: dict[tuple[tuple[str, float], ...], int] = {}

@@ -144,12 +144,13 @@ def tessellation(prepared: PreparedStructure) -> Tessellation:
         If a site is partly empty: then no set of points is the structure.
     """
     record = prepared.record
-    filling = [sum(s.occupancy for s in content) for content in record.species]
-    if min(filling) < _FULL:
-        site = filling.index(min(filling))
-        raise FeatureError(
-            f"site {site} is {filling[site]:.3g} full, but Voronoi cells need full sites"
-        )
+    if not record.has_whole_sites:
+        filling = [sum(s.occupancy for s in content) for content in record.species]
+        site = int(np.argmin(filling))
+        if filling[site] < _FULL:
+            raise FeatureError(
+                f"site {site} is {filling[site]:.3g} full, but Voronoi cells need full sites"
+            )
     # The sites of an ordered crystal are its atoms.
     pairs = prepared.neighbors if record.is_ordered else None
     return tessellate(record.lattice, record.frac, pairs)

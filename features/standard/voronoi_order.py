@@ -9,14 +9,15 @@ not matter. Sites of mixed occupancy count with the fractions of their elements.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ...data.elements import ATOMIC_NUMBER, SYMBOLS
 from ...data.records import FloatArray, IntArray, StructureRecord
-from ..core.atoms import has_whole_sites
 from ..core.columns import Column, Notes, Values
+from ..core.neighbors import end_to_end
 from ..core.prepared import PreparedStructure
 from .composition import MAGPIE_PROPERTIES, magpie_table
 
@@ -134,24 +135,38 @@ _NAMES: Final[tuple[str, ...]] = tuple(c.name for c in COLUMNS)
 
 def compute(prepared: PreparedStructure, notes: Notes) -> Values:
     """Voronoi-weighted order columns; see the catalogue for each."""
+    return compute_batch([prepared], [notes])[0]
+
+
+def compute_batch(prepared: Sequence[PreparedStructure], notes: Sequence[Notes]) -> list[Values]:
+    """As :func:`compute` for many structures at once."""
     from .chemical_ordering import chemical_ordering
     from .voronoi import tessellation
 
-    record = prepared.record
-    cells = tessellation(prepared)
-    share, elements = site_fractions(record)
-    row = [
-        *_geometry(cells, record.volume_A3),
-        *chemical_ordering(cells, share).tolist(),
-        *_differences(cells, share, elements, notes).ravel().tolist(),
+    cells = [tessellation(p) for p in prepared]
+    contents = [site_fractions(p.record) for p in prepared]
+    size = np.array([len(share) for share, _ in contents])
+    ordering = [chemical_ordering(c, s) for c, (s, _) in zip(cells, contents, strict=True)]
+    differences = [
+        _differences(c, share, elements, own)
+        for c, (share, elements), own in zip(cells, contents, notes, strict=True)
     ]
-    return dict(zip(_NAMES, row, strict=True))
+    volume_A3 = np.array([p.record.volume_A3 for p in prepared])
+    rows = np.concatenate(
+        [
+            _geometry(cells, size, volume_A3),
+            np.array(ordering),
+            site_statistics(np.concatenate(differences), size).reshape(len(cells), -1),
+        ],
+        axis=1,
+    )
+    return [dict(zip(_NAMES, row, strict=True)) for row in rows.tolist()]
 
 
 def site_fractions(record: StructureRecord) -> tuple[FloatArray, IntArray]:
     """Fraction of each element on each site, shape (n_sites, n_elements), and atomic numbers."""
     elements = np.array([ATOMIC_NUMBER[e] for e in record.elements])
-    if has_whole_sites(record):
+    if record.has_whole_sites:
         return (record.dominant_atomic_numbers[:, None] == elements).astype(np.float64), elements
     share = np.zeros((record.n_sites, len(elements)))
     slot = {e: k for k, e in enumerate(record.elements)}
@@ -161,38 +176,63 @@ def site_fractions(record: StructureRecord) -> tuple[FloatArray, IntArray]:
     return share / share.sum(axis=1, keepdims=True), elements
 
 
-def site_statistics(values: FloatArray) -> FloatArray:
-    """The five statistics over the sites (first axis), stacked on the last axis."""
-    low, high, mean = values.min(axis=0), values.max(axis=0), values.mean(axis=0)
-    return np.stack([low, high, high - low, mean, np.abs(values - mean).mean(axis=0)], axis=-1)
+def site_statistics(values: FloatArray, size: IntArray) -> FloatArray:
+    """The five statistics over the sites of each structure.
+
+    Parameters
+    ----------
+    values : array (n_sites, n_quantities)
+        Of one structure after the other.
+    size : array (n_structures,)
+        Sites of each.
+
+    Returns
+    -------
+    array (n_structures, n_quantities, 5)
+    """
+    first, count = np.cumsum(size) - size, size[:, None]
+    low, high = np.minimum.reduceat(values, first), np.maximum.reduceat(values, first)
+    mean = np.add.reduceat(values, first) / count
+    away = np.abs(values - np.repeat(mean, size, axis=0))
+    return np.stack([low, high, high - low, mean, np.add.reduceat(away, first) / count], axis=-1)
 
 
-def _geometry(cells: Tessellation, volume_A3: float) -> list[float]:
-    start, area, center = cells.start, cells.area_A2, cells.center
-    total = cells.per_atom(area)
+def _geometry(cells: Sequence[Tessellation], size: IntArray, volume_A3: FloatArray) -> FloatArray:
+    """Columns before the chemical order, (n_structures, 15)."""
+    start = end_to_end([c.start for c in cells])[:-1]
+    area = np.concatenate([c.area_A2 for c in cells])
+    distance = np.concatenate([c.distance_A for c in cells])
+    faces = np.diff(np.append(start, len(area)))
+    total = np.add.reduceat(area, start)
     # The face to the nearest neighbour always exists: their midpoint lies in both cells.
-    nearest = np.minimum.reduceat(cells.distance_A, start[:-1])
-    length = cells.per_atom(area * cells.distance_A) / total
-    spread = cells.per_atom(area * np.abs(cells.distance_A - length[center])) / total / length
-    coordination = total**2 / cells.per_atom(area**2)
-    relative, size, variation, count = site_statistics(
-        np.stack([length / length.mean(), cells.cell_volume_A3, spread, coordination], axis=1)
-    ).tolist()
-    return [
-        float((np.pi / 6.0 * nearest**3).sum()) / volume_A3,
-        relative[4],
-        relative[1],
-        relative[0],
-        *variation,
-        size[4] / size[3],
-        *count,
-    ]
+    nearest = np.minimum.reduceat(distance, start)
+    length = np.add.reduceat(area * distance, start) / total
+    away = np.abs(distance - np.repeat(length, faces))
+    spread = np.add.reduceat(area * away, start) / total / length
+    coordination = total**2 / np.add.reduceat(area**2, start)
+    first = np.cumsum(size) - size
+    relative = length / np.repeat(np.add.reduceat(length, first) / size, size)
+    volume = np.concatenate([c.cell_volume_A3 for c in cells])
+    of_site = np.stack([relative, volume, spread, coordination], axis=1)
+    found = site_statistics(of_site, size)
+    packed = np.add.reduceat(np.pi / 6.0 * nearest**3, first) / volume_A3
+    return np.column_stack(
+        [
+            packed,
+            found[:, 0, 4],
+            found[:, 0, 1],
+            found[:, 0, 0],
+            found[:, 2],
+            found[:, 1, 4] / found[:, 1, 3],
+            found[:, 3],
+        ]
+    )
 
 
 def _differences(
     cells: Tessellation, share: FloatArray, elements: IntArray, notes: Notes
 ) -> FloatArray:
-    """Local property differences, shape (properties, statistics)."""
+    """Local property difference of each site, shape (n_sites, properties)."""
     table = magpie_table()[elements]
     gaps = ~np.isfinite(table).all(axis=1)
     if gaps.any():
@@ -204,4 +244,4 @@ def _differences(
     around = np.add.reduceat(facing, cells.start[:-1])
     around /= around.sum(axis=1, keepdims=True)
     pairs = (share[:, :, None] * around[:, None, :]).reshape(len(share), -1)
-    return site_statistics(pairs @ contrast.reshape(-1, contrast.shape[2]))
+    return np.asarray(pairs @ contrast.reshape(-1, contrast.shape[2]))

@@ -328,30 +328,37 @@ def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, 
     total = shape[0] * shape[1] * shape[2]
     orbit = np.full(total, -1, dtype=np.int64)
     first, size = np.empty(total, dtype=np.int64), np.zeros(total, dtype=np.int64)
-    count = 0
+    count, point = 0, -1
     # Multiples of each step beforehand, already folded: the divisions are what this costs.
-    along = _multiples(shape, turn, move)
-    for point in range(total):
-        if orbit[point] >= 0:
-            continue
-        first[count] = point
-        i, j, k = point // (shape[1] * shape[2]), point // shape[2] % shape[1], point % shape[2]
-        for g in range(len(turn)):
-            image = 0
-            for x in range(3):
-                steps = along[g, 0, i, x] + along[g, 1, j, x] + along[g, 2, k, x]
-                # Each of the three is less than one cell.
-                steps -= shape[x] if steps >= shape[x] else 0
-                steps -= shape[x] if steps >= shape[x] else 0
-                image = image * shape[x] + steps
-            if orbit[image] < 0:
-                orbit[image] = count
-                size[count] += 1
-            elif orbit[image] != count:
+    along, of_row = _multiples(shape, turn, move), np.empty((len(turn), 3), dtype=np.int64)
+    for row in range(shape[0] * shape[1]):
+        i, j, is_new = row // shape[1], row % shape[1], True
+        for k in range(shape[2]):
+            point += 1
+            if orbit[point] >= 0:
+                continue
+            if is_new:
+                # What all points of a row share.
+                for g in range(len(turn)):
+                    for x in range(3):
+                        steps = along[g, 0, i, x] + along[g, 1, j, x]
+                        of_row[g, x] = steps - (shape[x] if steps >= shape[x] else 0)
+                is_new = False
+            first[count] = point
+            for g in range(len(turn)):
+                image = 0
+                for x in range(3):
+                    steps = of_row[g, x] + along[g, 2, k, x]
+                    steps -= shape[x] if steps >= shape[x] else 0
+                    image = image * shape[x] + steps
+                if orbit[image] < 0:
+                    orbit[image] = count
+                    size[count] += 1
+                elif orbit[image] != count:
+                    return orbit, first[:0], size[:0]
+            if orbit[point] != count:
                 return orbit, first[:0], size[:0]
-        if orbit[point] != count:
-            return orbit, first[:0], size[:0]
-        count += 1
+            count += 1
     return orbit, first[:count].copy(), size[:count].copy()
 
 

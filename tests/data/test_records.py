@@ -73,6 +73,15 @@ def test_composition_counts_occupancies() -> None:
     )
     assert record.composition == {"Li": 0.25, "S": 0.5, "Cl": 0.5}
     assert not record.is_ordered
+    assert not record.has_whole_sites
+
+
+@pytest.mark.parametrize("occupancy", [1.0, 0.9995])
+def test_sites_full_to_the_last_digit_are_told_from_nearly_full_ones(occupancy: float) -> None:
+    species = ((SiteSpecies("Li", occupancy),),)
+    record = StructureRecord(id="x", lattice=CUBE, species=species, frac=np.zeros((1, 3)))
+    assert record.is_ordered
+    assert record.has_whole_sites == (occupancy == 1.0)
 
 
 def test_pymatgen_round_trip_keeps_everything() -> None:

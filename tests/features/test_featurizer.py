@@ -303,3 +303,21 @@ def test_values_are_rounded_to_what_they_mean(monkeypatch: pytest.MonkeyPatch) -
     for row in (featurize_one(crystal, [noisy]), *featurize_many([crystal], [noisy])):
         assert row.values == rounded
         assert math.copysign(1.0, row.values["b"]) == 1.0
+
+
+@pytest.mark.parametrize("name", ["voronoi_order", "bond_order", "anion_packing", "composition"])
+def test_a_block_has_the_values_of_one_by_one(name: str) -> None:
+    """Ordered crystals at once, and with one whose cells are not defined in their midst."""
+    one = families([name])
+    names = ["Li6PS5Cl_F43m", "Li2S", "Li3PS4_gamma", "Li8SiSe6_hcp", "Li7N2I_R3m"]
+    for chosen in (names, [*names[:2], "Li6PS5Cl_exp48h", *names[2:]]):
+        records = [structures.get(n) for n in chosen]
+        rows = list(featurize_many(records, one))
+        for record, row in zip(records, rows, strict=True):
+            alone = featurize_one(record, one)
+            assert row.reason == alone.reason
+            assert row.values is not None
+            assert alone.values is not None
+            assert list(row.values) == list(alone.values)
+            for column, value in alone.values.items():
+                assert row.values[column] == value or (value != value), (record.id, column)

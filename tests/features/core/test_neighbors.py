@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import structures
-from ionsieve.features.core.neighbors import neighbor_list
+from ionsieve.features.core.neighbors import end_to_end, neighbor_list
 
 CELL = np.array([[4.1, 0.0, 0.0], [1.2, 5.3, 0.0], [-0.7, 0.9, 6.2]])
 
@@ -70,3 +70,10 @@ def test_chosen_centres_only() -> None:
 def test_atoms_on_one_point_are_a_pair_at_distance_zero() -> None:
     pairs = neighbor_list(CELL, np.array([[0.1, 0.2, 0.3], [0.1, 0.2, 0.3]]), 2.0)
     assert pairs.distance_A == pytest.approx([0.0, 0.0], abs=1e-12)
+
+
+def test_lists_end_to_end() -> None:
+    """Pairs of each centre are where they were, behind those of all lists before."""
+    lists = [np.array([0, 2, 5]), np.array([0, 0, 1, 4]), np.array([0, 3])]
+    assert end_to_end(lists).tolist() == [0, 2, 5, 5, 6, 9, 12]
+    assert end_to_end(lists[:1]).tolist() == [0, 2, 5]
