@@ -1,6 +1,6 @@
 """Basins of a periodic energy grid, and the lowest passes between them.
 
-Kernels; they validate nothing. Grids have shape (n0, n1, n2), last axis fastest, and are flat
+They validate nothing. Grids have shape (n0, n1, n2), last axis fastest, and are flat
 here: point (i, j, k) is (i · n1 + j) · n2 + k. Each point touches its 26 neighbours.
 """
 
@@ -16,7 +16,6 @@ _ROOM = 1024
 _LATELY = 64
 
 
-@njit(cache=True)
 def descend(energy: FloatArray, shape: IntArray) -> tuple[IntArray, IntArray]:
     """Basin of every grid point: each follows its lowest neighbour down.
 
@@ -32,24 +31,27 @@ def descend(energy: FloatArray, shape: IntArray) -> tuple[IntArray, IntArray]:
     offset : array (n_points, 3)
         Lattice translation of the minimum as seen from the point.
     """
-    parent = _lowest_neighbours(energy, shape)
-    offset = _crossings(parent, shape)
-    _follow(parent, offset)
+    n = len(energy)
+    parent, across = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    _lowest_neighbours(energy, shape, parent, across)
+    offset = np.zeros((n, 3), dtype=np.int64)
+    _follow(parent, shape, offset, across)
     return parent, offset
 
 
 @njit(cache=True)
-def _lowest_neighbours(energy: FloatArray, shape: IntArray) -> IntArray:
-    """Index of the lowest neighbour of each point, its own where none is lower, (n_points,).
+def _lowest_neighbours(
+    energy: FloatArray, shape: IntArray, lowest: IntArray, across: IntArray
+) -> None:
+    """Index of the lowest neighbour of each point, its own where none is lower, into ``lowest``.
 
     The lowest of three along the last axis, then of three such along the second, then the first:
     six comparisons a point instead of 26. The first in order wins a tie, but the point itself
-    before all.
+    before all. ``across`` (n_points,) is working space.
     """
     n0, n1, n2 = shape[0], shape[1], shape[2]
-    n = n0 * n1 * n2
-    along, across = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    for row in range(0, n, n2):
+    along = lowest
+    for row in range(0, n0 * n1 * n2, n2):
         for k in range(n2):
             q = row + (k - 1 if k > 0 else n2 - 1)
             q = row + k if energy[row + k] < energy[q] else q
@@ -65,7 +67,6 @@ def _lowest_neighbours(energy: FloatArray, shape: IntArray) -> IntArray:
                 q = along[here + k] if energy[along[here + k]] < energy[q] else q
                 r = along[above + k]
                 across[here + k] = r if energy[r] < energy[q] else q
-    lowest = along
     for i in range(n0):
         here = i * n1 * n2
         below = (i - 1 if i > 0 else n0 - 1) * n1 * n2
@@ -77,14 +78,15 @@ def _lowest_neighbours(energy: FloatArray, shape: IntArray) -> IntArray:
             r = across[above + m]
             q = r if energy[r] < energy[q] else q
             lowest[p] = q if energy[q] < energy[p] else p
-    return lowest
 
 
 @njit(cache=True)
-def _crossings(parent: IntArray, shape: IntArray) -> IntArray:
-    """Lattice translation of the neighbour that each point goes to, (n_points, 3)."""
+def _follow(parent: IntArray, shape: IntArray, offset: IntArray, path: IntArray) -> None:
+    """Let every point know the end of its way, in place, and the translation to there.
+
+    Into ``offset`` (n_points, 3), of zeros; ``path`` (n_points,) is working space.
+    """
     n0, n1, n2 = shape[0], shape[1], shape[2]
-    offset = np.zeros((n0 * n1 * n2, 3), dtype=np.int64)
     for i in range(n0):
         for j in range(n1):
             # Only points on a face of the cell have neighbours in other cells.
@@ -95,19 +97,6 @@ def _crossings(parent: IntArray, shape: IntArray) -> IntArray:
                 offset[p, 0] = _wrapped(q // (n1 * n2) - i)
                 offset[p, 1] = _wrapped(q // n2 % n1 - j)
                 offset[p, 2] = _wrapped(q % n2 - k)
-    return offset
-
-
-@njit(cache=True)
-def _wrapped(step: int) -> int:
-    """Translation in a step between neighbours that looks longer than one."""
-    return -1 if step > 1 else (1 if step < -1 else 0)
-
-
-@njit(cache=True)
-def _follow(parent: IntArray, offset: IntArray) -> None:
-    """Let every point know the end of its way, and the translation to there, in place."""
-    path = np.empty(len(parent), dtype=np.int64)
     for p in range(len(parent)):
         length, q = 0, p
         while parent[parent[q]] != parent[q]:
@@ -124,6 +113,11 @@ def _follow(parent: IntArray, offset: IntArray) -> None:
 
 
 @njit(cache=True)
+def _wrapped(step: int) -> int:
+    """Translation in a step between neighbours that looks longer than one."""
+    return -1 if step > 1 else (1 if step < -1 else 0)
+
+
 def passes(
     energy: FloatArray,
     shape: IntArray,
@@ -155,52 +149,87 @@ def passes(
     level : array (n_passes,), eV
         Energy of the higher point.
     """
-    # The last column chains the edges of one first node.
-    edges, level = np.empty((1024, 8), dtype=np.int64), np.empty(1024)
+    label = np.empty(len(basin), dtype=np.int64)
+    _write_labels(basin, offset, label)
     head = np.full(n_nodes, -1, dtype=np.int64)
-    label, around = _labels(basin, offset), np.empty((13, 5), dtype=np.int64)
+    around, edge = np.empty((13, 5), dtype=np.int64), np.empty(5, dtype=np.int64)
     # Edge between two labels met lately: the same pass is met at many pairs of points.
     known = np.full((_LATELY, 3), -1, dtype=np.int64)
-    count, p = 0, -1
-    for i in range(shape[0]):
-        for j in range(shape[1]):
-            for k in range(shape[2]):
-                p += 1
-                if energy[p] > highest:
-                    continue
-                for m in range(_leaving((i, j, k), shape, label, energy, highest, around)):
-                    q, there = around[m, 0], around[m, 4]
-                    lately = known[(label[p] + 7 * there) % _LATELY]
-                    if lately[0] == label[p] and lately[1] == there:
-                        e = lately[2]
-                    else:
-                        edge = _joined(node_of, basin, offset, p, around[m])
-                        e = _edge(edges[:count], head, edge)
-                        if e < 0:
-                            if count == len(level):
-                                edges, level = _doubled(edges, level)
-                            e = count
-                            count += 1
-                            edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], edges[e, 4] = edge
-                            edges[e, 7] = head[edge[0]]
-                            head[edge[0]] = e
-                            level[e] = np.inf
-                        lately[0], lately[1], lately[2] = label[p], there, e
-                    height = max(energy[p], energy[q])
-                    if height < level[e]:
-                        level[e] = height
-                        edges[e, 5] = p if energy[p] >= energy[q] else q
-                        edges[e, 6] = q if energy[p] >= energy[q] else p
-    return edges[:count], level[:count]
+    # The last column chains the edges of one first node. A row of points adds so many at most.
+    most = 13 * int(shape[2])
+    edges, level = np.empty((1024 + most, 8), dtype=np.int64), np.empty(1024 + most)
+    row = count = 0
+    while True:
+        row, count = _passes_of_rows(
+            *(energy, shape, basin, offset, node_of, highest, label),
+            *(head, around, edge, known),
+            *(row, count, edges, level),
+        )
+        if row == shape[0] * shape[1]:
+            return edges[:count], level[:count]
+        edges = np.concatenate([edges, np.empty_like(edges)])
+        level = np.concatenate([level, np.empty_like(level)])
 
 
 @njit(cache=True)
-def _labels(basin: IntArray, offset: IntArray) -> IntArray:
-    """One number for basin and translation of each point, (n_points,)."""
-    label = np.empty(len(basin), dtype=np.int64)
+def _passes_of_rows(
+    energy: FloatArray,
+    shape: IntArray,
+    basin: IntArray,
+    offset: IntArray,
+    node_of: IntArray,
+    highest: float,
+    label: IntArray,
+    head: IntArray,
+    around: IntArray,
+    edge: IntArray,
+    known: IntArray,
+    row: int,
+    count: int,
+    edges: IntArray,
+    level: FloatArray,
+) -> tuple[int, int]:
+    """Add passes, row after row of points along the last axis, while there is room for a row more.
+
+    Returns the row to go on with, and how many passes there are.
+    """
+    n1, n2 = shape[1], shape[2]
+    while row < shape[0] * n1 and count + 13 * n2 <= len(level):
+        for k in range(n2):
+            p = row * n2 + k
+            if energy[p] > highest:
+                continue
+            for m in range(_leaving(row // n1, row % n1, k, shape, label, energy, highest, around)):
+                q, there = around[m, 0], around[m, 4]
+                lately = known[(label[p] + 7 * there) % _LATELY]
+                if lately[0] == label[p] and lately[1] == there:
+                    e = lately[2]
+                else:
+                    _join(node_of, basin, offset, p, around[m], edge)
+                    e = _known(edges, head, edge)
+                    if e < 0:
+                        e = count
+                        count += 1
+                        for x in range(5):
+                            edges[e, x] = edge[x]
+                        edges[e, 7] = head[edge[0]]
+                        head[edge[0]] = e
+                        level[e] = np.inf
+                    lately[0], lately[1], lately[2] = label[p], there, e
+                height = max(energy[p], energy[q])
+                if height < level[e]:
+                    level[e] = height
+                    edges[e, 5] = p if energy[p] >= energy[q] else q
+                    edges[e, 6] = q if energy[p] >= energy[q] else p
+        row += 1
+    return row, count
+
+
+@njit(cache=True)
+def _write_labels(basin: IntArray, offset: IntArray, label: IntArray) -> None:
+    """One number for basin and translation of each point, into ``label`` (n_points,)."""
     for p in range(len(basin)):
         label[p] = _label(basin[p], offset[p, 0], offset[p, 1], offset[p, 2])
-    return label
 
 
 @njit(cache=True)
@@ -211,7 +240,9 @@ def _label(basin: int, x: int, y: int, z: int) -> int:
 
 @njit(cache=True)
 def _leaving(
-    point: tuple[int, int, int],
+    i: int,
+    j: int,
+    k: int,
     shape: IntArray,
     label: IntArray,
     energy: FloatArray,
@@ -223,7 +254,6 @@ def _leaving(
     Most points are inside their basin and have none. Into the rows of ``around`` (13, 5): flat
     index, translation of the cell (3), and label as seen from here. Returns how many.
     """
-    i, j, k = point
     n0, n1, n2 = shape[0], shape[1], shape[2]
     p = (i * n1 + j) * n2 + k
     here = label[p]
@@ -240,7 +270,7 @@ def _leaving(
         a, b, c = i + step // 9 - 1, j + step // 3 % 3 - 1, k + step % 3 - 1
         si, sj, sk = int(a >= n0), int(b >= n1) - int(b < 0), int(c >= n2) - int(c < 0)
         q = ((a - si * n0) * n1 + b - sj * n1) * n2 + c - sk * n2
-        there = label[q] + _label(0, si, sj, sk)
+        there = label[q] + (si * _ROOM + sj) * _ROOM + sk
         if there != here and energy[q] <= highest:
             around[count, 0], around[count, 4] = q, there
             around[count, 1], around[count, 2], around[count, 3] = si, sj, sk
@@ -249,12 +279,18 @@ def _leaving(
 
 
 @njit(cache=True)
-def _joined(
-    node_of: IntArray, basin: IntArray, offset: IntArray, p: int, neighbour: IntArray
-) -> tuple[int, int, int, int, int]:
+def _join(
+    node_of: IntArray,
+    basin: IntArray,
+    offset: IntArray,
+    p: int,
+    neighbour: IntArray,
+    edge: IntArray,
+) -> None:
     """Nodes of a point and a neighbour, and the translation of the second as seen from the first.
 
-    Of the two directions always the same one, so that a pass and its reverse meet.
+    Into ``edge`` (5,). Of the two directions always the same one, so that a pass and its reverse
+    meet.
     """
     q = neighbour[0]
     u, v = node_of[basin[p]], node_of[basin[q]]
@@ -262,28 +298,21 @@ def _joined(
     y = neighbour[2] + offset[q, 1] - offset[p, 1]
     z = neighbour[3] + offset[q, 2] - offset[p, 2]
     if v < u or (u == v and (x < 0 or (x == 0 and (y < 0 or (y == 0 and z < 0))))):
-        return v, u, -x, -y, -z
-    return u, v, x, y, z
+        u, v = v, u
+        x, y, z = -x, -y, -z
+    edge[0], edge[1] = u, v
+    edge[2], edge[3], edge[4] = x, y, z
 
 
 @njit(cache=True)
-def _edge(edges: IntArray, head: IntArray, edge: tuple[int, int, int, int, int]) -> int:
+def _known(edges: IntArray, head: IntArray, edge: IntArray) -> int:
     """Index of the edge that joins these nodes with this translation; −1 if there is none."""
     e = head[edge[0]]
     while e >= 0:
-        same = edges[e, 1] == edge[1]
-        for x in range(2, 5):
+        same = True
+        for x in range(1, 5):
             same = same and edges[e, x] == edge[x]
         if same:
             break
         e = edges[e, 7]
     return e
-
-
-@njit(cache=True)
-def _doubled(edges: IntArray, level: FloatArray) -> tuple[IntArray, FloatArray]:
-    """The same edges with room for as many again."""
-    more, longer = np.empty((2 * len(edges), 8), dtype=np.int64), np.empty(2 * len(level))
-    more[: len(edges)] = edges
-    longer[: len(level)] = level
-    return more, longer

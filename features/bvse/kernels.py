@@ -1,4 +1,4 @@
-"""Compiled kernels of the bond-valence energy landscape. They validate nothing; :mod:`.bvse` does.
+"""Kernels of the bond-valence energy landscape. They validate nothing; :mod:`.bvse` does.
 
 Kinds of host atoms carry six numbers: Morse depth D0/2 (eV), r_min (Å), α (1/Å), Coulomb strength
 (eV·Å), screening length (Å), and unused padding; the one of the two that does not act is zero.
@@ -9,24 +9,24 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import int64, njit
+from numba import njit
 from numpy.typing import NDArray
 
 from ...data.records import FloatArray, IntArray
-from ..void.blocks import block_center, block_radius, grid_step, points_of_block
+from ..void.blocks import block_radius, points_of_block
 from ..void.grid import BLOCK
 
 _TWO_OVER_ROOT_PI = 1.1283791670955126
 STEEP_A = 1.3
 """Below this distance pair energies are too steep for polynomial pieces and rarely wanted."""
 NOT_STEEP_A2 = (STEEP_A + 0.1) ** 2
-_SKIN_A = 0.5
 
 
 @njit(cache=True)
 def pair_energy(parameters, r):  # type: ignore[no-untyped-def]
     """Energy (eV) of a mobile ion at distance r (Å) from one host atom, and two derivatives."""
-    half_depth, r_min, alpha, strength, screening = parameters
+    half_depth, r_min, alpha = parameters[0], parameters[1], parameters[2]
+    strength, screening = parameters[3], parameters[4]
     energy = first = second = 0.0
     if half_depth != 0.0:
         e = math.exp(alpha * (r_min - r))
@@ -45,23 +45,28 @@ def pair_energy(parameters, r):  # type: ignore[no-untyped-def]
     return energy, first, second
 
 
-@njit(cache=True)
-def tabulated(parameters, cutoff, farthest, bins, shortest):  # type: ignore[no-untyped-def]
+def tabulated(
+    parameters: FloatArray, cutoff: float, farthest: float, bins: int, shortest: float
+) -> NDArray[np.float32]:
     """Pair energies on an even grid of r², ``bins`` to the cutoff, zero from there to ``farthest``.
 
     Below ``shortest`` (Å) they are constant. Shape (n_kinds, …).
     """
     width = cutoff * cutoff / bins
     table = np.zeros((len(parameters), int(farthest * farthest / width) + 3), dtype=np.float32)
+    _tabulate(parameters, width, bins, shortest, table)
+    return table
+
+
+@njit(cache=True)
+def _tabulate(parameters, width, bins, shortest, table):  # type: ignore[no-untyped-def]
     for kind in range(len(parameters)):
         for b in range(bins):
             r = max(math.sqrt(b * width), shortest)
             energy, _, _ = pair_energy(parameters[kind], r)
             table[kind, b] = energy
-    return table
 
 
-@njit(cache=True)
 def energy_grid(
     lattice: FloatArray,
     shape: IntArray,
@@ -99,34 +104,41 @@ def energy_grid(
         eV; zero where not wanted.
     """
     out = np.zeros(len(wanted))
-    step = grid_step(lattice, shape)
-    reach = cutoff + block_radius(step)
-    index, point = np.empty(BLOCK**3, dtype=np.int64), np.empty((BLOCK**3, 3))
-    near, near_weight = np.empty((3, len(position))), np.empty(len(position))
-    row = np.empty(len(position), dtype=np.int64)
-    column, place = np.empty(len(position), dtype=np.int64), np.empty(len(position))
-    flat, scale = table.ravel(), bins / (cutoff * cutoff)
+    step = lattice / shape[:, None]
+    flat, scale, reach = table.ravel(), bins / (cutoff * cutoff), cutoff + block_radius(step)
+    columns = table.shape[1]
+    _fill_grid(step, shape, wanted, position, kind, weight, flat, columns, scale, reach, out)
+    return out
+
+
+@njit(cache=True)
+def _fill_grid(  # type: ignore[no-untyped-def]
+    step, shape, wanted, position, kind, weight, flat, columns, scale, reach, out
+):
+    """Energies, block by block, into ``out``."""
+    # What is for work is made in the kernels, so that compilers know that it does not overlap.
+    index, point, center = np.empty(BLOCK**3, np.int64), np.empty((BLOCK**3, 3)), np.empty(3)
+    n = len(position)
+    near, near_weight, row = np.empty((3, n)), np.empty(n), np.empty(n, np.int64)
+    column, place = np.empty(n, np.int64), np.empty(n)
     for i in range(0, shape[0], BLOCK):
         for j in range(0, shape[1], BLOCK):
             for k in range(0, shape[2], BLOCK):
-                corner = (i, j, k)
-                n_points = points_of_block(corner, shape, step, wanted, index, point)
+                n_points = points_of_block(i, j, k, shape, step, wanted, index, point, center)
                 if n_points == 0:
                     continue
-                center = block_center(corner, step)
                 n_near = _gather(
-                    center, reach, position, kind, weight, table.shape[1], near, near_weight, row
+                    center, reach, position, kind, weight, columns, near, near_weight, row
                 )
                 for p in range(n_points):
                     out[index[p]] = _interpolated(
                         point[p], n_near, near, near_weight, row, flat, scale, column, place
                     )
-    return out
 
 
 @njit(cache=True)
 def _gather(
-    center: tuple[float, float, float],
+    center: FloatArray,
     reach: float,
     position: FloatArray,
     kind: IntArray,
@@ -186,15 +198,20 @@ def _interpolated(
     return energy
 
 
-@njit(cache=True)
-def pair_curves(parameters, cutoff, bins):  # type: ignore[no-untyped-def]
+def pair_curves(parameters: FloatArray, cutoff: float, bins: int) -> FloatArray:
     """Pair energies as polynomials of r² on ``bins`` even pieces up to the cutoff.
 
     Quintic, with the exact value and two derivatives at both ends of each piece: above
     ``STEEP_A`` as good as exact (1e-10) and free of exponentials. Shape (n_kinds, bins, 6).
     """
-    width = cutoff * cutoff / bins
     curves = np.zeros((len(parameters), bins, 6))
+    _fit_curves(parameters, cutoff * cutoff / bins, curves)
+    return curves
+
+
+@njit(cache=True)
+def _fit_curves(parameters, width, curves):  # type: ignore[no-untyped-def]
+    bins = curves.shape[1]
     first_bin = int(STEEP_A * STEEP_A / width)
     for kind in range(len(parameters)):
         g0 = g1 = g2 = 0.0
@@ -212,31 +229,36 @@ def pair_curves(parameters, cutoff, bins):  # type: ignore[no-untyped-def]
                 c[4] = -15.0 * rise + 7.0 * run - bend
                 c[5] = 6.0 * rise - 3.0 * run + 0.5 * bend
             g0, g1, g2 = h0, h1, h2
-    return curves
-
-
-@njit(cache=True)
-def workspace(n_atoms: int) -> tuple[FloatArray, IntArray]:
-    """Room for the terms of so many atoms, for :func:`energy_at`."""
-    return np.empty((7, n_atoms)), np.empty(n_atoms, dtype=np.int64)
 
 
 # Sums may be taken in any order, so that compilers can use wide instructions.
 @njit(cache=True, fastmath={"reassoc", "contract"})
 def energy_at(  # type: ignore[no-untyped-def]
-    point, atoms, parameters, curves, cutoff, room, gradient, hessian
+    point,
+    n_atoms,
+    position,
+    kind,
+    weight,
+    parameters,
+    curves,
+    cutoff,
+    terms,
+    kind_of,
+    gradient,
+    hessian,
 ):
     """Energy (eV) at one point, with gradient (eV/Å) and Hessian (eV/Å²).
 
     Parameters
     ----------
     point : array (3,), Å
-    atoms : tuple
-        Positions (n, 3), Å, kinds (n,) and weights (n,).
+    n_atoms : int
+        Atoms that count; there is room for more.
+    position, kind, weight : arrays (n, 3), Å, (n,) and (n,)
     parameters, curves, cutoff
         See :func:`pair_energy` and :func:`pair_curves`; cutoff in Å.
-    room : tuple
-        From :func:`workspace`, for at least n atoms.
+    terms, kind_of : arrays (7, n + 1) and (n + 1,)
+        Working space.
     gradient : array (3,), out
     hessian : array (3, 3), out
 
@@ -244,13 +266,12 @@ def energy_at(  # type: ignore[no-untyped-def]
     -------
     float
     """
-    position, kind, weight = atoms
-    terms, kind_of = room
-    n = _terms(point, position, kind, weight, parameters, curves, cutoff, terms, kind_of)
+    n = _terms(point, n_atoms, position, kind, weight, parameters, curves, cutoff, terms, kind_of)
     energy = gx = gy = gz = radial = 0.0
     xx = yy = zz = xy = xz = yz = 0.0
     for a in range(n):
-        x, y, z, slope, bend = terms[0, a], terms[1, a], terms[2, a], terms[5, a], terms[6, a]
+        x, y, z = terms[0, a], terms[1, a], terms[2, a]
+        slope, bend = terms[5, a], terms[6, a]
         energy += terms[4, a]
         radial += slope
         gx += slope * x
@@ -272,7 +293,7 @@ def energy_at(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
 def _terms(  # type: ignore[no-untyped-def]
-    point, position, kind, weight, parameters, curves, cutoff, terms, kind_of
+    point, n_atoms, position, kind, weight, parameters, curves, cutoff, terms, kind_of
 ):
     """What each atom within the cutoff adds; returns the number of these atoms.
 
@@ -282,12 +303,12 @@ def _terms(  # type: ignore[no-untyped-def]
     px, py, pz = point[0], point[1], point[2]
     limit2 = cutoff * cutoff
     n = 0
-    for a in range(len(position)):
+    for a in range(n_atoms):
         x, y, z = px - position[a, 0], py - position[a, 1], pz - position[a, 2]
         r2 = x * x + y * y + z * z
         # Written in any case, counted where it is in reach: cheaper than a jump.
-        terms[0, n], terms[1, n], terms[2, n], terms[3, n] = x, y, z, r2
-        terms[4, n], kind_of[n] = weight[a], kind[a]
+        terms[0, n], terms[1, n], terms[2, n] = x, y, z
+        terms[3, n], terms[4, n], kind_of[n] = r2, weight[a], kind[a]
         n += int(1e-12 <= r2 < limit2)
     scale = curves.shape[1] / limit2
     for a in range(n):
@@ -312,51 +333,26 @@ def _terms(  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(cache=True)
-def eigen(matrix):  # type: ignore[no-untyped-def]
-    """Eigenvalues, ascending, and eigenvectors (columns) of a symmetric 3×3 matrix, by Jacobi.
-
-    A library call costs more than the arithmetic at this size.
-    """
-    a = matrix.copy()
-    v = np.eye(3)
-    for _ in range(30):
-        off = abs(a[0, 1]) + abs(a[0, 2]) + abs(a[1, 2])
-        if off <= 1e-14 * (abs(a[0, 0]) + abs(a[1, 1]) + abs(a[2, 2])):
-            break
-        for p in range(2):
-            for q in range(p + 1, 3):
-                if a[p, q] == 0.0:
-                    continue
-                theta = (a[q, q] - a[p, p]) / (2.0 * a[p, q])
-                t = (1.0 if theta >= 0 else -1.0) / (abs(theta) + math.sqrt(theta * theta + 1.0))
-                c = 1.0 / math.sqrt(t * t + 1.0)
-                s = t * c
-                for k in range(3):
-                    x, y = a[k, p], a[k, q]
-                    a[k, p], a[k, q] = c * x - s * y, s * x + c * y
-                for k in range(3):
-                    x, y = a[p, k], a[q, k]
-                    a[p, k], a[q, k] = c * x - s * y, s * x + c * y
-                for k in range(3):
-                    x, y = v[k, p], v[k, q]
-                    v[k, p], v[k, q] = c * x - s * y, s * x + c * y
-    values = np.array([a[0, 0], a[1, 1], a[2, 2]])
-    for i in range(2):
-        for j in range(2 - i):
-            if values[j] > values[j + 1]:
-                values[j], values[j + 1] = values[j + 1], values[j]
-                for k in range(3):
-                    v[k, j], v[k, j + 1] = v[k, j + 1], v[k, j]
-    return values, v
-
-
-@njit(cache=True)
-def energies_at(  # type: ignore[no-untyped-def]
-    points, position, kind, weight, parameters, curves, cutoff, closest
-):
+def energies_at(
+    points: FloatArray,
+    position: FloatArray,
+    kind: IntArray,
+    weight: FloatArray,
+    parameters: FloatArray,
+    curves: FloatArray,
+    cutoff: float,
+    closest: float,
+) -> FloatArray:
     """Energies (eV) at many points; host atoms nearer than ``closest`` (Å) are left out."""
     out = np.zeros(len(points))
+    _energies(points, position, kind, weight, parameters, curves, cutoff, closest, out)
+    return out
+
+
+@njit(cache=True)
+def _energies(  # type: ignore[no-untyped-def]
+    points, position, kind, weight, parameters, curves, cutoff, closest, out
+):
     scale = curves.shape[1] / (cutoff * cutoff)
     for p in range(len(points)):
         for a in range(len(position)):
@@ -375,201 +371,3 @@ def energies_at(  # type: ignore[no-untyped-def]
             else:
                 e, _, _ = pair_energy(parameters[kind[a]], math.sqrt(r2))
             out[p] += weight[a] * e
-    return out
-
-
-@njit(cache=True)
-def in_reach(point, position, kind, weight, reach):  # type: ignore[no-untyped-def]
-    """Atoms within ``reach`` (Å) of a point: a walk from there need not look at all others."""
-    near = np.empty((len(position), 3))
-    near_kind = np.empty(len(position), dtype=np.int64)
-    near_weight = np.empty(len(position))
-    count = 0
-    for a in range(len(position)):
-        x = position[a, 0] - point[0]
-        y = position[a, 1] - point[1]
-        z = position[a, 2] - point[2]
-        if x * x + y * y + z * z < reach * reach:
-            near[count, 0] = position[a, 0]
-            near[count, 1] = position[a, 1]
-            near[count, 2] = position[a, 2]
-            near_kind[count] = kind[a]
-            near_weight[count] = weight[a]
-            count += 1
-    return near[:count], near_kind[:count], near_weight[:count]
-
-
-@njit(cache=True)
-def coincident(frac, lattice, nearest):  # type: ignore[no-untyped-def]
-    """Pairs of points closer than ``nearest`` (Å) and the translation between them, (n, 5)."""
-    rows = np.empty((len(frac) * (len(frac) - 1) // 2, 5), dtype=np.int64)
-    count = 0
-    s = np.empty(3)
-    for i in range(len(frac)):
-        for j in range(i + 1, len(frac)):
-            square = 0.0
-            for m in range(3):
-                s[m] = np.rint(frac[i, m] - frac[j, m])
-            for k in range(3):
-                x = 0.0
-                for m in range(3):
-                    x += (frac[i, m] - frac[j, m] - s[m]) * lattice[m, k]
-                square += x * x
-            if square < nearest * nearest:
-                rows[count, 0], rows[count, 1] = i, j
-                for m in range(3):
-                    rows[count, 2 + m] = int(s[m])
-                count += 1
-    return rows[:count]
-
-
-@njit(cache=True)
-def stationary_point(  # type: ignore[no-untyped-def]
-    start, order, position, kind, weight, parameters, curves, cutoff, farthest
-):
-    """Nearest minimum (``order`` 0) or pass (``order`` 1) by eigenvector following.
-
-    Returns its energy, position and whether it was found within ``farthest`` (Å) of the start.
-    """
-    point, center, step = start.copy(), start.copy(), np.empty(3)
-    gradient, hessian = np.empty(3), np.empty((3, 3))
-    near = in_reach(start, position, kind, weight, cutoff + _SKIN_A)
-    room = workspace(len(position) + 1)
-    energy = 0.0
-    for _ in range(40):
-        if distance2(point, center) > _SKIN_A * _SKIN_A:
-            center[:] = point
-            near = in_reach(center, position, kind, weight, cutoff + _SKIN_A)
-        energy = energy_at(point, near, parameters, curves, cutoff, room, gradient, hessian)
-        values, modes = eigen(hessian)
-        if max(abs(gradient[0]), abs(gradient[1]), abs(gradient[2])) < 1e-4:
-            negative = 0
-            for m in range(3):
-                negative += values[m] < 0.0
-            return energy, point, negative == order
-        step[:] = 0.0
-        for m in range(3):
-            # Uphill along the lowest modes of a pass, downhill along all others.
-            force = (
-                modes[0, m] * gradient[0] + modes[1, m] * gradient[1] + modes[2, m] * gradient[2]
-            )
-            length = (1.0 if m < order else -1.0) * force / max(abs(values[m]), 0.05)
-            for x in range(3):
-                step[x] += length * modes[x, m]
-        length = math.sqrt(step[0] * step[0] + step[1] * step[1] + step[2] * step[2])
-        shorter = 0.15 / length if length > 0.15 else 1.0
-        for x in range(3):
-            point[x] += shorter * step[x]
-        if distance2(point, start) > farthest * farthest:
-            break
-    return energy, point, False
-
-
-@njit(cache=True)
-def distance2(a, b):  # type: ignore[no-untyped-def]
-    """Square of the distance between two points."""
-    x, y, z = a[0] - b[0], a[1] - b[1], a[2] - b[2]
-    return x * x + y * y + z * z
-
-
-@njit(cache=True)
-def stationary_points(  # type: ignore[no-untyped-def]
-    starts, order, position, kind, weight, parameters, curves, cutoff, farthest
-):
-    """:func:`stationary_point` for many starts."""
-    energies = np.empty(len(starts))
-    points = np.empty((len(starts), 3))
-    found = np.zeros(len(starts), dtype=np.bool_)
-    for s in range(len(starts)):
-        energies[s], points[s], found[s] = stationary_point(
-            starts[s], order, position, kind, weight, parameters, curves, cutoff, farthest
-        )
-    return energies, points, found
-
-
-@njit(cache=True)
-def ways_down(  # type: ignore[no-untyped-def]
-    tops, position, kind, weight, parameters, curves, cutoff
-):
-    """Where the two ways down from passes (n, 3) end: the minimum on either side, (n, 2, 3), Å."""
-    ends = np.empty((len(tops), 2, 3))
-    gradient, hessian, here = np.empty(3), np.empty((3, 3)), np.empty(3)
-    room, order = workspace(len(position) + 1), int64(0)
-    for t in range(len(tops)):
-        # 0.9 Å down by steps, then at most 2 Å by stationary_point.
-        near = in_reach(tops[t], position, kind, weight, cutoff + 0.9)
-        energy_at(tops[t], near, parameters, curves, cutoff, room, gradient, hessian)
-        _, modes = eigen(hessian)
-        for side in range(2):
-            for x in range(3):
-                here[x] = tops[t, x] + (0.1 if side == 0 else -0.1) * modes[x, 0]
-            for _ in range(8):
-                energy_at(here, near, parameters, curves, cutoff, room, gradient, hessian)
-                steepness = math.sqrt(gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2)
-                if steepness < 0.05:
-                    break
-                for x in range(3):
-                    here[x] -= gradient[x] * (0.1 / steepness)
-            _, end, found = stationary_point(
-                here, order, position, kind, weight, parameters, curves, cutoff, 2.0
-            )
-            for x in range(3):
-                ends[t, side, x] = end[x] if found else here[x]
-    return ends
-
-
-@njit(cache=True)
-def undecided(
-    levels: FloatArray,
-    is_used: np.ndarray,
-    level: FloatArray,
-    grid_level: FloatArray,
-    is_refined: np.ndarray,
-    point: FloatArray,
-    grid_error: float,
-) -> tuple[IntArray, IntArray]:
-    """Passes to look at before the percolation levels are true.
-
-    Parameters
-    ----------
-    levels : array (3,), eV
-        At which the landscape percolates; infinite ones decide nothing.
-    is_used : bool array (n,)
-        Passes that join pieces or give one a new direction.
-    level, grid_level : arrays (n,), eV
-        Of each pass, as it is known now and as it was read off the grid.
-    is_refined : bool array (n,)
-    point : array (n, 3), Å
-        Where refinement found the pass; NaN where it did not.
-    grid_error : float
-        eV; how far a pass read off the grid may lie above the true one.
-
-    Returns
-    -------
-    pending : array of int
-        Not refined yet and in use, or a little above a deciding level.
-    doubtful : array of int
-        Open at a deciding level only because refinement lowered them: it may have slid to a lower
-        pass between other basins.
-    """
-    pending, doubtful = np.empty(len(level), np.int64), np.empty(len(level), np.int64)
-    n_pending = n_doubtful = 0
-    highest = -np.inf
-    for d in range(len(levels)):
-        if levels[d] < np.inf:
-            highest = max(highest, levels[d])
-    for e in range(len(level)):
-        may_open = is_used[e] and level[e] <= highest
-        lowered = False
-        for d in range(len(levels)):
-            if levels[d] < np.inf:
-                may_open = may_open or 0.0 < level[e] - levels[d] <= grid_error
-                limit = levels[d] + 1e-9
-                lowered = lowered or level[e] <= limit < grid_level[e]
-        if may_open and not is_refined[e]:
-            pending[n_pending] = e
-            n_pending += 1
-        if lowered and is_used[e] and np.isfinite(point[e, 0]):
-            doubtful[n_doubtful] = e
-            n_doubtful += 1
-    return pending[:n_pending], doubtful[:n_doubtful]

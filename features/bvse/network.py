@@ -16,7 +16,8 @@ from ..void.blocks import points_at
 from ..void.percolation import PercolationLevels, percolation_levels
 from ..void.symmetry import PairOrbits, SymmetricGrid, pair_orbits
 from .basins import descend, passes
-from .kernels import coincident, energies_at, stationary_points, undecided, ways_down
+from .kernels import energies_at
+from .stationary import coincident, stationary_points, undecided, ways_down
 
 FARTHEST_DOWN_A: Final[float] = 1.5
 """How far a minimum may lie from its grid point, Å."""
@@ -122,8 +123,7 @@ class Network:
         return percolation_levels(self.node_level, self.first, self.second, self.shift, self.level)
 
     def _points_A(self, index: IntArray) -> FloatArray:
-        found: FloatArray = points_at(index, self.grid.shape, self.grid.start_A, self.lattice)
-        return found
+        return points_at(index, self.grid.shape, self.grid.start_A, self.lattice)
 
     def _refine_minima(self, minima: IntArray) -> None:
         near = np.flatnonzero(self.node_level < self.node_level.min() + _MINIMA_EV)

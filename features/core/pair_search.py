@@ -54,39 +54,73 @@ def periodic_pairs(
     frac = np.ascontiguousarray(frac, dtype=np.float64)
     shift = np.floor(frac)
     folded = frac - shift
-    # As many pairs as a uniform density gives, and some; growing is the exception.
+    first, order, bins = _binned(folded, n_bins)
+    position, centers = folded @ lattice, np.ascontiguousarray(centers, dtype=np.int64)
+    start = np.zeros(len(centers) + 1, dtype=np.int64)
+    # As many pairs as a uniform density gives, and some; searching again is the exception.
     density = len(frac) * abs(float(np.linalg.det(inverse)))
-    expected = int(len(centers) * (5.0 * density * cutoff_A**3 + 16.0))
-    found: PairArrays = _search(
-        lattice,
-        folded,
-        folded @ lattice,
-        shift.astype(np.int64),
-        float(cutoff_A),
-        np.ascontiguousarray(centers, dtype=np.int64),
-        n_bins,
-        reach,
-        expected,
+    room, count = 0, int(len(centers) * (5.0 * density * cutoff_A**3 + 16.0)) + 1
+    while count > room:
+        room = count
+        neighbor, vector = np.empty((room, 4), dtype=np.int64), np.empty((room, 3))
+        distance = np.empty(room)
+        count = _search(
+            lattice,
+            position,
+            shift.astype(np.int64),
+            float(cutoff_A),
+            centers,
+            n_bins,
+            reach,
+            first,
+            order,
+            bins,
+            start,
+            neighbor,
+            vector,
+            distance,
+        )
+    sorted_neighbor, sorted_vector = np.empty((count, 4), dtype=np.int64), np.empty((count, 3))
+    sorted_distance, rank = np.empty(count), np.empty(count, dtype=np.int64)
+    _nearest_first(
+        *(start, neighbor, vector, distance, rank, np.empty_like(rank)),
+        *(sorted_neighbor, sorted_vector, sorted_distance),
     )
-    return found
+    return start, sorted_neighbor, sorted_vector, sorted_distance
 
 
+def _binned(frac: FloatArray, n_bins: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Sort atoms, folded into the cell, by bin: where each bin begins, atoms, bins of each atom."""
+    bins = np.minimum((frac * n_bins).astype(np.int64), n_bins - 1)
+    box = (bins[:, 0] * n_bins[1] + bins[:, 1]) * n_bins[2] + bins[:, 2]
+    first = np.zeros(int(n_bins.prod()) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(box, minlength=len(first) - 1), out=first[1:])
+    return first, box.argsort(kind="stable"), bins
+
+
+# Arrays come from outside, here and in other kernels, and numpy does what it does as fast: every
+# array made, sliced or sorted by compiled code costs tenths of seconds of compilation.
 @njit(cache=True)
 def _search(
     lattice: FloatArray,
-    frac: FloatArray,
     position: FloatArray,
     shift: IntArray,
     cutoff_A: float,
     centers: IntArray,
     n_bins: IntArray,
     reach: IntArray,
-    expected: int,
-) -> PairArrays:
-    first, order, bins = _fill_bins(frac, n_bins)
-    start = np.zeros(len(centers) + 1, dtype=np.int64)
-    neighbor, vector = np.empty((expected, 4), dtype=np.int64), np.empty((expected, 3))
-    distance = np.empty(expected)
+    first: IntArray,
+    order: IntArray,
+    bins: IntArray,
+    start: IntArray,
+    neighbor: IntArray,
+    vector: FloatArray,
+    distance: FloatArray,
+) -> int:
+    """List the pairs of each centre; returns how many there are.
+
+    ``start`` and as many of the others as there is room for are filled.
+    """
     limit2, count = cutoff_A * cutoff_A, 0
     for k in range(len(centers)):
         i = centers[k]
@@ -111,99 +145,62 @@ def _search(
                         d2 = x * x + y * y + z * z
                         if d2 > limit2 or (j == i and m0 == 0 and m1 == 0 and m2 == 0):
                             continue
-                        if count == len(distance):
-                            neighbor, vector, distance = _doubled(neighbor, vector, distance)
-                        neighbor[count, 0] = j
-                        neighbor[count, 1] = m0 - shift[j, 0] + shift[i, 0]
-                        neighbor[count, 2] = m1 - shift[j, 1] + shift[i, 1]
-                        neighbor[count, 3] = m2 - shift[j, 2] + shift[i, 2]
-                        vector[count, 0], vector[count, 1], vector[count, 2] = x, y, z
-                        distance[count] = math.sqrt(d2)
+                        if count < len(distance):
+                            neighbor[count, 0] = j
+                            neighbor[count, 1] = m0 - shift[j, 0] + shift[i, 0]
+                            neighbor[count, 2] = m1 - shift[j, 1] + shift[i, 1]
+                            neighbor[count, 3] = m2 - shift[j, 2] + shift[i, 2]
+                            vector[count, 0], vector[count, 1], vector[count, 2] = x, y, z
+                            distance[count] = math.sqrt(d2)
                         count += 1
         start[k + 1] = count
-    return _nearest_first(start, neighbor[:count], vector[:count], distance[:count])
+    return count
 
 
 @njit(cache=True)
 def _nearest_first(
-    start: IntArray, neighbor: IntArray, vector: FloatArray, distance: FloatArray
-) -> PairArrays:
-    """Sort the pairs of each centre by distance; equal ones keep their order."""
-    sorted_neighbor, sorted_vector = np.empty_like(neighbor), np.empty_like(vector)
-    sorted_distance = np.empty_like(distance)
-    rank, spare = np.empty(len(distance), dtype=np.int64), np.empty(len(distance), dtype=np.int64)
-    for k in range(len(start) - 1):
-        merge_sort(distance, rank, spare, start[k], start[k + 1])
-    for new in range(len(distance)):
-        old = rank[new]
-        sorted_distance[new] = distance[old]
-        for x in range(3):
-            sorted_vector[new, x] = vector[old, x]
-        for x in range(4):
-            sorted_neighbor[new, x] = neighbor[old, x]
-    return start, sorted_neighbor, sorted_vector, sorted_distance
+    start: IntArray,
+    neighbor: IntArray,
+    vector: FloatArray,
+    distance: FloatArray,
+    rank: IntArray,
+    spare: IntArray,
+    sorted_neighbor: IntArray,
+    sorted_vector: FloatArray,
+    sorted_distance: FloatArray,
+) -> None:
+    """Sort the pairs of each centre by distance; equal ones keep their order.
 
-
-@njit(cache=True)
-def merge_sort(values: FloatArray, rank: IntArray, spare: IntArray, begin: int, end: int) -> None:
-    """Indices from ``begin`` to ``end`` by value, stable, into that part of ``rank``.
-
-    Library sorts cost seconds of compilation; short runs by insertion, then merged.
+    Into the last three arrays; ``rank`` and ``spare`` (n_pairs,) are working space. Short runs by
+    insertion, then merged.
     """
-    run = 12
-    for low in range(begin, end, run):
-        for m in range(low, min(low + run, end)):
-            value, at = values[m], m
-            while at > low and values[rank[at - 1]] > value:
-                rank[at] = rank[at - 1]
-                at -= 1
-            rank[at] = m
-    while run < end - begin:
-        for low in range(begin, end, 2 * run):
-            middle, high = min(low + run, end), min(low + 2 * run, end)
-            a, b = low, middle
-            for m in range(low, high):
-                if a < middle and (b >= high or values[rank[a]] <= values[rank[b]]):
-                    spare[m] = rank[a]
-                    a += 1
-                else:
-                    spare[m] = rank[b]
-                    b += 1
+    for k in range(len(start) - 1):
+        begin, end, run = start[k], start[k + 1], 12
+        for low in range(begin, end, run):
+            for m in range(low, min(low + run, end)):
+                value, at = distance[m], m
+                while at > low and distance[rank[at - 1]] > value:
+                    rank[at] = rank[at - 1]
+                    at -= 1
+                rank[at] = m
+        while run < end - begin:
+            for low in range(begin, end, 2 * run):
+                middle, high = min(low + run, end), min(low + 2 * run, end)
+                a, b = low, middle
+                for m in range(low, high):
+                    if a < middle and (b >= high or distance[rank[a]] <= distance[rank[b]]):
+                        spare[m] = rank[a]
+                        a += 1
+                    else:
+                        spare[m] = rank[b]
+                        b += 1
+            for m in range(begin, end):
+                rank[m] = spare[m]
+            run *= 2
         for m in range(begin, end):
-            rank[m] = spare[m]
-        run *= 2
-
-
-@njit(cache=True)
-def _fill_bins(frac: FloatArray, n_bins: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Sort atoms, folded into the cell, by bin."""
-    n = len(frac)
-    bins = np.empty((n, 3), dtype=np.int64)
-    box, order = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    first = np.zeros(n_bins[0] * n_bins[1] * n_bins[2] + 1, dtype=np.int64)
-    for i in range(n):
-        for a in range(3):
-            bins[i, a] = min(int(frac[i, a] * n_bins[a]), n_bins[a] - 1)
-        box[i] = (bins[i, 0] * n_bins[1] + bins[i, 1]) * n_bins[2] + bins[i, 2]
-        first[box[i] + 1] += 1
-    for b in range(1, len(first)):
-        first[b] += first[b - 1]
-    filled = np.zeros(len(first), dtype=np.int64)
-    for i in range(n):
-        order[first[box[i]] + filled[box[i]]] = i
-        filled[box[i]] += 1
-    return first, order, bins
-
-
-@njit(cache=True)
-def _doubled(
-    neighbor: IntArray, vector: FloatArray, distance: FloatArray
-) -> tuple[IntArray, FloatArray, FloatArray]:
-    """The same pairs with room for as many again."""
-    n = len(distance)
-    more, further = np.empty((2 * n, 4), dtype=np.int64), np.empty((2 * n, 3))
-    longer = np.empty(2 * n)
-    more[:n] = neighbor
-    further[:n] = vector
-    longer[:n] = distance
-    return more, further, longer
+            old = rank[m]
+            sorted_distance[m] = distance[old]
+            for x in range(3):
+                sorted_vector[m, x] = vector[old, x]
+            for x in range(4):
+                sorted_neighbor[m, x] = neighbor[old, x]

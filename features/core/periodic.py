@@ -28,15 +28,6 @@ def heights_A(lattice: FloatArray) -> FloatArray:
     return np.array([volume / math.sqrt(x * x + y * y + z * z) for x, y, z in normals])
 
 
-@njit(cache=True)
-def _grown(indices: IntArray, distance: FloatArray) -> tuple[IntArray, FloatArray]:
-    more = np.empty((2 * len(indices), 5), np.int64)
-    longer = np.empty(2 * len(distance))
-    more[: len(indices)] = indices
-    longer[: len(distance)] = distance
-    return more, longer
-
-
 def half_pairs(
     lattice: FloatArray, heights: FloatArray, frac: FloatArray, cutoff: float
 ) -> tuple[IntArray, FloatArray]:
@@ -48,21 +39,29 @@ def half_pairs(
         Atom i, atom j, and the lattice translation of j.
     distance : array (n_pairs,), Å
     """
-    # As many as a uniform density gives, and some; growing is the exception.
+    # As many as a uniform density gives, and some; searching again is the exception.
     volume = abs(float(np.linalg.det(lattice)))
-    expected = int(2.5 * len(frac) ** 2 * cutoff**3 / volume) + 32
+    room, count = 0, int(2.5 * len(frac) ** 2 * cutoff**3 / volume) + 32
     # Copies, because read-only arrays of a record would compile the kernel once more.
     cell, points = np.array(lattice), np.array(frac)
-    pairs: tuple[IntArray, FloatArray] = _half_pairs(cell, heights, points, cutoff, expected)
-    return pairs
+    while count > room:
+        room = count
+        indices, square = np.empty((room, 5), np.int64), np.empty(room)
+        count = _half_pairs(cell, heights, points, cutoff, indices, square)
+    return indices[:count], np.sqrt(square[:count])
 
 
 @njit(cache=True)
 def _half_pairs(
-    lattice: FloatArray, heights: FloatArray, frac: FloatArray, cutoff: float, expected: int
-) -> tuple[IntArray, FloatArray]:
+    lattice: FloatArray,
+    heights: FloatArray,
+    frac: FloatArray,
+    cutoff: float,
+    indices: IntArray,
+    squares: FloatArray,
+) -> int:
+    """List pairs, with squared distances, as far as there is room; returns how many there are."""
     n, limit, found = len(frac), cutoff * cutoff, 0
-    indices, distance = np.empty((expected, 5), np.int64), np.empty(expected)
     ra, rb, rc = cutoff / heights[0], cutoff / heights[1], cutoff / heights[2]
     for i in range(n):
         for j in range(i, n):
@@ -71,7 +70,7 @@ def _half_pairs(
                 for b in range(math.ceil(-db - rb), math.floor(rb - db) + 1):
                     for c in range(math.ceil(-dc - rc), math.floor(rc - dc) + 1):
                         # Of i with its own images, one of each opposite pair; never itself.
-                        if i == j and (a, b, c) <= (0, 0, 0):
+                        if i == j and (a < 0 or (a == 0 and (b < 0 or (b == 0 and c <= 0)))):
                             continue
                         square = 0.0
                         for k in range(3):
@@ -80,16 +79,14 @@ def _half_pairs(
                             square += along * along
                         if square > limit:
                             continue
-                        if found == len(distance):
-                            indices, distance = _grown(indices, distance)
-                        indices[found, 0], indices[found, 1] = i, j
-                        indices[found, 2], indices[found, 3], indices[found, 4] = a, b, c
-                        distance[found] = math.sqrt(square)
+                        if found < len(squares):
+                            indices[found, 0], indices[found, 1], indices[found, 2] = i, j, a
+                            indices[found, 3], indices[found, 4] = b, c
+                            squares[found] = square
                         found += 1
-    return indices[:found], distance[:found]
+    return found
 
 
-@njit(cache=True)
 def percolation_edges(n_nodes: int, edges: IntArray) -> IntArray:
     """Index of the edge with which the net first percolates in 1, 2 and 3 dimensions.
 
@@ -102,27 +99,40 @@ def percolation_edges(n_nodes: int, edges: IntArray) -> IntArray:
     array (3,)
         −1 where the edges do not suffice.
     """
-    parent, offset, windings, rank = forest(n_nodes)
     reached = np.full(3, -1)
-    for e in range(len(edges)):
-        i, j, a, b, c = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], edges[e, 4]
-        top, _ = join(parent, offset, windings, rank, i, j, a, b, c)
-        for dimension in range(rank[top]):
-            if reached[dimension] < 0:
-                reached[dimension] = e
-        if rank[top] == 3:
-            break
+    _join_all(*forest(int(n_nodes)), edges, 3, reached)
     return reached
 
 
-@njit(cache=True)
 def component_ranks(n_nodes: int, edges: IntArray) -> tuple[IntArray, IntArray]:
     """Component of each node (index of its root) and the dimension of that component."""
     parent, offset, windings, rank = forest(n_nodes)
+    _join_all(parent, offset, windings, rank, edges, 4, np.full(3, -1))
+    return parent, rank[parent]
+
+
+@njit(cache=True)
+def _join_all(
+    parent: IntArray,
+    offset: IntArray,
+    windings: IntArray,
+    rank: IntArray,
+    edges: IntArray,
+    enough: int,
+    reached: IntArray,
+) -> None:
+    """Add edges in order, until a piece is endless in ``enough`` dimensions.
+
+    Into ``reached`` (3,): the edge with which some piece became endless in 1, 2 and 3 dimensions.
+    Afterwards every node points to its root.
+    """
     for e in range(len(edges)):
-        i, j, a, b, c = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], edges[e, 4]
-        join(parent, offset, windings, rank, i, j, a, b, c)
-    roots = np.empty(n_nodes, np.int64)
-    for node in range(n_nodes):
-        roots[node] = find(parent, offset, node)
-    return roots, rank[roots]
+        i, j, a = edges[e, 0], edges[e, 1], edges[e, 2]
+        top, _ = join(parent, offset, windings, rank, i, j, a, edges[e, 3], edges[e, 4])
+        for dimension in range(rank[top]):
+            if reached[dimension] < 0:
+                reached[dimension] = e
+        if rank[top] >= enough:
+            break
+    for node in range(len(parent)):
+        find(parent, offset, node)

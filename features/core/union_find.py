@@ -5,8 +5,8 @@ one piece closes a cycle; where its translation (the winding) is not zero, the p
 own image in that direction. The number of independent windings is the dimension of the piece. It
 depends on the network alone, not on the cell.
 
-Kernels; they validate nothing. ``parent`` (n,), ``offset`` (n, 3), ``windings`` (n, 3, 3) and
-``rank`` (n,) are the state, made by :func:`forest`.
+Kernels; they validate nothing. ``parent`` (n,), ``offset`` (n, 3), ``windings`` (n, 9), as many
+threes of them as ``rank`` (n,) says, are the state, made by :func:`forest`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from ...data.records import IntArray
 @njit(cache=True)
 def forest(n: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """State of ``n`` nodes without edges: parent, offset, windings, rank."""
-    parent = np.arange(n)
-    offset = np.zeros((n, 3), dtype=np.int64)
-    windings = np.zeros((n, 3, 3), dtype=np.int64)
-    return parent, offset, windings, np.zeros(n, dtype=np.int64)
+    parent, rank = np.empty(n, np.int64), np.empty(n, np.int64)
+    offset, windings = np.empty((n, 3), np.int64), np.empty((n, 9), np.int64)
+    for node in range(n):
+        parent[node], rank[node] = node, 0
+        for x in range(3):
+            offset[node, x] = 0
+    return parent, offset, windings, rank
 
 
 @njit(cache=True)
@@ -56,14 +59,14 @@ def add_winding(windings: IntArray, rank: IntArray, root: int, x: int, y: int, z
     w = windings[root]
     if known > 0:
         # Cross product with the first; its product with the second is the volume of all three.
-        cx = w[0, 1] * z - w[0, 2] * y
-        cy = w[0, 2] * x - w[0, 0] * z
-        cz = w[0, 0] * y - w[0, 1] * x
+        cx = w[1] * z - w[2] * y
+        cy = w[2] * x - w[0] * z
+        cz = w[0] * y - w[1] * x
         if known == 1 and cx == 0 and cy == 0 and cz == 0:
             return
-        if known == 2 and w[1, 0] * cx + w[1, 1] * cy + w[1, 2] * cz == 0:
+        if known == 2 and w[3] * cx + w[4] * cy + w[5] * cz == 0:
             return
-    w[known, 0], w[known, 1], w[known, 2] = x, y, z
+    w[3 * known], w[3 * known + 1], w[3 * known + 2] = x, y, z
     rank[root] = known + 1
 
 
@@ -97,6 +100,6 @@ def join(
     parent[other] = root
     offset[other, 0], offset[other, 1], offset[other, 2] = x, y, z
     for k in range(rank[other]):
-        w = windings[other, k]
-        add_winding(windings, rank, root, w[0], w[1], w[2])
+        w = windings[other]
+        add_winding(windings, rank, root, w[3 * k], w[3 * k + 1], w[3 * k + 2])
     return root, other

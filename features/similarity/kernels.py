@@ -1,4 +1,4 @@
-"""Compiled kernels that look at a crystal's void from every grid point.
+"""Kernels that look at a crystal's void from every grid point.
 
 They validate nothing; :mod:`.similarity` does. Each has its plain-numpy twin in the tests.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from numba import int64, njit
 from numpy.typing import NDArray
 
 from ...data.records import FloatArray, IntArray
-from ..void.blocks import block_center, block_radius, grid_step, points_of_block
+from ..void.blocks import block_radius, points_of_block
 from ..void.grid import BLOCK
 
 WIDTH = 8
@@ -21,7 +21,6 @@ MAX_NEAREST = 8
 """A point can be as near to eight anions (the centre of a cube)."""
 
 
-@njit(cache=True)
 def void_map(
     lattice: FloatArray,
     shape: IntArray,
@@ -72,41 +71,81 @@ def void_map(
         Nearest anions; −1 fills.
     nearest_distance : float32 array (n_void, 8), Å
     """
-    most = wanted.sum()
+    most = int(wanted.sum())
     index, host_distance = np.empty(most, dtype=np.int64), np.empty(most)
     vectors = np.empty((most, n_channels * WIDTH), dtype=np.float32)
     nearest = np.full((most, MAX_NEAREST), -1, dtype=np.int32)
     nearest_distance = np.full((most, MAX_NEAREST), np.inf, dtype=np.float32)
-    step = grid_step(lattice, shape)
-    radius = block_radius(step)
+    step = lattice / shape[:, None]
+    # Atoms in order of their element, and where each element begins.
+    order = channel.astype(np.int16).argsort(kind="stable")
+    first = np.zeros(n_channels + 1, dtype=np.int64)
+    np.cumsum(np.bincount(channel, minlength=n_channels), out=first[1:])
+    count = _map_void(
+        *(step, shape, wanted, position, order, first, weight, anion),
+        *(table, cutoff, clearance, tie, block_radius(step)),
+        *(index, host_distance, vectors, nearest, nearest_distance),
+    )
+    return (
+        index[:count].copy(),
+        host_distance[:count].copy(),
+        vectors[:count],
+        nearest[:count],
+        nearest_distance[:count],
+    )
+
+
+@njit(cache=True)
+def _map_void(  # type: ignore[no-untyped-def]
+    step,
+    shape,
+    wanted,
+    position,
+    order,
+    first,
+    weight,
+    anion,
+    table,
+    cutoff,
+    clearance,
+    tie,
+    radius,
+    index,
+    host_distance,
+    vectors,
+    nearest,
+    nearest_distance,
+):
+    """Fill the last five arrays, block by block; returns the number of void points.
+
+    ``order`` (n_atoms,) has the atoms by element, ``first`` says where each element begins.
+    ``radius`` is that of a block, Å.
+    """
+    # What is for work is made in the kernel, so that compilers know that it does not overlap.
+    of_block, point, center = np.empty(BLOCK**3, np.int64), np.empty((BLOCK**3, 3)), np.empty(3)
     n = len(position)
-    order, first = by_channel(channel, n_channels)
     square, apart = np.empty(n), np.empty(n)
-    near, near_weight = np.empty((3, n)), np.empty(n, dtype=np.float32)
-    begin = np.zeros(n_channels + 1, dtype=np.int64)
-    close_host, close_anion = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    rows = np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.float32)
-    of_block, point = np.empty(BLOCK**3, dtype=np.int64), np.empty((BLOCK**3, 3))
-    count = 0
+    close_host, close_anion = np.empty(n, np.int64), np.empty(n, np.int64)
+    near, near_weight = np.empty((3, n)), np.empty(n, np.float32)
+    begin, row = np.empty(len(first), np.int64), np.empty(n, np.int64)
+    low, high = np.empty(n, np.float32), np.empty(n, np.float32)
+    count = begin[0] = 0
     for i in range(0, shape[0], BLOCK):
         for j in range(0, shape[1], BLOCK):
             for k in range(0, shape[2], BLOCK):
-                corner = (i, j, k)
-                n_points = points_of_block(corner, shape, step, wanted, of_block, point)
+                n_points = points_of_block(i, j, k, shape, step, wanted, of_block, point, center)
                 if n_points == 0:
                     continue
-                host_reach, anion_reach = _squares(
-                    block_center(corner, step), radius, tie, position, anion, square
-                )
-                n_host = _below(square, host_reach, anion, -1, close_host)
+                host_reach, anion_reach = _squares(center, radius, tie, position, anion, square)
+                n_host = _below(square, host_reach, anion, int64(-1), close_host)
                 # What else is near is looked for when the first point of the block is void.
-                n_anion = -1
+                n_anion = int64(-1)
                 for p in range(n_points):
-                    closest = _closest(point[p], position, close_host[:n_host])
+                    closest = _closest(point[p], position, close_host, n_host)
                     if closest < clearance:
                         continue
                     if n_anion < 0:
-                        n_anion = _below(square, anion_reach, anion, 0, close_anion)
+                        n_anion = _below(square, anion_reach, anion, int64(0), close_anion)
                         _gather(
                             square,
                             cutoff + radius,
@@ -122,7 +161,8 @@ def void_map(
                         point[p],
                         position,
                         anion,
-                        close_anion[:n_anion],
+                        close_anion,
+                        n_anion,
                         tie,
                         cutoff,
                         apart,
@@ -130,22 +170,25 @@ def void_map(
                         nearest_distance[count],
                     )
                     _environment(
-                        point[p], near, near_weight, begin, table, cutoff, rows, vectors[count]
+                        point[p],
+                        near,
+                        near_weight,
+                        begin,
+                        table,
+                        cutoff,
+                        row,
+                        low,
+                        high,
+                        vectors[count],
                     )
                     index[count], host_distance[count] = of_block[p], closest
                     count += 1
-    return (
-        index[:count].copy(),
-        host_distance[:count].copy(),
-        vectors[:count],
-        nearest[:count],
-        nearest_distance[:count],
-    )
+    return count
 
 
 @njit(cache=True)
 def _squares(
-    center: tuple[float, float, float],
+    center: FloatArray,
     radius: float,
     tie: float,
     position: FloatArray,
@@ -210,10 +253,11 @@ def _gather(
 
 
 @njit(cache=True)
-def _closest(point: FloatArray, position: FloatArray, among: IntArray) -> float:
-    """Distance (Å) from a point to the nearest of some atoms."""
+def _closest(point: FloatArray, position: FloatArray, among: IntArray, n_among: int) -> float:
+    """Distance (Å) from a point to the nearest of the atoms listed."""
     closest2 = np.inf
-    for a in among:
+    for m in range(n_among):
+        a = among[m]
         x, y, z = position[a, 0] - point[0], position[a, 1] - point[1], position[a, 2] - point[2]
         closest2 = min(closest2, x * x + y * y + z * z)
     return math.sqrt(closest2)
@@ -225,6 +269,7 @@ def _list_nearest(
     position: FloatArray,
     anion: IntArray,
     among: IntArray,
+    n_among: int,
     tie: float,
     cutoff: float,
     square: FloatArray,
@@ -236,14 +281,14 @@ def _list_nearest(
     Into ``nearest`` (8,) and ``distance`` (8,). ``square`` (n,) is working space.
     """
     closest2 = np.inf
-    for m in range(len(among)):
+    for m in range(n_among):
         a = among[m]
         x, y, z = position[a, 0] - point[0], position[a, 1] - point[1], position[a, 2] - point[2]
         square[m] = x * x + y * y + z * z
         closest2 = min(closest2, square[m])
     limit2 = min((math.sqrt(closest2) + tie) ** 2, cutoff * cutoff)
     slots = 0
-    for m in range(len(among)):
+    for m in range(n_among):
         if square[m] <= limit2 and slots < MAX_NEAREST:
             nearest[slots] = anion[among[m]]
             distance[slots] = math.sqrt(square[m])
@@ -258,14 +303,16 @@ def _environment(
     begin: IntArray,
     table: NDArray[np.float32],
     cutoff: float,
-    rows: tuple[IntArray, NDArray[np.float32], NDArray[np.float32]],
+    row: IntArray,
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
     """Radial functions of the atoms gathered, summed for each element, into ``out``.
 
-    ``rows`` is working space. Plain arithmetic on rows of numbers first, look-ups second.
+    ``row``, ``low`` and ``high`` are working space. Plain arithmetic on rows of numbers first,
+    look-ups second.
     """
-    row, low, high = rows
     last_row = table.shape[0] - 2
     scale = last_row / (cutoff * cutoff)
     px, py, pz = point[0], point[1], point[2]
@@ -278,26 +325,11 @@ def _environment(
         row[m], high[m], low[m] = whole, part, near_weight[m] - part
     for e in range(len(begin) - 1):
         a, b = begin[e], begin[e + 1]
-        add_rows(table, row[a:b], low[a:b], high[a:b], out[e * WIDTH : (e + 1) * WIDTH])
+        _add_rows(table, row[a:b], low[a:b], high[a:b], out[e * WIDTH : (e + 1) * WIDTH])
 
 
 @njit(cache=True)
-def by_channel(channel, n_channels):  # type: ignore[no-untyped-def]
-    """Atoms in order of their channel, and where each channel begins."""
-    first = np.zeros(n_channels + 1, dtype=np.int64)
-    order = np.empty(len(channel), dtype=np.int64)
-    n = 0
-    for e in range(n_channels):
-        for a in range(len(channel)):
-            if channel[a] == e:
-                order[n] = a
-                n += 1
-        first[e + 1] = n
-    return order, first
-
-
-@njit(cache=True)
-def add_rows(table, row, low, high, out):  # type: ignore[no-untyped-def]
+def _add_rows(table, row, low, high, out):  # type: ignore[no-untyped-def]
     """Sum of weighted pairs of neighbouring table rows, into ``out``."""
     # Numbers by name stay in registers; an array would go through memory every time. There are
     # seven radial functions: the eighth column is zero.
@@ -313,8 +345,9 @@ def add_rows(table, row, low, high, out):  # type: ignore[no-untyped-def]
         e += s * p[4] + t * q[4]
         f += s * p[5] + t * q[5]
         g += s * p[6] + t * q[6]
-    out[0], out[1], out[2], out[3], out[4], out[5], out[6] = a, b, c, d, e, f, g
-    out[7] = np.float32(0.0)
+    out[0], out[1], out[2] = a, b, c
+    out[3], out[4], out[5] = d, e, f
+    out[6], out[7] = g, np.float32(0.0)
 
 
 @njit(cache=True)

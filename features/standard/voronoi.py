@@ -30,7 +30,14 @@ _MAX_FACES = 160
 _MAX_VERTICES = 80
 _DEPTH_A = 1e-10  # a cut shallower than this is the same face seen through rounding
 _SAME2 = 1e-18  # Å²
-
+_CUBE = np.array(
+    [
+        np.roll([(side, u, v) for u, v in ((-1, -1), (1, -1), (1, 1), (-1, 1))], axis, axis=1)
+        for axis in range(3)
+        for side in (-1.0, 1.0)
+    ]
+)
+"""Vertices of the faces of a cube from −1 to 1, (6, 4, 3): where every cell begins."""
 
 _FULL: Final[float] = 1.0 - 1e-3
 
@@ -176,26 +183,53 @@ def _assembled(n: int, parts: list[tuple[Any, ...]]) -> Tessellation:
     )
 
 
-@njit(cache=True)
-def _clip_all(
-    start: IntArray, vector: FloatArray, distance: FloatArray, cutoff_A: float
-) -> tuple[IntArray, IntArray, FloatArray, FloatArray, FloatArray]:
+_Faces = tuple[IntArray, IntArray, FloatArray, FloatArray, FloatArray]
+
+
+def _clip_all(start: IntArray, vector: FloatArray, distance: FloatArray, cutoff_A: float) -> _Faces:
     """Faces of every centre: start, pair index, area, solid angle; and twice the cell radius."""
     n = len(start) - 1
-    size = 24 * n
-    face_start = np.zeros(n + 1, dtype=np.int64)
-    pair = np.empty(size, dtype=np.int64)
-    area, angle = np.empty(size), np.empty(size)
-    reach = np.empty(n)
+    face_start, reach = np.zeros(n + 1, dtype=np.int64), np.empty(n)
+    # Most crystals have 14 to 16 faces a cell; clipping again is the exception.
+    room, count = 0, 24 * n
+    while count > room:
+        room = count
+        pair, area, angle = np.empty(room, dtype=np.int64), np.empty(room), np.empty(room)
+        count = _clip(
+            *(start, vector, distance, cutoff_A, _CUBE * cutoff_A),
+            *(face_start, pair, area, angle, reach),
+        )
+    return face_start, pair[:count], area[:count], angle[:count], reach
+
+
+@njit(cache=True)
+def _clip(
+    start: IntArray,
+    vector: FloatArray,
+    distance: FloatArray,
+    cutoff_A: float,
+    cube: FloatArray,
+    face_start: IntArray,
+    pair: IntArray,
+    area: FloatArray,
+    angle: FloatArray,
+    reach: FloatArray,
+) -> int:
+    """Fill the last five arrays as far as there is room; returns how many faces there are."""
+    # Made here, so that compilers know that they do not overlap.
     vertices = np.empty((_MAX_FACES, _MAX_VERTICES, 3))
-    n_vertices = np.empty(_MAX_FACES, dtype=np.int64)
-    owner = np.empty(_MAX_FACES, dtype=np.int64)
-    rim = np.empty((2 * _MAX_FACES, 3))
-    kept, depth = np.empty((_MAX_VERTICES + 2, 3)), np.empty(_MAX_VERTICES)
+    n_vertices, owner = np.empty(_MAX_FACES, np.int64), np.empty(_MAX_FACES, np.int64)
+    rim, kept = np.empty((2 * _MAX_FACES, 3)), np.empty((_MAX_VERTICES + 2, 3))
+    depth = np.empty(_MAX_VERTICES)
     count = 0
-    for k in range(n):
+    for k in range(len(start) - 1):
+        for f in range(6):
+            n_vertices[f], owner[f] = 4, -1
+            for v in range(4):
+                for a in range(3):
+                    vertices[f, v, a] = cube[f, v, a]
         # Typed numbers, here and below: a constant would compile what it is given to once more.
-        n_faces = int64(_cube(vertices, n_vertices, owner, cutoff_A))
+        n_faces = int64(6)
         radius2 = 3.0 * cutoff_A * cutoff_A
         for p in range(start[k], start[k + 1]):
             if distance[p] * distance[p] >= 4.0 * radius2:
@@ -215,42 +249,12 @@ def _clip_all(
             if owner[f] < 0:
                 reach[k] = np.inf
                 continue
-            if count == size:
-                size *= 2
-                pair, area, angle = _doubled(pair, area, angle)
-            pair[count] = owner[f]
-            area[count], angle[count] = _measure(vertices[f], n_vertices[f])
+            if count < len(pair):
+                pair[count] = owner[f]
+                area[count], angle[count] = _measure(vertices[f], n_vertices[f])
             count += 1
         face_start[k + 1] = count
-    return face_start, pair[:count], area[:count], angle[:count], reach
-
-
-@njit(cache=True)
-def _doubled(
-    pair: IntArray, area: FloatArray, angle: FloatArray
-) -> tuple[IntArray, FloatArray, FloatArray]:
-    """The same faces with room for as many again."""
-    n = len(pair)
-    more, larger, wider = np.empty(2 * n, dtype=np.int64), np.empty(2 * n), np.empty(2 * n)
-    more[:n] = pair
-    larger[:n] = area
-    wider[:n] = angle
-    return more, larger, wider
-
-
-@njit(cache=True)
-def _cube(vertices: FloatArray, n_vertices: IntArray, owner: IntArray, half: float) -> int:
-    """Start cell: six faces of the cube of half edge ``half``, owned by nobody."""
-    corner = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
-    for axis in range(3):
-        for side in range(2):
-            f = 2 * axis + side
-            n_vertices[f], owner[f] = 4, -1
-            for v in range(4):
-                vertices[f, v, axis] = half * (2 * side - 1)
-                vertices[f, v, (axis + 1) % 3] = half * corner[v][0]
-                vertices[f, v, (axis + 2) % 3] = half * corner[v][1]
-    return 6
+    return count
 
 
 @njit(cache=True)

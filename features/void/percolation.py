@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+from numba import int64, njit
 
 from ...data.records import FloatArray, IntArray
 from ..core.union_find import find, forest, join
@@ -62,20 +62,24 @@ def percolation_levels(
     """
     order = np.argsort(edge_level, kind="stable")
     order = order[np.isfinite(edge_level[order])]
-    return PercolationLevels(*_raise_level(node_level, first, second, shift, edge_level, order))
+    is_used = np.zeros(len(edge_level), dtype=np.bool_)
+    arguments = (node_level, first, second, shift, edge_level, order, is_used)
+    return PercolationLevels(*_raise_level(*arguments), is_used)
 
 
 @njit(cache=True)
-def _raise_level(node_level, first, second, shift, edge_level, order):  # type: ignore[no-untyped-def]
+def _raise_level(node_level, first, second, shift, edge_level, order, is_used):  # type: ignore[no-untyped-def]
     n = len(node_level)
+    deepest, lifetime = np.empty(n, np.int64), np.empty(n)
+    levels, critical = np.empty(3), np.empty(3, np.int64)
+    for node in range(n):
+        deepest[node], lifetime[node] = node, np.inf
+    for dimension in range(3):
+        levels[dimension], critical[dimension] = np.inf, -1
     parent, offset, directions, rank = forest(n)
-    deepest = np.arange(n)
-    lifetime = np.full(n, np.inf)
-    levels = np.full(3, np.inf)
-    critical = np.full(3, -1, dtype=np.int64)
-    is_used = np.zeros(len(edge_level), dtype=np.bool_)
     reached = 0
-    for edge in order:
+    for e in range(len(order)):
+        edge = order[e]
         level = edge_level[edge]
         before = rank[find(parent, offset, first[edge])]
         root, absorbed = join(
@@ -103,11 +107,10 @@ def _raise_level(node_level, first, second, shift, edge_level, order):  # type: 
             levels[reached] = level
             critical[reached] = edge
             reached += 1
-    return levels, critical, lifetime, is_used
+    return levels, critical, lifetime
 
 
-@njit(cache=True)
-def region_dimension(inside, shape):  # type: ignore[no-untyped-def]
+def region_dimension(inside: np.ndarray, shape: IntArray) -> int:
     """Highest dimension in which a piece of a periodic grid region is endless (0 to 3).
 
     Parameters
@@ -117,10 +120,18 @@ def region_dimension(inside, shape):  # type: ignore[no-untyped-def]
     shape : array (3,)
         Points along each axis; each point touches its 26 neighbours.
     """
-    n0, n1, n2 = shape[0], shape[1], shape[2]
+    return int(_region_dimension(inside, shape, np.empty(len(inside), dtype=np.int64)))
+
+
+@njit(cache=True)
+def _region_dimension(inside, shape, node):  # type: ignore[no-untyped-def]
     # Nodes are the points of the region alone.
-    node = np.cumsum(inside) - 1
-    parent, offset, directions, rank = forest(node[-1] + 1)
+    n = int64(0)
+    for p in range(len(inside)):
+        node[p] = n
+        n += inside[p]
+    parent, offset, directions, rank = forest(n)
+    n0, n1, n2 = shape[0], shape[1], shape[2]
     dimension = 0
     for i in range(n0):
         for j in range(n1):

@@ -13,14 +13,11 @@ from ionsieve.features import bvse_landscape, prepare
 from ionsieve.features.bvse.basins import descend
 from ionsieve.features.bvse.columns import accessible_fraction
 from ionsieve.features.bvse.kernels import (
-    eigen,
     energies_at,
     energy_at,
     energy_grid,
     pair_energy,
-    stationary_point,
     tabulated,
-    workspace,
 )
 from ionsieve.features.bvse.landscape import (
     CUTOFF_A,
@@ -29,6 +26,7 @@ from ionsieve.features.bvse.landscape import (
     period,
 )
 from ionsieve.features.bvse.network import Network
+from ionsieve.features.bvse.stationary import eigen, stationary_points
 from ionsieve.features.catalogue import family
 from ionsieve.features.core.prepared import PreparedStructure
 from ionsieve.features.rows import featurize_one
@@ -250,7 +248,8 @@ def test_eigenvalues_are_those_of_numpy() -> None:
     matrices = [m + m.T for m in rng.normal(size=(50, 3, 3))]
     matrices += [np.diag([2.0, 2.0, -1.0]), np.zeros((3, 3)), np.full((3, 3), 2.0)]
     for matrix in matrices:
-        values, modes = eigen(matrix)
+        values, modes = np.empty(3), np.empty((3, 3))
+        eigen(matrix.copy(), values, modes)
         np.testing.assert_allclose(values, np.linalg.eigvalsh(matrix), rtol=0, atol=1e-12)
         np.testing.assert_allclose(modes @ np.diag(values) @ modes.T, matrix, rtol=0, atol=1e-12)
         np.testing.assert_allclose(modes.T @ modes, np.eye(3), rtol=0, atol=1e-12)
@@ -262,11 +261,15 @@ def test_gradient_and_hessian_are_those_of_finite_differences() -> None:
     arguments = force_field(prepared, host).arguments()
     point = np.array([0.3, 0.4, 0.1]) @ host.lattice
     atoms, (parameters, curves, cutoff) = arguments[:3], arguments[3:]
+    n_atoms = len(atoms[0])
 
     def at(place: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         gradient, hessian = np.empty(3), np.empty((3, 3))
-        room = workspace(len(atoms[0]) + 1)
-        energy = energy_at(place, atoms, parameters, curves, cutoff, room, gradient, hessian)
+        energy = energy_at(
+            *(place, n_atoms, *atoms, parameters, curves, cutoff),
+            *(np.empty((7, n_atoms + 1)), np.empty(n_atoms + 1, dtype=np.int64)),
+            *(gradient, hessian),
+        )
         return energy, gradient, hessian
 
     energy, gradient, hessian = at(point)
@@ -286,13 +289,13 @@ def test_a_pass_of_lithium_sulfide_is_where_symmetry_puts_it() -> None:
     arguments = force_field(prepared, host).arguments()
     tetrahedral, octahedral = (np.array([x, x, x]) * 5.719 for x in (0.25, 0.5))
     # For one ion in the empty sulfide sublattice the octahedral hole is the deeper one.
-    bottom, minimum, is_minimum = stationary_point(octahedral + 0.1, 0, *arguments, 1.0)
-    assert is_minimum
+    (bottom,), minimum, is_minimum = stationary_points(octahedral[None] + 0.1, 0, *arguments, 1.0)
+    assert is_minimum.all()
     start = tetrahedral + 0.33 * (octahedral - tetrahedral)
-    top, point, is_pass = stationary_point(start, 1, *arguments, 1.0)
-    assert is_pass
+    (top,), point, is_pass = stationary_points(start[None], 1, *arguments, 1.0)
+    assert is_pass.all()
     assert np.ptp(point) < 1e-4
-    np.testing.assert_allclose(minimum, octahedral, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(minimum[0], octahedral, rtol=0, atol=1e-4)
     found = bvse_landscape(prepared)
     assert found.barrier_eV[2] == pytest.approx(top - bottom, abs=1e-5)
     assert found.lowest_eV == pytest.approx(bottom, abs=1e-6)

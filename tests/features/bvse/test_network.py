@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import structures
 from ionsieve.features import prepare
 from ionsieve.features.bvse import landscape
-from ionsieve.features.bvse.kernels import undecided
+from ionsieve.features.bvse.stationary import undecided
 
 
 def simple_undecided(levels, is_used, level, grid_level, is_refined, point, error):
