@@ -209,7 +209,7 @@ def _spacing_A(host: Host) -> float:
 
 def _map(
     host: Host, grid: SymmetricGrid
-) -> tuple[IntArray, FloatArray, NDArray[np.float32], IntArray, NDArray[np.float32]]:
+) -> tuple[IntArray, FloatArray, NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
     # The centre of a block of points may lie outside the cell by the block's own size.
     images = images_within(host, CUTOFF_A + 4 * _spacing_A(host))
     channel = element_channels(host)

@@ -34,7 +34,7 @@ def void_map(
     cutoff: float,
     clearance: float,
     tie: float,
-) -> tuple[IntArray, FloatArray, NDArray[np.float32], IntArray, NDArray[np.float32]]:
+) -> tuple[IntArray, FloatArray, NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
     """Environment and nearest anions of the wanted grid points that lie in the void.
 
     Parameters

@@ -64,7 +64,8 @@ def percolation_levels(
     order = order[np.isfinite(edge_level[order])]
     is_used = np.zeros(len(edge_level), dtype=np.bool_)
     arguments = (node_level, first, second, shift, edge_level, order, is_used)
-    return PercolationLevels(*_raise_level(*arguments), is_used)
+    levels, critical, lifetime = _raise_level(*arguments)
+    return PercolationLevels(levels, critical, lifetime, is_used)
 
 
 @njit(cache=True)
