@@ -54,17 +54,19 @@ class OtherKind:
             weight=OTHER_KIND_WEIGHT,
         )
 
-    def add_to(self, features: pd.DataFrame) -> pd.DataFrame:
-        """The table with the column; a value that is there already (out of fold, say) stays."""
+    def values(self, features: pd.DataFrame) -> pd.Series:
+        """The column; a value that is in the table already (out of fold, say) stays."""
         known = features.get(self.column, pd.Series(np.nan, index=features.index))
         rest = known.isna().to_numpy()
-        if self.column in features and not rest.any():
-            return features
         if rest.any():
             known = known.copy()
             asked = features if rest.all() else features[rest]
             known[rest] = self.model.predict(asked, self.temperature_K)["prediction"]
-        return features.assign(**{self.column: known})
+        return known
+
+    def add_to(self, features: pd.DataFrame) -> pd.DataFrame:
+        """The table with the column."""
+        return features.assign(**{self.column: self.values(features)})
 
 
 def learn_other_kind(

@@ -50,8 +50,11 @@ class ColumnOfAnotherKind(Protocol):
     def evidence(self) -> EvidenceColumn:
         """The column and its direction."""
 
+    def values(self, features: pd.DataFrame) -> pd.Series:
+        """The column; values that are in the table already stay."""
+
     def add_to(self, features: pd.DataFrame) -> pd.DataFrame:
-        """The table with the column; one that is there already stays."""
+        """The table with the column."""
 
 
 class StructureModel:
@@ -258,7 +261,6 @@ class StructureModel:
         return parts[0] if len(parts) == 1 else pd.concat(parts)
 
     def _predicted(self, features: pd.DataFrame, temperature: FloatArray) -> pd.DataFrame:
-        features = self._with_other_kind(features)
         # Row by row, as compiled code goes through it: copied once instead of by each learner.
         matrix = np.ascontiguousarray(self.matrix(features))
         position, distance = self.ensemble_.predict(matrix, self.evidence_matrix(features))
@@ -282,8 +284,14 @@ class StructureModel:
 
     def evidence_matrix(self, features: pd.DataFrame) -> FloatArray:
         """Evidence oriented towards larger targets, shape (n, s); another kind's is predicted."""
-        features = self._with_other_kind(features)
-        matrix = feature_matrix(features, [e.column for e in self.evidence_])
+        names = [e.column for e in self.evidence_]
+        # A few columns only: a copy of the whole table would cost more than what is asked of it.
+        known = features[[name for name in names if name in features]]
+        if self.other_kind is not None:
+            known = known.assign(
+                **{self.other_kind.evidence.column: self.other_kind.values(features)}
+            )
+        matrix = feature_matrix(known, names)
         # An onset is the lower, the faster the ion.
         sign = 1.0 if self.target.event_above else -1.0
         oriented = [sign * e.oriented(matrix[:, j]) for j, e in enumerate(self.evidence_)]

@@ -16,8 +16,8 @@ import numpy as np
 
 from ...data.errors import ModelError
 
-MAX_DESCRIPTION_BYTES: Final = 40_000_000
-"""Of the description of a learner; a thousand trees take 16 MB."""
+MAX_DESCRIPTION_BYTES: Final = 1_000_000
+"""Of the description of a learner, which takes some kilobytes: trees are arrays."""
 MAX_ARRAYS_BYTES: Final = 400_000_000
 _HEADER_BYTES: Final = 1024
 _DESCRIPTION: Final = "schema.json"
