@@ -1,9 +1,9 @@
 """Symmetry operations of a crystal, and whether its group depends on the tolerance.
 
-A search to a wide tolerance lists every operation with how far the worst atom ends from one of its
-kind. Where no operation fits badly but some fit, every tolerance in between finds one group: then
-the group is known without another search. Where the list has doubtful operations (a distortion of
-a more symmetric crystal), the caller asks a library that weighs them.
+A search to a wide tolerance finds every operation that maps the worst atom near one of its kind.
+Where each of them fits to a narrow tolerance, every tolerance in between finds this one group, and
+no other search is needed. Where some do not (a distortion of a more symmetric crystal), the caller
+asks a library that weighs them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ SAFETY: Final[float] = 2.5
 translation that takes one atom exactly onto another, which may be up to twice as bad as the
 best."""
 
-_MOST_PER_ATOM = 96
-"""Twice the 48 operations of a cubic lattice: room for those that fit badly."""
+_MOST = 96
+"""A primitive cell has at most 48."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Operations:
-    """Operations f → f · rotation + translation that nearly map a crystal onto itself.
+    """Operations f → f · rotation + translation that map a crystal onto itself.
 
     Attributes
     ----------
@@ -38,22 +38,14 @@ class Operations:
         From 0 to 1.
     image : array (n, n_atoms)
         The atom that each atom is mapped onto.
-    apart_A : array (n,), Å
-        Largest distance of an atom from the one that it is mapped onto.
-    strain_A : array (n,), Å
-        Largest change of the length of a basis vector, or, in Å², of a scalar product of two.
+    is_clear : bool
+        No other operation is nearly one.
     """
 
     rotation: IntArray
     translation: FloatArray
     image: IntArray
-    apart_A: FloatArray
-    strain_A: FloatArray
-
-    @property
-    def misfit_A(self) -> FloatArray:
-        """How badly each operation fits the atoms and the lattice, shape (n,), Å."""
-        return np.maximum(self.apart_A, self.strain_A)
+    is_clear: bool
 
 
 def find_operations(
@@ -62,55 +54,63 @@ def find_operations(
     frac: FloatArray,
     kind: IntArray,
     origin: int,
+    fit_A: tuple[float, float],
     reach_A: float,
     bend: float,
 ) -> Operations:
-    """All operations that map each atom to within a distance of one of its kind.
+    """All operations that fit, and whether others nearly do.
 
     Parameters
     ----------
     lattice : array (3, 3), Å
-        Minkowski-reduced.
+        Minkowski-reduced, of a primitive cell.
     frac : array (n, 3)
         At least one atom.
     kind : array (n,)
     origin : int
         The atom that is mapped exactly; of a kind with few atoms, for the sake of time.
+    fit_A : tuple of 2 float
+        An operation fits where no atom ends farther than the first of these, Å, from one of its
+        kind, and no length of a basis vector, Å, and no scalar product of two, Å², changes by more
+        than the second.
     reach_A : float
-        Å. Of atoms, and of the lengths of lattice vectors.
+        Å. Of atoms and of lengths: what ends within it is nearly an operation.
     bend : float
-        Largest change of the cosine of an angle of the lattice.
+        The same of cosines between basis vectors.
     """
-    rotation, target, apart, strain, image = _search(
+    rotation, target, image, is_clear = _search(
         np.ascontiguousarray(lattice, dtype=np.float64),
         np.ascontiguousarray(frac, dtype=np.float64),
         np.ascontiguousarray(kind, dtype=np.int64),
         origin,
+        fit_A[0],
+        fit_A[1],
         reach_A,
         bend,
     )
     translation = frac[target] - frac[origin] @ rotation
     # What differs from a whole number by rounding alone is whole.
     translation -= np.floor(translation + 1e-6)
-    return Operations(
-        rotation=rotation, translation=translation, image=image, apart_A=apart, strain_A=strain
-    )
+    return Operations(rotation=rotation, translation=translation, image=image, is_clear=is_clear)
 
 
 @njit(cache=True)
 def _search(
-    lattice: FloatArray, frac: FloatArray, kind: IntArray, origin: int, reach: float, bend: float
-) -> tuple[IntArray, IntArray, FloatArray, FloatArray, IntArray]:
-    """Rotations, the atoms that they take ``origin`` to, misfits and images."""
-    n, among = len(frac), 0
-    for a in range(n):
-        among += int(kind[a] == kind[origin])
-    room = _MOST_PER_ATOM * among
-    rotation, target = np.empty((room, 3, 3), np.int64), np.empty(room, np.int64)
-    apart, strain = np.empty(room), np.empty(room)
-    image = np.empty((room, n), np.int64)
-    corner, alike, n_alike, strain_of = _alike_vectors(lattice, reach)
-    turned, turn, count = np.empty((3, 3)), np.empty((3, 3)), 0
+    lattice: FloatArray,
+    frac: FloatArray,
+    kind: IntArray,
+    origin: int,
+    fit: float,
+    fit_strain: float,
+    reach: float,
+    bend: float,
+) -> tuple[IntArray, IntArray, IntArray, bool]:
+    """Rotations, the atoms that they take ``origin`` to, images, and whether no others are near."""
+    n, count, is_clear = len(frac), 0, True
+    rotation, target = np.empty((_MOST, 3, 3), np.int64), np.empty(_MOST, np.int64)
+    image = np.empty((_MOST, n), np.int64)
+    corner, alike, n_alike, strain = _alike_vectors(lattice, reach)
+    turned, turn = np.empty((3, 3)), np.empty((3, 3))
     for i in range(n_alike[0]):
         for j in range(n_alike[1]):
             for k in range(n_alike[2]):
@@ -125,24 +125,27 @@ def _search(
                     for y in range(3):
                         turn[x, y] = c[x][y]
                 bent, changed = _bent(lattice, turn, turned)
-                if bent > bend:
+                for axis, which in ((0, i), (1, j), (2, k)):
+                    changed = max(changed, strain[axis, alike[axis, which]])
+                if bent > bend or (changed > fit_strain and not is_clear):
                     continue
-                stretched = max(
-                    strain_of[0, alike[0, i]], strain_of[1, alike[1, j]], strain_of[2, alike[2, k]]
-                )
                 for r in range(n):
-                    if kind[r] != kind[origin] or count == room:
+                    if kind[r] != kind[origin]:
                         continue
-                    worst = _worst(lattice, frac, kind, turn, origin, r, reach, image[count])
+                    # One that nearly fits says enough: from there on only those that do.
+                    within = reach if is_clear else fit
+                    worst = _worst(lattice, frac, kind, turn, origin, r, within, image[count])
                     if worst < 0.0:
+                        continue
+                    if worst > fit or changed > fit_strain or count == _MOST - 1:
+                        is_clear = False
                         continue
                     for x in range(3):
                         for y in range(3):
                             rotation[count, x, y] = c[x][y]
-                    target[count], apart[count] = r, worst
-                    strain[count] = max(stretched, changed)
+                    target[count] = r
                     count += 1
-    return rotation[:count], target[:count], apart[:count], strain[:count], image[:count]
+    return rotation[:count], target[:count], image[:count], is_clear
 
 
 @njit(cache=True)

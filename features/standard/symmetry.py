@@ -14,11 +14,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ...data.errors import FeatureError
-from ...data.records import FloatArray, IntArray, StructureRecord
+from ...data.records import IntArray, StructureRecord
 from ..core.columns import Column, Notes, Values
 from ..core.operations import SAFETY, Operations, find_operations
 from ..core.prepared import PreparedStructure
-from ..core.primitive import finer_lattice, merge_coincident, minkowski_reduced
+from ..core.primitive import (
+    finer_lattice,
+    merge_coincident,
+    minkowski_reduced,
+    pure_translations,
+)
 
 SYMPREC_A: Final[float] = 0.01
 """Distance tolerance, Å: matminer's and pymatgen's default."""
@@ -88,8 +93,6 @@ COLUMNS: Final[tuple[Column, ...]] = (
     ),
 )
 
-_IDENTITY: Final[IntArray] = np.eye(3, dtype=np.int64)
-
 # moyopy tells of operations that a supercell's lattice hides; only the group's number is used here.
 logging.getLogger("moyo").addFilter(lambda record: "Omitted" not in record.getMessage())
 
@@ -148,36 +151,27 @@ def space_group_number(record: StructureRecord, symprec_A: float = SYMPREC_A) ->
 
 def _clear_number(record: StructureRecord, symprec_A: float) -> int | None:
     """Number of the group where no tolerance near the one given finds another; else None."""
-    lattice = minkowski_reduced(record.lattice)
-    frac = record.frac @ (record.lattice @ np.linalg.inv(lattice))
-    kind = np.array(_site_kinds(record), dtype=np.int64)
-    found = _near_operations(lattice, frac, kind, symprec_A)
-    if found.misfit_A.max() > _CLEAR * symprec_A:
-        return None
-    is_translation = (found.rotation == _IDENTITY).all(axis=(1, 2))
-    if is_translation.sum() > 1:
-        # The cell hides rotations of the lattice that all translations span: again in a finer one.
-        finer = minkowski_reduced(finer_lattice(lattice, found.translation[is_translation]))
-        frac = frac @ (lattice @ np.linalg.inv(finer))
-        first, _ = merge_coincident(finer, frac, kind, symprec_A)
-        lattice, frac, kind = finer, frac[first], kind[first]
-        found = _near_operations(lattice, frac, kind, symprec_A)
-        if found.misfit_A.max() > _CLEAR * symprec_A:
-            return None
-    return _number(found, epsilon=symprec_A / abs(float(np.linalg.det(lattice))) ** (1 / 3))
-
-
-def _near_operations(
-    lattice: FloatArray, frac: FloatArray, kind: IntArray, symprec_A: float
-) -> Operations:
-    return find_operations(
-        lattice=lattice,
+    lattice, kind = record.lattice, np.array(_site_kinds(record), dtype=np.int64)
+    fit_A = _CLEAR * symprec_A
+    # A cell that is not primitive hides rotations of its lattice.
+    translations = pure_translations(lattice, record.frac, kind, fit_A)
+    reduced = minkowski_reduced(finer_lattice(lattice, translations))
+    frac = record.frac @ (lattice @ np.linalg.inv(reduced))
+    if len(translations) > 1:
+        first, _ = merge_coincident(reduced, frac, kind, 2 * fit_A)
+        frac, kind = frac[first], kind[first]
+    found = find_operations(
+        lattice=reduced,
         frac=frac,
         kind=kind,
         origin=int(np.bincount(kind)[kind].argmin()),
+        fit_A=(fit_A, fit_A),
         reach_A=SAFETY * symprec_A,
         bend=SAFETY * symprec_A / _SHORTEST_A,
     )
+    if not found.is_clear:
+        return None
+    return _number(found, epsilon=symprec_A / abs(float(np.linalg.det(reduced))) ** (1 / 3))
 
 
 def _number(found: Operations, epsilon: float) -> int | None:

@@ -210,17 +210,21 @@ def cell_symmetry(
     origin : int
         Atom that translations are taken from.
     """
-    near = find_operations(
-        lattice=lattice, frac=frac, kind=kind, origin=origin, reach_A=NEARLY_A, bend=NEARLY_BENT
+    found = find_operations(
+        lattice=lattice,
+        frac=frac,
+        kind=kind,
+        origin=origin,
+        fit_A=(SAME_ATOM_A, _SAME_LENGTH_A),
+        reach_A=NEARLY_A,
+        bend=NEARLY_BENT,
     )
-    is_exact = (near.apart_A < SAME_ATOM_A) & (near.strain_A < _SAME_LENGTH_A)
-    chosen = np.flatnonzero(is_exact)
-    chosen = chosen[np.lexsort(near.rotation[chosen].reshape(len(chosen), 9).T)]
+    order = np.lexsort(found.rotation.reshape(-1, 9).T)
     return CellSymmetry(
-        rotation=near.rotation[chosen],
-        translation=near.translation[chosen],
-        image=near.image[chosen],
-        is_clear=len(chosen) == len(is_exact),
+        rotation=found.rotation[order],
+        translation=found.translation[order],
+        image=found.image[order],
+        is_clear=found.is_clear,
     )
 
 
