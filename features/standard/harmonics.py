@@ -61,7 +61,11 @@ def harmonic_moments(
     complex array (n_channels, n_sites, max_degree + 1, max_degree + 1)
         By degree l and order m ≥ 0, without the Condon–Shortley phase.
     """
-    return _moments(start, direction, np.ascontiguousarray(weight), _coefficients(max_degree))
+    shape = (weight.shape[1], len(start) - 1, max_degree + 1, max_degree + 1)
+    moments = np.zeros(shape, dtype=np.complex128)
+    coefficients = _coefficients(max_degree)
+    _add_moments(start, direction, np.ascontiguousarray(weight), coefficients, moments)
+    return moments
 
 
 @lru_cache(maxsize=8)
@@ -84,16 +88,22 @@ def _coefficients(max_degree: int) -> FloatArray:
 
 
 @njit(cache=True)
-def _moments(
-    start: IntArray, direction: FloatArray, weight: FloatArray, coefficients: FloatArray
-) -> ComplexArray:
+def _add_moments(
+    start: IntArray,
+    direction: FloatArray,
+    weight: FloatArray,
+    coefficients: FloatArray,
+    moments: ComplexArray,
+) -> None:
     n, n_channels, top = len(start) - 1, weight.shape[1], coefficients.shape[1]
-    moments = np.zeros((n_channels, n, top, top), dtype=np.complex128)
     # Real and imaginary parts of one site, by order: what the inner loop adds to lies together.
     real, imaginary = np.empty((n_channels, top, top)), np.empty((n_channels, top, top))
     term = np.empty(top)
     for i in range(n):
-        real[:], imaginary[:] = 0.0, 0.0
+        for c in range(n_channels):
+            for m in range(top):
+                for degree in range(m, top):
+                    real[c, m, degree] = imaginary[c, m, degree] = 0.0
         for f in range(start[i], start[i + 1]):
             x, y, z = direction[f, 0], direction[f, 1], direction[f, 2]
             cosine, sine, diagonal = 1.0, 0.0, 1.0
@@ -116,4 +126,3 @@ def _moments(
             for m in range(top):
                 for degree in range(m, top):
                     moments[c, i, degree, m] = complex(real[c, m, degree], imaginary[c, m, degree])
-    return moments

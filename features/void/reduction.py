@@ -45,15 +45,26 @@ def symmetric_frames(lattice: FloatArray) -> FloatArray:
         Right- and left-handed; two of a triclinic lattice, 48 of a cubic one. The set does not
         depend on the basis given.
     """
-    return np.asarray(_frames(np.ascontiguousarray(lattice, dtype=np.float64)))
+    vector, alike = np.empty((27, 3)), np.empty((3, 27), dtype=np.int64)
+    count = np.zeros(3, dtype=np.int64)
+    _vectors_as_long(np.ascontiguousarray(lattice, dtype=np.float64), vector, alike, count)
+    room = int(count.prod())
+    triple = np.empty((room, 3), dtype=np.int64)
+    n = _frames(np.array(lattice), vector, alike, count, triple, np.empty((room, 3)))
+    return np.asarray(vector[triple[:n]])
 
 
 @njit(cache=True)
-def _frames(lattice: FloatArray) -> FloatArray:
-    vector, alike, count = _vectors_as_long(lattice)
-    triple = np.empty((count[0] * count[1] * count[2], 3), dtype=np.int64)
-    product, n = np.empty((len(triple), 3)), 0
-    cross, volume = np.empty(3), 0.0
+def _frames(
+    lattice: FloatArray,
+    vector: FloatArray,
+    alike: IntArray,
+    count: IntArray,
+    triple: IntArray,
+    product: FloatArray,
+) -> int:
+    """List the vectors of each frame in ``triple``; returns how many frames there are."""
+    n, volume, cross = 0, 0.0, np.empty(3)
     for x in range(3):
         y, z = (x + 1) % 3, (x + 2) % 3
         volume += lattice[0, x] * (lattice[1, y] * lattice[2, z] - lattice[1, z] * lattice[2, y])
@@ -83,18 +94,15 @@ def _frames(lattice: FloatArray) -> FloatArray:
                     triple[kept, x], product[kept, x] = triple[m, x], product[m, x]
                 kept += 1
         n = kept
-    frames = np.empty((n, 3, 3))
-    for m in range(n):
-        for axis in range(3):
-            for x in range(3):
-                frames[m, axis, x] = vector[triple[m, axis], x]
-    return frames
+    return n
 
 
 @njit(cache=True)
-def _vectors_as_long(lattice: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
+def _vectors_as_long(
+    lattice: FloatArray, vector: FloatArray, alike: IntArray, count: IntArray
+) -> None:
     """Short lattice vectors, and those as long as the shortest basis vector, the next, the last."""
-    vector, length = np.empty((27, 3)), np.empty(27)
+    length, wanted = np.empty(27), np.empty(3)
     for v in range(27):
         square = 0.0
         for x in range(3):
@@ -105,17 +113,16 @@ def _vectors_as_long(lattice: FloatArray) -> tuple[FloatArray, IntArray, IntArra
             )
             square += vector[v, x] * vector[v, x]
         length[v] = math.sqrt(square)
-    wanted = np.array([length[22], length[16], length[14]])
-    for low, high in ((0, 1), (1, 2), (0, 1)):
-        if wanted[high] < wanted[low]:
-            wanted[low], wanted[high] = wanted[high], wanted[low]
-    alike, count = np.empty((3, 27), dtype=np.int64), np.zeros(3, dtype=np.int64)
+    wanted[0], wanted[1], wanted[2] = length[22], length[16], length[14]
+    for turn in range(3):
+        low = turn % 2
+        if wanted[low + 1] < wanted[low]:
+            wanted[low], wanted[low + 1] = wanted[low + 1], wanted[low]
     for axis in range(3):
         for v in range(27):
             if abs(length[v] - wanted[axis]) < _SAME_LENGTH_A:
                 alike[axis, count[axis]] = v
                 count[axis] += 1
-    return vector, alike, count
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,29 +249,25 @@ def _density(points, position, weight, cutoff):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True)
-def periodic_images(frac, reach):  # type: ignore[no-untyped-def]
+def periodic_images(frac: FloatArray, reach: FloatArray) -> tuple[FloatArray, IntArray]:
     """Copies of atoms with fractional coordinates between −reach and 1 + reach, and their atoms."""
-    total = 0
-    for fill in range(2):
-        if fill == 1:
-            out = np.empty((total, 3))
-            index = np.empty(total, dtype=np.int64)
-            total = 0
-        for a in range(len(frac)):
-            lo0 = int(np.ceil(-reach[0] - frac[a, 0]))
-            hi0 = int(np.floor(1.0 + reach[0] - frac[a, 0]))
-            lo1 = int(np.ceil(-reach[1] - frac[a, 1]))
-            hi1 = int(np.floor(1.0 + reach[1] - frac[a, 1]))
-            lo2 = int(np.ceil(-reach[2] - frac[a, 2]))
-            hi2 = int(np.floor(1.0 + reach[2] - frac[a, 2]))
-            for i in range(lo0, hi0 + 1):
-                for j in range(lo1, hi1 + 1):
-                    for k in range(lo2, hi2 + 1):
-                        if fill == 1:
-                            out[total, 0] = frac[a, 0] + i
-                            out[total, 1] = frac[a, 1] + j
-                            out[total, 2] = frac[a, 2] + k
-                            index[total] = a
-                        total += 1
+    low = np.ceil(-reach - frac).astype(np.int64)
+    high = np.floor(1.0 + reach - frac).astype(np.int64) + 1
+    total = int(np.maximum(high - low, 0).prod(axis=1).sum())
+    out, index = np.empty((total, 3)), np.empty(total, dtype=np.int64)
+    _write_images(frac, low, high, out, index)
     return out, index
+
+
+@njit(cache=True)
+def _write_images(
+    frac: FloatArray, low: IntArray, high: IntArray, out: FloatArray, index: IntArray
+) -> None:
+    n = 0
+    for a in range(len(frac)):
+        for i in range(low[a, 0], high[a, 0]):
+            for j in range(low[a, 1], high[a, 1]):
+                for k in range(low[a, 2], high[a, 2]):
+                    out[n, 0], out[n, 1], out[n, 2] = frac[a, 0] + i, frac[a, 1] + j, frac[a, 2] + k
+                    index[n] = a
+                    n += 1

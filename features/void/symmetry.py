@@ -308,7 +308,6 @@ def _multiple(number: int, of: int) -> int:
     return -(-number // of) * of
 
 
-@njit(cache=True)
 def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Orbits of grid points under operations i → i · turn + move.
 
@@ -325,12 +324,22 @@ def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, 
     first, size : arrays (n_orbits,)
         Empty if the operations form no group: orbits would overlap.
     """
-    total = shape[0] * shape[1] * shape[2]
+    total = int(shape.prod())
     orbit = np.full(total, -1, dtype=np.int64)
     first, size = np.empty(total, dtype=np.int64), np.zeros(total, dtype=np.int64)
-    count, point = 0, -1
     # Multiples of each step beforehand, already folded: the divisions are what this costs.
-    along, of_row = _multiples(shape, turn, move), np.empty((len(turn), 3), dtype=np.int64)
+    along = np.empty((len(turn), 3, int(shape.max()), 3), dtype=np.int64)
+    _multiples(shape, turn, move, along)
+    count = _fill_orbits(shape, along, orbit, first, size)
+    return orbit, first[:count].copy(), size[:count].copy()
+
+
+@njit(cache=True)
+def _fill_orbits(
+    shape: IntArray, along: IntArray, orbit: IntArray, first: IntArray, size: IntArray
+) -> int:
+    """Fill the last three arrays; returns the number of orbits, 0 if they overlap."""
+    count, point, of_row = 0, -1, np.empty((len(along), 3), np.int64)
     for row in range(shape[0] * shape[1]):
         i, j, is_new = row // shape[1], row % shape[1], True
         for k in range(shape[2]):
@@ -339,13 +348,13 @@ def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, 
                 continue
             if is_new:
                 # What all points of a row share.
-                for g in range(len(turn)):
+                for g in range(len(along)):
                     for x in range(3):
                         steps = along[g, 0, i, x] + along[g, 1, j, x]
                         of_row[g, x] = steps - (shape[x] if steps >= shape[x] else 0)
                 is_new = False
             first[count] = point
-            for g in range(len(turn)):
+            for g in range(len(along)):
                 image = 0
                 for x in range(3):
                     steps = of_row[g, x] + along[g, 2, k, x]
@@ -355,17 +364,16 @@ def _orbits(shape: IntArray, turn: IntArray, move: IntArray) -> tuple[IntArray, 
                     orbit[image] = count
                     size[count] += 1
                 elif orbit[image] != count:
-                    return orbit, first[:0], size[:0]
+                    return 0
             if orbit[point] != count:
-                return orbit, first[:0], size[:0]
+                return 0
             count += 1
-    return orbit, first[:count].copy(), size[:count].copy()
+    return count
 
 
 @njit(cache=True)
-def _multiples(shape: IntArray, turn: IntArray, move: IntArray) -> IntArray:
-    """Folded images of the steps along each axis, (n_operations, 3, longest axis, 3)."""
-    along = np.empty((len(turn), 3, max(shape[0], shape[1], shape[2]), 3), dtype=np.int64)
+def _multiples(shape: IntArray, turn: IntArray, move: IntArray, along: IntArray) -> None:
+    """Folded images of the steps along each axis, into (n_operations, 3, longest axis, 3)."""
     for g in range(len(turn)):
         for axis in range(3):
             for x in range(3):
@@ -375,7 +383,6 @@ def _multiples(shape: IntArray, turn: IntArray, move: IntArray) -> IntArray:
                     along[g, axis, n, x] = steps
                     steps += turn[g, axis, x]
                     steps -= shape[x] if steps >= shape[x] else 0
-    return along
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
