@@ -81,11 +81,10 @@ def _with_shortlist(
     Tables are asked about what is chosen only: comparing every candidate would cost more than all
     the rest of the ranking.
     """
-    places = dict(zip(ranking["id"], order.tolist(), strict=True))
     formulas = ranking["formula"].to_numpy()[np.argsort(order)]
     likeness = likeness_of(described.features, formulas, order)
     held: dict[str, str] = {}
-    asked: set[str] = set()
+    asked: set[int] = set()
     while True:
         open_to = ranking["known_relation"].where(~ranking["id"].isin(held), SAME)
         table, follow_up = add_follow_up(
@@ -96,9 +95,10 @@ def _with_shortlist(
             coverage,
             settings.seed,
         )
-        picked = [i for i in table.loc[table["follow_up"].notna(), "id"] if i not in asked]
-        _, known = leave_out_known([described.records[places[i]] for i in picked], settings.mobile)
-        asked.update(picked)
+        picked = np.flatnonzero(table["follow_up"].notna().to_numpy(dtype=bool))
+        new = [int(order[row]) for row in picked if order[row] not in asked]
+        _, known = leave_out_known([described.records[i] for i in new], settings.mobile)
+        asked.update(new)
         if not known:
             break
         held |= {one.id: one.reason for one in known}

@@ -133,5 +133,7 @@ class FeatureList:
             yield self.rows(range(start, min(start + self.block, len(self))), columns)
 
     def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """All rows in memory."""
-        return self.rows(range(len(self)), columns)
+        """All rows in memory, of some columns; of a file, a block is read at a time."""
+        if self._file is None:
+            return self.rows(range(len(self)), columns)
+        return pd.concat(self.blocks(columns))
