@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ...data.convert import to_pymatgen
@@ -88,8 +89,12 @@ def _host(record: StructureRecord, mobile: str) -> Structure | None:
     return structure if 0 < len(structure) <= MOST_HOST_SITES else None
 
 
+@cache
 def _tables() -> dict[str, list[StructureRecord]]:
-    """Structures with labels, by table; experiment last, so that AIMD is named first."""
+    """Structures with labels, by table; experiment last, so that AIMD is named first.
+
+    Read once: a screen asks again and again while it chooses its shortlist.
+    """
     measured = set(load_experiment_labels()["structure_id"].dropna())
     computed = set(load_aimd_labels()["structure_id"])
     return {
