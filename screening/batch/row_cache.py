@@ -22,6 +22,7 @@ from ...data.records import StructureRecord
 from ...features.catalogue import FAMILY_NAMES, catalogue, descriptor_code, feature_set_hash
 from ...features.rows import FeatureRow
 from .batch import FeatureJob
+from .given_rows import GivenRows
 from .limits import TIMEOUT_S
 from .shared_rows import SharedEngine, shared_rows
 from .workers import run_isolated
@@ -44,6 +45,7 @@ def described_rows(
     on_done: Callable[[int], None] | None = None,
     cache: Path | None = None,
     shared: SharedEngine | None = None,
+    given: GivenRows | None = None,
 ) -> list[FeatureRow]:
     """Rows of structures, from the cache where they are there, else computed in workers and kept.
 
@@ -62,6 +64,8 @@ def described_rows(
         Folder; None computes everything.
     shared : SharedEngine, optional
         What computes instead of workers of this machine; the rows are the same.
+    given : GivenRows, optional
+        Rows that are there already; the others are computed.
 
     Returns
     -------
@@ -69,11 +73,11 @@ def described_rows(
         In the order of the records; a structure that could not be finished has its reason.
     """
     names = tuple(chosen or FAMILY_NAMES)
-    rows: dict[int, FeatureRow] = {}
+    rows = {} if given is None else given.rows(records)
     with opened_cache(cache) as database:
         keys = _keys(records, names, mobile) if database else []
-        if database:
-            rows = _known(database, keys)
+        if database and len(rows) < len(records):
+            rows = _known(database, keys) | rows
         if on_done is not None and rows:
             on_done(len(rows))
         missing = [(i, record) for i, record in enumerate(records) if i not in rows]

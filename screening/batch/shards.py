@@ -157,6 +157,28 @@ def read_facts(path: Path) -> dict[str, Any]:
     return dict(json.loads(metadata.get(_FACTS, b"{}")))
 
 
+def read_keys(path: Path) -> list[str]:
+    """Keys of the rows of a shard, in order, without its rows.
+
+    Raises
+    ------
+    InputError
+        If it is not a readable shard.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        meta = pq.read_metadata(path)
+        keys = _split((meta.metadata or {}).get(_KEYS, b""))
+        good = len(keys) == meta.num_rows and all(len(bytes.fromhex(k)) == 8 for k in keys)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable Parquet file ({error}); remove it") from None
+    if not good:
+        raise InputError(f"{path}: not a file of descriptors; remove it")
+    return keys
+
+
 def read_shard(path: Path, layout: Layout) -> dict[str, Row]:
     """Rows of a shard by key, in order; empty if the file does not exist.
 
@@ -199,7 +221,11 @@ def _shard_table(path: Path, layout: Layout) -> Any:
 
 
 def _keys_of(table: Any) -> list[str]:
-    joined = (table.schema.metadata or {}).get(_KEYS, b"").decode()
+    return _split((table.schema.metadata or {}).get(_KEYS, b""))
+
+
+def _split(keys: bytes) -> list[str]:
+    joined = keys.decode()
     return [joined[i : i + 16] for i in range(0, len(joined), 16)]
 
 

@@ -81,7 +81,7 @@ def shared_rows(
         tasks = part_tasks(store, folder, chosen, mobile, timeout_s, range(store.n_blocks))
         for task in _computed(tasks, shared.engine, size):
             for place, row in enumerate(read_rows(task.path, Layout(catalogue(chosen), ""))):
-                yield task.block * size + place, _feature_row(row, chosen)
+                yield task.block * size + place, feature_row(row, chosen)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -141,7 +141,15 @@ def _computed(tasks: Sequence[PartTask], engine: PartRunner, size: int) -> Itera
         yield by_block[result.block]
 
 
-def _feature_row(row: Row, chosen: tuple[str, ...]) -> FeatureRow:
+def feature_row(row: Row, chosen: tuple[str, ...]) -> FeatureRow:
+    """A line of a file of descriptors as descriptors of a structure.
+
+    Parameters
+    ----------
+    row : Row
+    chosen : tuple of str
+        Descriptor families of the file.
+    """
     if row.status == "failed":
         return FeatureRow(row.id, None, row.reason)
     layout = Layout(catalogue(chosen), "")
@@ -185,4 +193,4 @@ def opened_shared(
             folder.rmdir()
 
 
-__all__ = ["SharedEngine", "featurize_shared", "opened_shared", "shared_rows"]
+__all__ = ["SharedEngine", "feature_row", "featurize_shared", "opened_shared", "shared_rows"]

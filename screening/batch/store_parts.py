@@ -123,7 +123,7 @@ def part_tasks(
         Longest time for one structure, s.
     blocks : range
     """
-    settings = _layout(chosen, mobile).settings
+    settings = layout_of(chosen, mobile).settings
     tasks = []
     for block in blocks:
         content = store.manifest["blocks"][block][structures_name(block)]
@@ -142,7 +142,15 @@ def part_tasks(
     return tasks
 
 
-def _layout(chosen: tuple[str, ...], mobile: str) -> Layout:
+def layout_of(chosen: tuple[str, ...], mobile: str) -> Layout:
+    """Columns of a file of descriptors, and what decides its rows beside the structures.
+
+    Parameters
+    ----------
+    chosen : tuple of str
+        Descriptor families.
+    mobile : str
+    """
     columns = catalogue(chosen)
     code = descriptor_code(chosen)[:12]
     return Layout(columns, f"{feature_set_hash(columns)}\t{mobile}\t{code}")
@@ -187,7 +195,7 @@ class _Part:
     """A part under way."""
 
     def __init__(self, task: PartTask) -> None:
-        self.task, self.layout = task, _layout(task.families, task.mobile)
+        self.task, self.layout = task, layout_of(task.families, task.mobile)
         self.families = families(task.families)
         self.journal = Journal(task.unfinished("jsonl"))
         self.deaths = _Deaths(task)

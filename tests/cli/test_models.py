@@ -185,6 +185,23 @@ def test_a_composition_of_a_structures_id_gives_way(trained, folder, tmp_path):
     assert found["note"].isna().all()
 
 
+def test_descriptors_that_are_there_give_the_same_predictions(trained, folder, tmp_path):
+    features = str(tmp_path / "features")
+    assert runner.invoke(app, ["featurize", str(folder / "cifs"), "--out", features]).exit_code == 0
+    words = ["predict", str(trained[0]), str(folder / "cifs"), "--out"]
+    plain = runner.invoke(app, [*words, str(tmp_path / "plain.csv")])
+    given = runner.invoke(app, [*words, str(tmp_path / "given.csv"), "--features", features])
+    assert (plain.exit_code, given.exit_code) == (0, 0)
+    assert f"descriptors of 9 structures from {features}" in given.output
+    assert (tmp_path / "given.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+    away = runner.invoke(
+        app, [*words, str(tmp_path / "p.csv"), "--features", str(tmp_path / "nothing")]
+    )
+    assert away.exit_code == 1
+    assert "run 'ionsieve featurize" in str(away.exception)
+    assert not (tmp_path / "p.csv").exists()
+
+
 def test_nothing_to_predict_is_said(trained, tmp_path):
     with pytest.raises(InputError, match="give structures or --compositions"):
         runner.invoke(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..data.sources.compositions import CompositionRecord
     from ..data.sources.files import ReadResult
     from ..features.rows import FeatureRow
+    from ..screening.batch.given_rows import GivenRows
     from ..screening.batch.shared_rows import SharedEngine
 
 BLOCK: Final[int] = 10_000
@@ -37,6 +38,8 @@ class BlockInputs:
         What computes descriptors instead of processes of this machine.
     size : int
         Materials a block.
+    given : GivenRows, optional
+        Descriptors that are there already.
     """
 
     structures: Sequence[Path]
@@ -46,6 +49,7 @@ class BlockInputs:
     advance: Advance = field(default=lambda stage, done, total: None)
     shared: SharedEngine | None = None
     size: int = BLOCK
+    given: GivenRows | None = None
 
     def blocks(self) -> Iterator[FeatureInputs]:
         """Feature tables in the order of the inputs; what is set aside comes with its block.
@@ -136,7 +140,9 @@ class BlockInputs:
         def advance(stage: str, n: int, _: int) -> None:
             self.advance(stage, done + n, max(total, done + n))
 
-        rows, notes = structure_rows(found.records, self.mobile, advance, self.workers, self.shared)
+        rows, notes = structure_rows(
+            found.records, self.mobile, advance, self.workers, self.shared, self.given
+        )
         formulas = {r.id: reduced_formula(r.composition) for r in found.records}
         remarks = {r.id: "; ".join(r.notes) for r in found.records if r.notes}
         notes = {**found.notes, **notes}

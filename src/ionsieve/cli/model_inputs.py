@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..data.sources.compositions import CompositionRecord
     from ..features.rows import FeatureRow
     from ..models.fidelity import OtherKind
+    from ..screening.batch.given_rows import GivenRows
     from ..screening.batch.shared_rows import SharedEngine
     from .model_options import LabelledOptions
 
@@ -255,6 +256,7 @@ def structure_rows(
     advance: Advance,
     workers: int,
     shared: SharedEngine | None,
+    given: GivenRows | None = None,
 ) -> tuple[list[FeatureRow], dict[str, str]]:
     """In isolated processes: a structure that hangs or crashes one is answered without it."""
     from ..features.without_structure import composition_row
@@ -268,6 +270,7 @@ def structure_rows(
         on_done=lambda done: advance("features", done, len(records)),
         cache=model_cache(),
         shared=shared,
+        given=given,
     )
     rows, notes = [], {}
     for record, described in zip(records, found, strict=True):

@@ -27,6 +27,11 @@ def predict(
         None, metavar="[INPUT…]", help="CIF or POSCAR files, or folders of them; stores."
     ),
     compositions: Compositions = None,
+    features: Path = typer.Option(
+        None,
+        help="Folder of descriptors that featurize wrote for these structures; what it lacks is "
+        "computed.",
+    ),
     temperature: float = typer.Option(300.0, "--temperature", help="Temperature, K."),
     out: Path = typer.Option(..., "--out", "-o", help="CSV or Parquet file to write."),
     explain: bool = typer.Option(
@@ -53,6 +58,11 @@ def predict(
     if out.suffix not in TABLE_ENDINGS:
         raise InputError(f"--out {out}: end it in {' or '.join(TABLE_ENDINGS)}")
     loaded = load_model(model)
+    given_rows = None
+    if features is not None:
+        from ..screening.batch.given_rows import GivenRows
+
+        given_rows = GivenRows(features, mobile)
     with stage_progress(quiet=json) as advance, where.beside(out) as shared:
         given = BlockInputs(
             structures=inputs or [],
@@ -61,6 +71,7 @@ def predict(
             workers=where.workers,
             advance=advance,
             shared=shared,
+            given=given_rows,
         )
         tally = write_predictions(loaded, given, temperature, out, explain)
     if json:
@@ -74,10 +85,12 @@ def predict(
             "n_predicted": tally.n_used,
             "n_without_structure": tally.n_bare,
             "n_quarantined": len(tally.quarantined),
-        }
+        } | ({} if given_rows is None else {"n_features_given": given_rows.taken})
         typer.echo(json_module.dumps(result, sort_keys=True))
     else:
         typer.echo(f"{tally.n_used} predicted ({loaded.quantity}, {loaded.target.unit})")
+        if given_rows is not None:
+            typer.echo(f"descriptors of {given_rows.taken} structures from {features}")
         typer.echo(f"{tally.summary()}; see {out}")
 
 
