@@ -193,16 +193,35 @@ def opened_engine(
 
             target = stack.enter_context(started_cluster(cluster))
         else:
-            target = stack.enter_context(
-                distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=1, dashboard_address=None
-                )
-            )
+            target = stack.enter_context(local_cluster(workers))
         try:
             client = distributed.Client(target, timeout=_WAIT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(f"no Dask scheduler answers at {scheduler}: {error}") from None
         yield DaskEngine(stack.enter_context(client))
+
+
+def local_cluster(workers: int, **more: Any) -> Any:
+    """A Dask cluster of processes of this machine, which nobody reaches from another one.
+
+    Any number of them run side by side: the scheduler's pages, which Dask puts on port 8787 of all
+    addresses even where no dashboard is asked for, get a free port of this machine alone.
+
+    Parameters
+    ----------
+    workers : int
+    **more
+        Further arguments of Dask's ``LocalCluster``.
+    """
+    import distributed
+
+    return distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+        **more,
+    )
 
 
 def compute_parts(

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from ionsieve.cli.main import app
 from ionsieve.data import InputError
+from ionsieve.screening.batch.engines import local_cluster
 
 runner = CliRunner()
 ROCK_SALTS = {"F": 4.03, "Cl": 5.14, "Br": 5.50, "I": 6.00, "H": 4.08}
@@ -48,10 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
-    ) as cluster:
+    pytest.importorskip("distributed")
+    with local_cluster(1, silence_logs=50) as cluster:
         yield cluster.scheduler_address
 
 

@@ -22,7 +22,12 @@ from ionsieve.data.sources.base import Item
 from ionsieve.data.store.ingest import IngestSettings, ingest
 from ionsieve.data.store.store import Store
 from ionsieve.screening.batch import engines
-from ionsieve.screening.batch.engines import DaskEngine, LocalEngine, opened_engine
+from ionsieve.screening.batch.engines import (
+    DaskEngine,
+    LocalEngine,
+    local_cluster,
+    opened_engine,
+)
 from ionsieve.screening.batch.featurize_store import featurize_store
 from ionsieve.screening.batch.parts import Part
 from ionsieve.screening.batch.store_parts import (
@@ -225,19 +230,13 @@ def test_options_of_engines_are_checked(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed")
+    pytest.importorskip("distributed")
     tests = str(Path(poisonous.__file__).parent)
     once = tmp_path_factory.mktemp("once") / "done"
     before = {name: os.environ.get(name) for name in ("PYTHONPATH", poisonous.ONCE)}
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [tests, before["PYTHONPATH"]]))
     os.environ[poisonous.ONCE] = str(once)
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        dashboard_address=None,
-        preload=[poisonous.__file__],
-        silence_logs=50,
-    ) as running:
+    with local_cluster(2, preload=[poisonous.__file__], silence_logs=50) as running:
         yield running
     for name, value in before.items():
         os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
@@ -248,6 +247,23 @@ def dask(cluster: Any) -> Iterator[DaskEngine]:
     distributed = pytest.importorskip("distributed")
     with distributed.Client(cluster, set_as_default=False) as client:
         yield DaskEngine(client)
+
+
+def test_clusters_run_side_by_side_and_only_this_machine_reaches_them() -> None:
+    """Warnings are errors: a second cluster once said that port 8787 was taken."""
+    psutil = pytest.importorskip("psutil")
+    pytest.importorskip("distributed")
+    before = {c.laddr for c in psutil.Process().net_connections()}
+    with local_cluster(1), local_cluster(1):
+        this = psutil.Process()
+        listening = {
+            c.laddr
+            for process in (this, *this.children(recursive=True))
+            for c in process.net_connections()
+            if c.status == psutil.CONN_LISTEN
+        } - before
+    assert len(listening) >= 4
+    assert {address.ip for address in listening} == {"127.0.0.1"}
 
 
 def test_dask_writes_the_same_bytes(store: Path, tmp_path: Path, dask: DaskEngine) -> None:
@@ -284,9 +300,9 @@ def test_dask_finds_what_kills_and_what_hangs(
 
 SCHEDULER = """
 import sys
-from distributed import LocalCluster
+from ionsieve.screening.batch.engines import local_cluster
 if __name__ == "__main__":
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    with local_cluster(1) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
