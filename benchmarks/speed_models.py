@@ -1,6 +1,6 @@
 """CPU time of training, prediction and tuning, one thread.
 
-    python benchmarks/speed_models.py [--rows 100000] [--tune 50 --data FOLDER]
+    OMP_NUM_THREADS=1 python benchmarks/speed_models.py [--rows 100000] [--tune 50 --data FOLDER]
 
 Trained are the pair of models behind a screen, once before the clock runs, and models of each of
 its two tables as ``ionsieve train`` would, with all descriptor families. Prediction takes random
