@@ -8,6 +8,7 @@ remembers at which structure that was.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from .workers import run_isolated
 IN_FLIGHT: Final[int] = 3
 """Parts sent to each worker ahead."""
 _WAIT_S: Final[float] = 60.0
+_ERROR: Final = re.compile(r"\w*(Error|Exception): ")
 
 
 class PartRunner(Protocol):
@@ -239,9 +241,10 @@ def compute_parts(
     Raises
     ------
     FeatureError
-        If a part gets nowhere: its processes die before it begins.
+        If a part gets nowhere: its processes die before it begins, or an error that is of no
+        structure comes back again and again, such as a full disk or a damaged store.
     """
-    attempts: dict[int, int] = {}
+    attempts: dict[tuple[int, bool], int] = {}
     left = list(tasks)
     while left:
         again: list[PartTask] = []
@@ -249,8 +252,11 @@ def compute_parts(
             if isinstance(outcome, PartResult):
                 yield outcome
                 continue
-            attempts[task.block] = attempts.get(task.block, 0) + 1
-            if attempts[task.block] > ALLOWED_DEATHS * structures_of + ALLOWED_DEATHS:
+            # Each structure may end its process; an error of the part itself stays what it is.
+            is_error = _ERROR.match(outcome) is not None
+            attempts[task.block, is_error] = attempts.get((task.block, is_error), 0) + 1
+            allowed = ALLOWED_DEATHS * (1 if is_error else structures_of + 1)
+            if attempts[task.block, is_error] > allowed:
                 raise FeatureError(f"{task.path}: cannot be computed: {outcome}")
             again.append(task)
         left = again

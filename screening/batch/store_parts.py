@@ -230,6 +230,9 @@ class _Part:
         try:
             with self.deaths.watched(key):
                 found = featurize_one(record, self.families, self.task.mobile)
+        except OSError:
+            # Of the disk, not of the structure.
+            raise
         except MemoryError:
             found = FeatureRow(record.id, None, "memory: more is needed than there is")
         except Exception as error:

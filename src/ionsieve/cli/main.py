@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the input or the run is at fault, with one line that says 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -21,6 +22,10 @@ EXIT_USAGE = 2
 EXIT_DEFECT = 70
 EXIT_INTERRUPTED = 130
 _LONGEST_LINE = 1500
+_FULL = (
+    "no space is left on the disk that is written to; make room, or name another folder, and run "
+    "the same command again"
+)
 """An error may quote its input, which may be anything."""
 
 app = typer.Typer(
@@ -64,8 +69,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(EXIT_INPUT) from None
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            _fail(_FULL, EXIT_INPUT)
         _fail(f"{error.filename or 'file'}: {error.strerror or error}", EXIT_INPUT)
     except Exception as error:
+        # Said by SQLite, whose errors are no OSError, and by workers, in words.
+        if "disk is full" in str(error) or os.strerror(errno.ENOSPC) in str(error):
+            _fail(_FULL, EXIT_INPUT)
         # Imported only now: the error types live beside records, which import numpy.
         from ..data.errors import IonsieveError
 
